@@ -1,0 +1,153 @@
+//! A `Cargo.toml` as text: where its versions and requirements stand, and the same text with others in their place.
+//! It never prints TOML of its own: a document that is parsed and printed again loses CRLF, byte order marks and more.
+
+use std::fs;
+use std::ops::Range;
+use std::path::{Component, Path, PathBuf};
+
+use semver::Version;
+use toml_edit::{Document, Item, TableLike};
+
+use crate::Result;
+use crate::workspace::relative;
+
+pub struct Manifest {
+    pub path: PathBuf,
+    /// The path for messages, relative to the root of the workspace where it lies inside.
+    pub file: String,
+    document: Document<String>,
+}
+
+/// A dependency that names a version, wherever it stands in a manifest.
+pub struct Requirement<'a> {
+    /// The package's own name, also where the dependency is renamed.
+    pub package: &'a str,
+    pub text: &'a str,
+    /// The folder that `path` leads to.
+    pub folder: Option<PathBuf>,
+    /// Whether it names a git repository or a registry.
+    pub elsewhere: bool,
+    /// Where the text stands.
+    pub literal: &'a Item,
+}
+
+/// The tables cargo reads dependencies from; with the underscore it warns.
+const KINDS: [&str; 5] =
+    ["dependencies", "dev-dependencies", "build-dependencies", "dev_dependencies", "build_dependencies"];
+
+impl Manifest {
+    pub fn read(root: &Path, path: &Path) -> Result<Manifest> {
+        let file = relative(root, path);
+        let text = fs::read_to_string(path).map_err(|error| format!("{file}: {error}"))?;
+        let document = Document::parse(text).map_err(|error| format!("{file}: {}", error.message()))?;
+        Ok(Manifest { path: path.to_path_buf(), file, document })
+    }
+
+    pub fn text(&self) -> &str {
+        self.document.raw()
+    }
+
+    fn root(&self) -> &dyn TableLike {
+        self.document.as_table()
+    }
+
+    /// `[package] version`, if it is written here.
+    pub fn version(&self) -> Option<&Item> {
+        table(self.root(), "package")?.get("version").filter(|version| version.is_str())
+    }
+
+    /// Whether the package takes the version of `[workspace.package]`.
+    pub fn inherits_version(&self) -> bool {
+        let version = table(self.root(), "package").and_then(|package| table(package, "version"));
+        version.is_some_and(|version| version.contains_key("workspace"))
+    }
+
+    /// `[workspace.package] version`.
+    pub fn workspace_version(&self) -> Result<Option<(Version, &Item)>> {
+        let package = table(self.root(), "workspace").and_then(|workspace| table(workspace, "package"));
+        let Some(literal) = package.and_then(|package| package.get("version")) else { return Ok(None) };
+        let version = literal.as_str().map(Version::parse).ok_or("it is no string");
+        Ok(Some((version.map_err(|error| format!("{}: {error}", self.at(literal)))??, literal)))
+    }
+
+    /// Every dependency with a version: of the three kinds, for every target and of the whole workspace, written
+    /// inline, dotted or as a table. `[patch]` and `[replace]` are not among them.
+    pub fn requirements(&self) -> Vec<Requirement<'_>> {
+        let root = self.root();
+        let targets = table(root, "target").into_iter().flat_map(|targets| targets.iter());
+        let mut holders: Vec<_> = targets.filter_map(|(_, target)| target.as_table_like()).collect();
+        holders.push(root);
+        let mut tables: Vec<_> =
+            holders.iter().flat_map(|holder| KINDS.iter().filter_map(|kind| table(*holder, kind))).collect();
+        tables.extend(table(root, "workspace").and_then(|workspace| table(workspace, "dependencies")));
+        let dependencies = tables.iter().flat_map(|table| table.iter());
+        dependencies.filter_map(|(key, item)| self.requirement(key, item)).collect()
+    }
+
+    fn requirement<'a>(&'a self, key: &'a str, item: &'a Item) -> Option<Requirement<'a>> {
+        let Some(dependency) = item.as_table_like() else {
+            let text = item.as_str()?;
+            return Some(Requirement { package: key, text, folder: None, elsewhere: false, literal: item });
+        };
+        let literal = dependency.get("version")?;
+        let package = dependency.get("package").and_then(Item::as_str).unwrap_or(key);
+        let elsewhere = ["git", "registry", "registry-index"].iter().any(|key| dependency.contains_key(key));
+        Some(Requirement { package, text: literal.as_str()?, folder: self.folder(dependency), elsewhere, literal })
+    }
+
+    /// The folders that `[patch.crates-io]` puts in the place of published packages, with the packages' names.
+    pub fn patches(&self) -> Vec<(&str, PathBuf)> {
+        let patches = table(self.root(), "patch").and_then(|patch| table(patch, "crates-io"));
+        let patches = patches.into_iter().flat_map(|patches| patches.iter());
+        patches
+            .filter_map(|(key, item)| {
+                let patch = item.as_table_like()?;
+                Some((patch.get("package").and_then(Item::as_str).unwrap_or(key), self.folder(patch)?))
+            })
+            .collect()
+    }
+
+    fn folder(&self, dependency: &dyn TableLike) -> Option<PathBuf> {
+        let path = dependency.get("path")?.as_str()?;
+        Some(normal(&self.path.parent()?.join(path)))
+    }
+
+    /// `file:line` of an item, for messages.
+    pub fn at(&self, item: &Item) -> String {
+        let start = item.span().map_or(0, |span| span.start);
+        format!("{}:{}", self.file, self.text()[..start].matches('\n').count() + 1)
+    }
+
+    /// The text with other strings in the place of some; every other byte stays.
+    pub fn with(&self, strings: &[(&Item, String)]) -> String {
+        let mut splices: Vec<(Range<usize>, &Item, &str)> =
+            strings.iter().filter_map(|(item, new)| Some((item.span()?, *item, new.as_str()))).collect();
+        splices.sort_by_key(|(span, ..)| std::cmp::Reverse(span.start));
+        let mut text = self.text().to_string();
+        for (span, item, new) in splices {
+            let raw = &text[span.clone()];
+            let old = item.as_str().unwrap_or_default();
+            // Whatever the quotes, the string stands between them as it is, unless it is escaped.
+            let literal = if raw.contains('\\') { format!("\"{new}\"") } else { raw.replacen(old, new, 1) };
+            text.replace_range(span, &literal);
+        }
+        text
+    }
+}
+
+fn table<'a>(parent: &'a dyn TableLike, key: &str) -> Option<&'a dyn TableLike> {
+    parent.get(key)?.as_table_like()
+}
+
+/// The path without `.` and `..`, resolved by name alone, as cargo does.
+fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => drop(normal.pop()),
+            part => normal.push(part),
+        }
+    }
+    normal
+}

@@ -1,0 +1,194 @@
+//! `RELEASES.md` as text: sections `## X.Y.Z`, newest first, found by their version and never by counting. Pure: text in,
+//! text out, and every byte that a rule does not name stays.
+
+use semver::Version;
+use time::Date;
+
+use crate::Result;
+use crate::calendar::parse_date;
+use crate::version::release_branch;
+
+/// In a file with this line, main holds the notes of the next release alone; those of older ones stay on their branches,
+/// and the list under the line leads there.
+const ARCHIVE: &str = "<!-- ARCHIVE_START -->";
+
+/// What a section looks like before anybody has written in it; `VERSION` stands for the version.
+pub const TEMPLATE: &str = "## VERSION\n\nUnreleased.\n\n### Added\n\n### Changed\n";
+
+/// The parts of the file, as byte offsets.
+struct Outline<'a> {
+    sections: Vec<Section>,
+    /// The line of dashes between sections, if there are such lines.
+    rule: Option<&'a str>,
+    /// Where the list of archived notes begins.
+    archive: Option<usize>,
+    /// Where the sections end: at the rule above the archive, or at the end.
+    end: usize,
+}
+
+/// From the heading up to the rule or heading that follows.
+struct Section {
+    version: Version,
+    start: usize,
+    end: usize,
+}
+
+/// Opens a section for a version, in version order. In the archive form the section of another line that is there was
+/// cut: it leaves, and a link to its branch joins the list, in the fashion of the newest one or else by `repository`.
+/// `None` if the section is there.
+pub fn open(text: &str, version: &Version, template: &str, repository: Option<&str>) -> Result<Option<String>> {
+    if find(text, version)?.is_some() {
+        return Ok(None);
+    }
+    let eol = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let section = render(template, version)?.replace('\n', eol);
+    let Outline { sections, rule, archive, end } = outline(text);
+    let rule = rule.map(|rule| format!("{rule}{eol}{eol}")).unwrap_or_default();
+
+    let line = |version: &Version| (version.major, version.minor);
+    let older = |section: &Section| section.version < *version && line(&section.version) != line(version);
+    if let (Some(archive), Some(first), true) = (archive, sections.first(), sections.iter().all(older)) {
+        let mut links: Vec<String> = Vec::new();
+        for section in &sections {
+            links.extend(link(&text[archive..], &section.version, repository)?.filter(|link| !links.contains(link)));
+        }
+        let links: String = links.iter().map(|link| format!("{link}{eol}")).collect();
+        let (head, tail) = (&text[..first.start], &text[end..archive]);
+        return Ok(Some(format!("{head}{section}{eol}{eol}{tail}{links}{}", &text[archive..])));
+    }
+    if let Some(next) = sections.iter().find(|section| section.version < *version) {
+        let (head, tail) = text.split_at(next.start);
+        return Ok(Some(format!("{head}{section}{eol}{eol}{rule}{tail}")));
+    }
+    let (head, tail) = text.split_at(end);
+    let gap = match head {
+        "" => "",
+        _ if head.ends_with(&format!("{eol}{eol}")) => "",
+        _ if head.ends_with(eol) => eol,
+        _ => &format!("{eol}{eol}"),
+    };
+    let rule = if sections.is_empty() { "" } else { &rule };
+    let below = if tail.is_empty() { "" } else { eol };
+    Ok(Some(format!("{head}{gap}{rule}{section}{eol}{below}{tail}")))
+}
+
+/// Puts a date in the place of the word `Unreleased` on the first line under the heading. `None` if it stands there.
+pub fn date(text: &str, version: &Version, date: Date) -> Result<Option<String>> {
+    let section = find(text, version)?.ok_or_else(|| missing(version))?;
+    let heading = text[section.start..].find('\n').map_or(section.end, |end| section.start + end);
+    let start = section.end - text[heading..section.end].trim_start().len();
+    let line = text[start..section.end].lines().next().unwrap_or_default();
+    let word = line.split(|c: char| !c.is_alphanumeric()).any(|word| word == UNRELEASED);
+    if let (true, Some(at)) = (word, line.find(UNRELEASED)) {
+        let (head, tail) = (&text[..start + at], &text[start + at + UNRELEASED.len()..]);
+        return Ok(Some(format!("{head}Released {date}{tail}")));
+    }
+    let dated = line.split(|c: char| !c.is_ascii_digit() && c != '-').find_map(|word| parse_date(word).ok());
+    match dated {
+        Some(dated) if dated == date => Ok(None),
+        Some(dated) => Err(format!("`## {version}` is dated {dated} already, not {date}").into()),
+        None => Err(format!("`{UNRELEASED}.` is missing under `## {version}`: write it there").into()),
+    }
+}
+
+const UNRELEASED: &str = "Unreleased";
+
+/// A version's section, from its heading to its last line.
+pub fn show<'a>(text: &'a str, version: &Version) -> Result<&'a str> {
+    let section = find(text, version)?.ok_or_else(|| missing(version))?;
+    Ok(text[section.start..section.end].trim_end())
+}
+
+fn missing(version: &Version) -> String {
+    format!("there is no section `## {version}`; `cargo xtask notes new {version}` opens one")
+}
+
+fn find(text: &str, version: &Version) -> Result<Option<Section>> {
+    let mut found = outline(text).sections.into_iter().filter(|section| section.version == *version);
+    match (found.next(), found.next()) {
+        (Some(_), Some(_)) => Err(format!("the section `## {version}` is there twice: remove one").into()),
+        (section, _) => Ok(section),
+    }
+}
+
+fn outline(text: &str) -> Outline<'_> {
+    let mut outline = Outline { sections: Vec::new(), rule: None, archive: None, end: text.len() };
+    // The last rule since the heading, and whether only blank lines have followed it.
+    let (mut rule, mut hangs) = (None, false);
+    let (mut fenced, mut after_blank, mut at) = (false, true, 0);
+    for line in text.split_inclusive('\n') {
+        let start = at;
+        at += line.len();
+        let line = line.trim_end().trim_start_matches('\u{feff}');
+        let (fence, blank) = (line.trim_start().starts_with("```"), line.is_empty());
+        fenced ^= fence;
+        // Dashes right below text would make a heading of it.
+        let is_rule = after_blank && line.len() >= 3 && line.bytes().all(|byte| byte == b'-');
+        after_blank = blank;
+        if fenced || fence || blank || is_rule {
+            if is_rule && !fenced {
+                rule = Some((start, line));
+            }
+            hangs = blank && hangs || is_rule && !fenced;
+            continue;
+        }
+        let is_archive = line == ARCHIVE;
+        if is_archive || line.starts_with("# ") || line.starts_with("## ") {
+            let end = rule.take().filter(|_| hangs || is_archive).map_or(start, |(rule_start, dashes)| {
+                outline.rule.get_or_insert(dashes);
+                rule_start
+            });
+            outline.close(end);
+            if is_archive {
+                (outline.archive, outline.end) = (Some(at), end);
+                return outline;
+            }
+            if let Some(version) = line.strip_prefix("## ").and_then(|title| Version::parse(title.trim()).ok()) {
+                outline.sections.push(Section { version, start, end: usize::MAX });
+            }
+        }
+        hangs = false;
+    }
+    outline.end = rule.filter(|_| hangs).map_or(text.len(), |(start, _)| start);
+    outline.close(outline.end);
+    outline
+}
+
+impl Outline<'_> {
+    fn close(&mut self, end: usize) {
+        if let Some(open) = self.sections.last_mut().filter(|section| section.end == usize::MAX) {
+            open.end = end;
+        }
+    }
+}
+
+/// A section made of a template: from its heading on, without the rule below.
+fn render(template: &str, version: &Version) -> Result<String> {
+    let text = template.replace("\r\n", "\n").replace("VERSION", &version.to_string());
+    match &outline(&text).sections[..] {
+        [section] if section.version == *version => Ok(text[section.start..section.end].trim_end().to_string()),
+        _ => Err("the template must hold one section, `## VERSION`".into()),
+    }
+}
+
+/// The item that leads from the list of archived notes to those of a version's branch. `None` if it is there.
+fn link(list: &str, version: &Version, repository: Option<&str>) -> Result<Option<String>> {
+    let label = format!("{}.{}.x", version.major, version.minor);
+    let branch = release_branch(version);
+    if list.contains(&format!("[{label}")) {
+        return Ok(None);
+    }
+    let like_the_newest = || {
+        let (bullet, item) = list.lines().find(|line| line.contains("]("))?.split_once('[')?;
+        let (newest, target) = item.split_once("](")?;
+        let mut numbers = newest.split('.').map(|number| number.parse().ok());
+        let newest = Version::new(numbers.next()??, numbers.next()??, 0);
+        let (before, after) = target.split_once(&release_branch(&newest))?;
+        Some(format!("{bullet}[{label}]({before}{branch}{after}"))
+    };
+    let by_repository = |url: &str| format!("* [{label}]({}/blob/{branch}/RELEASES.md)", url.trim_end_matches('/'));
+    let link = like_the_newest().or_else(|| repository.map(by_repository));
+    Ok(Some(link.ok_or(
+        "the list of archived notes has no link to follow and no crate names its `repository`: write the first",
+    )?))
+}

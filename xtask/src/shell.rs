@@ -1,0 +1,58 @@
+//! How children are started: without a shell in between, and without what `cargo run` put into our environment.
+//! It decides nothing.
+
+use std::process::Command;
+
+use xshell::Cmd;
+
+use crate::{Result, say};
+
+/// Runs a command that only reads, in silence, and returns what it printed. A failure is one line that holds what the
+/// command said.
+pub fn read(cmd: Cmd) -> Result<String> {
+    let output = clean(cmd).quiet().ignore_status().output()?;
+    if !output.status.success() {
+        return Err(one_line(&String::from_utf8_lossy(&output.stderr)).into());
+    }
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// Prints a command that changes something and runs it. What it prints goes to our stderr: stdout is for our results.
+pub fn run(cmd: Cmd) -> Result<()> {
+    let line = cmd.to_string();
+    say(format_args!("$ {line}"));
+    let status = Command::from(clean(cmd)).stdout(std::io::stderr()).status();
+    match status.map_err(|error| format!("`{line}`: {error}"))?.success() {
+        true => Ok(()),
+        false => Err(format!("`{line}` failed").into()),
+    }
+}
+
+/// `cargo run` and rustup's proxy set these for us. A child that inherits them builds with our toolchain whatever the
+/// tree says that it works on, and loads our libraries.
+fn clean(mut cmd: Cmd) -> Cmd {
+    if std::env::var_os("CARGO_MANIFEST_DIR").is_none() {
+        return cmd; // started by hand or by a workflow: the environment is the user's own
+    }
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        let ours = ["CARGO_PKG_", "CARGO_MANIFEST_", "RUSTUP_TOOLCHAIN"].iter().any(|prefix| text.starts_with(prefix));
+        if ours || ["CARGO", "RUST_RECURSION_COUNT", "LD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"].contains(&&*text)
+        {
+            cmd = cmd.env_remove(&name);
+        }
+    }
+    cmd
+}
+
+/// What a program said on stderr, as one line: without warnings, source excerpts and decoration.
+fn one_line(stderr: &str) -> String {
+    let noise = |line: &str| {
+        line.is_empty()
+            || line == "Caused by:"
+            || line.starts_with("warning:")
+            || line.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start().starts_with('|')
+    };
+    let lines = stderr.lines().map(str::trim).filter(|line| !noise(line));
+    lines.map(|line| line.trim_start_matches("error: ").trim_end_matches(':')).collect::<Vec<_>>().join("; ")
+}

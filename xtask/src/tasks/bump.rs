@@ -1,0 +1,195 @@
+//! `bump`: the next version, in every manifest, in `Cargo.lock` and in the configured version strings. It computes and
+//! checks everything before it writes the first file, and it commits nothing.
+
+use std::fs;
+use std::io::ErrorKind;
+
+use semver::Version;
+use toml_edit::Item;
+use xshell::Shell;
+
+use crate::config::{PLACEHOLDERS, VersionString};
+use crate::lockfile::{self, Move};
+use crate::manifest::Manifest;
+use crate::version::{Bump, follow};
+use crate::workspace::{self, Edit, Workspace};
+use crate::{Arguments, Result, finish, print, say, shell};
+
+pub const HELP: &str = "\
+cargo xtask bump [major|minor|patch|rc|release|X.Y.Z]
+
+Writes the next version into every manifest, Cargo.lock and the configured version strings. Published members move,
+each from its own version, and so does every inherited version. Prints what moved on stderr and the train's new
+version alone on stdout.
+
+  major    the next version that may break users: 12.0.0 -> 13.0.0, 0.99.0 -> 0.100.0, 0.0.1 -> 0.0.2.
+           This is the default. With `release-candidates` it leads to -dev
+  minor    the next one that adds and does not break: 12.0.0 -> 12.1.0, 0.99.0 -> 0.99.1
+  patch    the next one that repairs: 12.0.0 -> 12.0.1
+  rc       the next candidate: -dev -> -rc.1 -> -rc.2
+  release  the version without its suffix
+  X.Y.Z    this version, for the crates that share the train's
+
+A bump by a level moves on each time; `git restore .` undoes one.
+";
+
+/// Reads the command line, bumps, and prints the train's new version.
+pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
+    let bump = arguments.opt_free_from_str::<String>()?.map_or(Ok(Bump::Major), |text| Bump::parse(&text))?;
+    finish(arguments)?;
+    let version = bump_workspace(sh, &bump)?;
+    print(&format!("{version}\n"))
+}
+
+/// Bumps the workspace around the shell's current directory, runs `after-bump` in it, and returns the train's version.
+pub fn bump_workspace(sh: &Shell, bump: &Bump) -> Result<Version> {
+    let workspace = Workspace::load(sh)?;
+    if let [first, more @ ..] = &workspace.disagreements()[..] {
+        let more = if more.is_empty() { String::new() } else { format!(" ({} more of the kind)", more.len()) };
+        return Err(format!("{first}{more}").into());
+    }
+
+    let plan = Plan::decide(&workspace, bump)?;
+
+    let mut edits = Vec::new();
+    for (place, manifest) in workspace.manifests.iter().enumerate() {
+        let after = plan.manifest(place, manifest)?;
+        edits.push(Edit { path: manifest.path.clone(), before: manifest.text().to_string(), after });
+    }
+    for line in &workspace.config.version_strings {
+        plan.version_string(line, &mut edits)?;
+    }
+    plan.lock_file(&mut edits)?;
+    edits.retain(|edit| edit.before != edit.after);
+
+    workspace::write(&workspace.root, &edits)?;
+    plan.report(&edits);
+    let _root = sh.push_dir(&workspace.root);
+    for command in &workspace.config.after_bump {
+        shell::run(sh.cmd(&command[0]).args(&command[1..])).map_err(|error| {
+            format!("after-bump: {error}; the bump is complete: go on from here, or undo it with `git restore .`")
+        })?;
+    }
+    Ok(plan.train)
+}
+
+/// Where every version goes.
+struct Plan<'a> {
+    workspace: &'a Workspace,
+    train: Version,
+    /// `[workspace.package] version` after the bump.
+    inherited: Option<Version>,
+    /// The version of each member after the bump, in the order of the members.
+    crates: Vec<Version>,
+}
+
+impl Plan<'_> {
+    fn decide<'a>(workspace: &'a Workspace, bump: &Bump) -> Result<Plan<'a>> {
+        let next = |name: &str, now: &Version| -> Result<Version> {
+            match bump {
+                Bump::To(_) if *now != workspace.version => Ok(now.clone()),
+                _ => bump
+                    .next(now, workspace.config.release_candidates)
+                    .map_err(|error| format!("{name} is at {now}: {error}").into()),
+            }
+        };
+        let crates = workspace.crates.iter().map(|member| match member.moves {
+            true => next(&member.name, &member.version),
+            false => Ok(member.version.clone()),
+        });
+        let crates = crates.collect::<Result<_>>()?;
+        let inherited = workspace.manifests[0].workspace_version()?;
+        let inherited = inherited.map(|(now, _)| next("[workspace.package]", &now)).transpose()?;
+        Ok(Plan { workspace, train: next("the train", &workspace.version)?, inherited, crates })
+    }
+
+    /// The text of a manifest after the bump. `place` is its place in `Workspace::manifests`.
+    fn manifest(&self, place: usize, manifest: &Manifest) -> Result<String> {
+        let mut strings: Vec<(&Item, String)> = Vec::new();
+        if let (0, Some((_, literal)), Some(next)) = (place, manifest.workspace_version()?, &self.inherited) {
+            strings.push((literal, next.to_string()));
+        }
+        let member = self.workspace.crates.iter().position(|member| member.manifest == place);
+        if let (Some(at), Some(literal)) = (member, manifest.version()) {
+            strings.push((literal, self.crates[at].to_string()));
+        }
+        for requirement in manifest.requirements() {
+            let Some(at) = self.workspace.member(&requirement) else { continue };
+            if self.crates[at] != self.workspace.crates[at].version {
+                let followed = follow(requirement.text, &self.crates[at]);
+                let place = || format!("{}: `{}`", manifest.at(requirement.literal), requirement.package);
+                strings.push((requirement.literal, followed.map_err(|error| format!("{}: {error}", place()))?));
+            }
+        }
+        Ok(manifest.with(&strings))
+    }
+
+    /// Moves one configured line, in the text that `edits` already holds for its file, if any.
+    fn version_string(&self, VersionString { file, line }: &VersionString, edits: &mut Vec<Edit>) -> Result<()> {
+        let path = self.workspace.root.join(file);
+        let at = match edits.iter().position(|edit| edit.path == path) {
+            Some(at) => at,
+            None => {
+                let before = fs::read_to_string(&path)
+                    .map_err(|error| format!("{file}: {error}; it is named in `version-strings`"))?;
+                edits.push(Edit { path, after: before.clone(), before });
+                edits.len() - 1
+            }
+        };
+        let fill = |version: &Version| {
+            let values =
+                [version.to_string(), version.major.to_string(), version.minor.to_string(), version.patch.to_string()];
+            PLACEHOLDERS
+                .iter()
+                .zip(values)
+                .fold(line.clone(), |line, (placeholder, value)| line.replace(placeholder, &value))
+        };
+        let (old, text) = (fill(&self.workspace.version), &mut edits[at].after);
+        match text.lines().filter(|line| line.trim() == old).count() {
+            1 => {}
+            0 => return Err(format!("{file}: no line is `{old}`, which `version-strings` names").into()),
+            count => return Err(format!("{file}: {count} lines are `{old}`, which `version-strings` names").into()),
+        }
+        let moved =
+            |line: &str| if line.trim() == old { line.replace(&old, &fill(&self.train)) } else { line.to_string() };
+        *text = text.split_inclusive('\n').map(moved).collect();
+        Ok(())
+    }
+
+    fn lock_file(&self, edits: &mut Vec<Edit>) -> Result<()> {
+        let path = self.workspace.root.join("Cargo.lock");
+        let before = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            read => read.map_err(|error| format!("Cargo.lock: {error}"))?,
+        };
+        let moves: Vec<Move> = self.moves().map(|(name, from, to)| Move { name, from, to }).collect();
+        let after = lockfile::rewrite(&before, &moves).map_err(|error| format!("Cargo.lock: {error}"))?;
+        edits.push(Edit { path, before, after });
+        Ok(())
+    }
+
+    fn moves(&self) -> impl Iterator<Item = (&str, &Version, &Version)> {
+        let members = self.workspace.crates.iter().zip(&self.crates);
+        members.filter(|(member, to)| member.version != **to).map(|(member, to)| (&*member.name, &member.version, to))
+    }
+
+    fn report(&self, edits: &[Edit]) {
+        if edits.is_empty() {
+            return say(format_args!("nothing to do: the version is {}", self.train));
+        }
+        for (name, from, to) in self.moves() {
+            say(format_args!("{name} {from} -> {to}"));
+        }
+        for (member, to) in self.workspace.crates.iter().zip(&self.crates) {
+            if member.moves && member.version == *to {
+                say(format_args!("{} {to} left alone: its version is not the train's", member.name));
+            }
+        }
+        if self.moves().next().is_none() {
+            say(format_args!("[workspace.package] {} -> {}", self.workspace.version, self.train));
+        }
+        for edit in edits {
+            say(format_args!("changed {}", workspace::relative(&self.workspace.root, &edit.path)));
+        }
+    }
+}

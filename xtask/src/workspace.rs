@@ -1,0 +1,199 @@
+//! The workspace that holds the current directory: what cargo and its manifests say, whether they agree, and how its
+//! files are written. It asks cargo alone, needs no network, and never decides where a version goes.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt::Display;
+use std::fs::{self, OpenOptions};
+use std::path::{Path, PathBuf};
+
+use semver::{Version, VersionReq};
+use serde_json::Value;
+use xshell::{Shell, cmd};
+
+use crate::config::Config;
+use crate::manifest::{Manifest, Requirement};
+use crate::version::is_exact;
+use crate::{Result, shell};
+
+pub struct Workspace {
+    pub root: PathBuf,
+    pub config: Config,
+    /// The version that names the train.
+    pub version: Version,
+    /// The members, in cargo's order.
+    pub crates: Vec<Crate>,
+    /// The root manifest first, then those of the members.
+    pub manifests: Vec<Manifest>,
+    /// From the folder of a member to its place in `crates`.
+    folders: HashMap<PathBuf, usize>,
+}
+
+/// A member of the workspace.
+pub struct Crate {
+    pub name: String,
+    pub version: Version,
+    /// Whether some registry takes it.
+    pub published: bool,
+    /// Whether it moves with the train: published and not `independent`, or of an inherited version.
+    pub moves: bool,
+    pub repository: Option<String>,
+    /// Its place in `manifests`.
+    pub manifest: usize,
+}
+
+/// A file and its whole text, before and after.
+pub struct Edit {
+    pub path: PathBuf,
+    pub before: String,
+    pub after: String,
+}
+
+impl Workspace {
+    /// The workspace around the shell's current directory. Fails, with the place where cargo names one, if there is
+    /// none, if it is broken, or if its configuration is.
+    pub fn load(sh: &Shell) -> Result<Workspace> {
+        let metadata = shell::read(cmd!(sh, "cargo metadata --no-deps --format-version 1"))?;
+        let metadata: Value = serde_json::from_str(&metadata)?;
+        let text = |value: &Value| value.as_str().map(str::to_string);
+        let root = PathBuf::from(text(&metadata["workspace_root"]).ok_or("cargo metadata names no workspace root")?);
+        let fault = |error: &dyn Display| format!("Cargo.toml: [workspace.metadata.release-train]: {error}");
+        let config = Config::parse(&metadata["metadata"]["release-train"]).map_err(|error| fault(&error))?;
+
+        let mut manifests = vec![Manifest::read(&root, &root.join("Cargo.toml"))?];
+        let mut crates = Vec::new();
+        for package in metadata["packages"].as_array().into_iter().flatten() {
+            let name = text(&package["name"]).ok_or("cargo metadata names a package without a name")?;
+            let path = PathBuf::from(text(&package["manifest_path"]).unwrap_or_default());
+            if path != manifests[0].path {
+                manifests.push(Manifest::read(&root, &path)?);
+            }
+            let manifest = if path == manifests[0].path { 0 } else { manifests.len() - 1 };
+            let published = package["publish"].as_array().is_none_or(|registries| !registries.is_empty());
+            let inherits = manifests[manifest].inherits_version();
+            let independent = config.independent.contains(&name);
+            if independent && inherits {
+                return Err(fault(&format!("`independent`: `{name}` takes its version from the workspace")).into());
+            }
+            let version = Version::parse(package["version"].as_str().unwrap_or_default())?;
+            let repository = text(&package["repository"]);
+            crates.push(Crate {
+                moves: inherits || published && !independent,
+                name,
+                version,
+                published,
+                repository,
+                manifest,
+            });
+        }
+
+        let published = |name: &&String| crates.iter().any(|member| member.name == **name && member.published);
+        for (key, names) in
+            [("public", config.public.as_deref().unwrap_or_default()), ("independent", &config.independent)]
+        {
+            if let Some(name) = names.iter().find(|name| !published(name)) {
+                return Err(fault(&format!("`{key}`: `{name}` is no published member")).into());
+            }
+        }
+        let version = train_version(&config, &manifests[0], &crates).map_err(|error| fault(&error))?;
+        let folder = |member: &Crate| manifests[member.manifest].path.parent().map(Path::to_path_buf);
+        let folders = crates.iter().enumerate().filter_map(|(at, member)| Some((folder(member)?, at))).collect();
+        Ok(Workspace { root, config, version, crates, manifests, folders })
+    }
+
+    /// The member that a requirement is about, as a place in `crates`: named by its path, or put in the place of the
+    /// published package by `[patch.crates-io]` while the requirement admits it.
+    pub fn member(&self, requirement: &Requirement) -> Option<usize> {
+        if let Some(folder) = &requirement.folder {
+            return self.folders.get(folder).copied();
+        }
+        let patches = self.manifests[0].patches();
+        let (_, folder) = patches.iter().find(|(name, _)| *name == requirement.package && !requirement.elsewhere)?;
+        let at = *self.folders.get(folder)?;
+        VersionReq::parse(requirement.text).ok()?.matches(&self.crates[at].version).then_some(at)
+    }
+
+    /// Every requirement on a member that does not admit it, or breaks the pin rule, as `file:line: what is wrong`.
+    pub fn disagreements(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for (place, manifest) in self.manifests.iter().enumerate() {
+            // What a crate that is not published asks for reaches no user.
+            let concerns_users =
+                place == 0 || self.crates.iter().any(|member| member.manifest == place && member.published);
+            for requirement in manifest.requirements() {
+                let Some(member) = self.member(&requirement).map(|at| &self.crates[at]) else { continue };
+                let Crate { name, version, .. } = member;
+                let text = requirement.text;
+                let Ok(parsed) = VersionReq::parse(text) else { continue };
+                let mut say = |what: String| found.push(format!("{}: {what}", manifest.at(requirement.literal)));
+                if !parsed.matches(version) {
+                    say(format!(
+                        "`{text}` does not admit `{name}` {version}: mend it, or undo an interrupted bump with `git restore .`"
+                    ));
+                }
+                let Some(public) = self.config.public.as_ref().filter(|_| concerns_users && member.published) else {
+                    continue;
+                };
+                match (public.contains(name), is_exact(&parsed)) {
+                    (true, true) => say(format!("`{text}` pins `{name}`, which is `public`: say `{version}`")),
+                    (false, false) => {
+                        say(format!("`{text}` does not pin `{name}`, which is not `public`: say `={version}`"))
+                    }
+                    _ => {}
+                }
+            }
+        }
+        found
+    }
+}
+
+/// Which version names the train: `version-of`, else `[workspace.package]`, else the published root package, else the
+/// one that all crates share.
+fn train_version(config: &Config, root: &Manifest, crates: &[Crate]) -> Result<Version> {
+    if let Some(name) = &config.version_of {
+        let named = crates.iter().find(|member| member.name == *name);
+        return Ok(named.ok_or_else(|| format!("`version-of`: `{name}` is no member"))?.version.clone());
+    }
+    if let Some((version, _)) = root.workspace_version()? {
+        return Ok(version);
+    }
+    let moving = || crates.iter().filter(|member| member.moves);
+    if let Some(package) = moving().find(|member| member.manifest == 0) {
+        return Ok(package.version.clone());
+    }
+    let versions: BTreeSet<&Version> = moving().map(|member| &member.version).collect();
+    match Vec::from_iter(&versions)[..] {
+        [version] => Ok((*version).clone()),
+        [] => Err("no crate is published, so there is no version to name the train".into()),
+        [..] => {
+            Err("the published crates have several versions: name the train's with `version-of = \"crate\"`".into())
+        }
+    }
+}
+
+/// A path for messages: relative to the root of the workspace where it lies inside.
+pub fn relative(root: &Path, path: &Path) -> String {
+    path.strip_prefix(root).unwrap_or(path).display().to_string()
+}
+
+/// Writes all files, or none: an unwritable one is found first, and a failure undoes what was written.
+pub fn write(root: &Path, edits: &[Edit]) -> Result<()> {
+    let failed =
+        |path, error: &dyn Display| Err(format!("{}: {error}; nothing was changed", relative(root, path)).into());
+    for Edit { path, .. } in edits {
+        match OpenOptions::new().write(true).open(path).and_then(|file| file.metadata()) {
+            Err(error) => return failed(path, &error),
+            // What holds for everybody else does not stop the superuser.
+            Ok(metadata) if metadata.permissions().readonly() => return failed(path, &"its mode forbids writing"),
+            Ok(_) => {}
+        }
+    }
+    for (at, Edit { path, after, .. }) in edits.iter().enumerate() {
+        if let Err(error) = fs::write(path, after) {
+            for Edit { path, before, .. } in &edits[..=at] {
+                let _ = fs::write(path, before);
+            }
+            return failed(path, &error);
+        }
+    }
+    Ok(())
+}
