@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use semver::Version;
 
 use crate::Result;
+use crate::workspace::UNDO;
 
 /// A member that moves.
 pub struct Move<'a> {
@@ -44,7 +45,10 @@ pub fn rewrite(text: &str, moves: &[Move]) -> Result<String> {
         }
     }
     if let Some((name, from)) = members.into_keys().min() {
-        return Err(format!("it has no `{name}` {from}: undo an interrupted bump with `git restore .`, or bring the file up to date with `cargo update --workspace`").into());
+        return Err(format!(
+            "it has no `{name}` {from}: bring it up to date with `cargo update --workspace`, or {UNDO}"
+        )
+        .into());
     }
 
     // How cargo refers to each package that moves, and to its namesakes, before and after.

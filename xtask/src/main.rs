@@ -77,6 +77,14 @@ impl Display for Usage {
 
 impl std::error::Error for Usage {}
 
+/// The next argument, if it is no option.
+fn free(arguments: &mut Arguments) -> Result<Option<String>> {
+    match arguments.opt_free_from_str::<String>()? {
+        Some(option) if option.starts_with('-') => Err(Usage(format!("there is no option `{option}` here")).into()),
+        argument => Ok(argument),
+    }
+}
+
 /// Fails if an argument is left.
 fn finish(arguments: Arguments) -> Result<()> {
     match arguments.finish().first() {

@@ -33,15 +33,15 @@ struct Section {
     end: usize,
 }
 
-/// Opens a section for a version, in version order. In the archive form the section of another line that is there was
-/// cut: it leaves, and a link to its branch joins the list, in the fashion of the newest one or else by `repository`.
-/// `None` if the section is there.
-pub fn open(text: &str, version: &Version, template: &str, repository: Option<&str>) -> Result<Option<String>> {
+/// Puts the section of a version, as `render` makes it, in its place in version order. In the archive form an older
+/// section of another line was cut: it leaves, and a link to its branch joins the list, in the fashion of the newest
+/// one there or else by `repository`. `None` if the version has a section.
+pub fn open(text: &str, version: &Version, section: &str, repository: Option<&str>) -> Result<Option<String>> {
     if find(text, version)?.is_some() {
         return Ok(None);
     }
     let eol = if text.contains("\r\n") { "\r\n" } else { "\n" };
-    let section = render(template, version)?.replace('\n', eol);
+    let section = section.replace('\n', eol);
     let Outline { sections, rule, archive, end } = outline(text);
     let rule = rule.map(|rule| format!("{rule}{eol}{eol}")).unwrap_or_default();
 
@@ -162,12 +162,12 @@ impl Outline<'_> {
     }
 }
 
-/// A section made of a template: from its heading on, without the rule below.
-fn render(template: &str, version: &Version) -> Result<String> {
+/// A section made of a template, with LF: from its heading on, without the rule below.
+pub fn render(template: &str, version: &Version) -> Result<String> {
     let text = template.replace("\r\n", "\n").replace("VERSION", &version.to_string());
     match &outline(&text).sections[..] {
         [section] if section.version == *version => Ok(text[section.start..section.end].trim_end().to_string()),
-        _ => Err("the template must hold one section, `## VERSION`".into()),
+        _ => Err("it must hold one section, `## VERSION`".into()),
     }
 }
 

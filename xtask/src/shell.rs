@@ -45,14 +45,15 @@ fn clean(mut cmd: Cmd) -> Cmd {
     cmd
 }
 
-/// What a program said on stderr, as one line: without warnings, source excerpts and decoration.
+/// What a program said on stderr, as one line: the messages and the place, without source excerpts and warnings.
 fn one_line(stderr: &str) -> String {
-    let noise = |line: &str| {
-        line.is_empty()
-            || line == "Caused by:"
-            || line.starts_with("warning:")
-            || line.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start().starts_with('|')
+    let noise = |line: &&str| {
+        let excerpt = line.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start().starts_with('|');
+        let frame =
+            ["warning:", "Caused by:", "referenced by workspace", "failed to load manifest for workspace member"];
+        line.is_empty() || excerpt || frame.iter().any(|frame| line.starts_with(frame))
     };
-    let lines = stderr.lines().map(str::trim).filter(|line| !noise(line));
-    lines.map(|line| line.trim_start_matches("error: ").trim_end_matches(':')).collect::<Vec<_>>().join("; ")
+    let bare = |line: &'_ str| line.trim().trim_start_matches("error: ").trim_start_matches("--> ").to_string();
+    let lines: Vec<String> = stderr.lines().map(bare).filter(|line| !noise(&line.as_str())).collect();
+    lines.join(": ")
 }

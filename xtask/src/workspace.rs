@@ -41,6 +41,9 @@ pub struct Crate {
     pub manifest: usize,
 }
 
+/// What to do where the cause may be a bump that was killed.
+pub const UNDO: &str = "undo an interrupted bump with `git restore .`";
+
 /// A file and its whole text, before and after.
 pub struct Edit {
     pub path: PathBuf,
@@ -126,9 +129,7 @@ impl Workspace {
                 let Ok(parsed) = VersionReq::parse(text) else { continue };
                 let mut say = |what: String| found.push(format!("{}: {what}", manifest.at(requirement.literal)));
                 if !parsed.matches(version) {
-                    say(format!(
-                        "`{text}` does not admit `{name}` {version}: mend it, or undo an interrupted bump with `git restore .`"
-                    ));
+                    say(format!("`{text}` does not admit `{name}` {version}: mend it, or {UNDO}"));
                 }
                 let Some(public) = self.config.public.as_ref().filter(|_| concerns_users && member.published) else {
                     continue;
@@ -164,9 +165,10 @@ fn train_version(config: &Config, root: &Manifest, crates: &[Crate]) -> Result<V
     match Vec::from_iter(&versions)[..] {
         [version] => Ok((*version).clone()),
         [] => Err("no crate is published, so there is no version to name the train".into()),
-        [..] => {
-            Err("the published crates have several versions: name the train's with `version-of = \"crate\"`".into())
-        }
+        [..] => Err(format!(
+            "the published crates have several versions: name the train's with `version-of = \"crate\"`, or {UNDO}"
+        )
+        .into()),
     }
 }
 
@@ -183,7 +185,9 @@ pub fn write(root: &Path, edits: &[Edit]) -> Result<()> {
         match OpenOptions::new().write(true).open(path).and_then(|file| file.metadata()) {
             Err(error) => return failed(path, &error),
             // What holds for everybody else does not stop the superuser.
-            Ok(metadata) if metadata.permissions().readonly() => return failed(path, &"its mode forbids writing"),
+            Ok(metadata) if metadata.permissions().readonly() => {
+                return failed(path, &"its mode forbids writing: make it writable");
+            }
             Ok(_) => {}
         }
     }

@@ -13,7 +13,7 @@ use crate::lockfile::{self, Move};
 use crate::manifest::Manifest;
 use crate::version::{Bump, follow};
 use crate::workspace::{self, Edit, Workspace};
-use crate::{Arguments, Result, finish, print, say, shell};
+use crate::{Arguments, Result, finish, free, print, say, shell};
 
 pub const HELP: &str = "\
 cargo xtask bump [major|minor|patch|rc|release|X.Y.Z]
@@ -35,7 +35,7 @@ A bump by a level moves on each time; `git restore .` undoes one.
 
 /// Reads the command line, bumps, and prints the train's new version.
 pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
-    let bump = arguments.opt_free_from_str::<String>()?.map_or(Ok(Bump::Major), |text| Bump::parse(&text))?;
+    let bump = free(&mut arguments)?.map_or(Ok(Bump::Major), |text| Bump::parse(&text))?;
     finish(arguments)?;
     let version = bump_workspace(sh, &bump)?;
     print(&format!("{version}\n"))
@@ -131,7 +131,7 @@ impl Plan<'_> {
             Some(at) => at,
             None => {
                 let before = fs::read_to_string(&path)
-                    .map_err(|error| format!("{file}: {error}; it is named in `version-strings`"))?;
+                    .map_err(|error| format!("{file}: {error}; `version-strings` in Cargo.toml names it"))?;
                 edits.push(Edit { path, after: before.clone(), before });
                 edits.len() - 1
             }
@@ -147,8 +147,13 @@ impl Plan<'_> {
         let (old, text) = (fill(&self.workspace.version), &mut edits[at].after);
         match text.lines().filter(|line| line.trim() == old).count() {
             1 => {}
-            0 => return Err(format!("{file}: no line is `{old}`, which `version-strings` names").into()),
-            count => return Err(format!("{file}: {count} lines are `{old}`, which `version-strings` names").into()),
+            0 => return Err(format!("{file}: no line is `{old}`: mend it, or `version-strings` in Cargo.toml").into()),
+            count => {
+                return Err(format!(
+                    "{file}: {count} lines are `{old}`: `version-strings` in Cargo.toml must name one"
+                )
+                .into());
+            }
         }
         let moved =
             |line: &str| if line.trim() == old { line.replace(&old, &fill(&self.train)) } else { line.to_string() };
