@@ -53,8 +53,9 @@ pub fn open(text: &str, version: &Version, section: &str, repository: Option<&st
             links.extend(link(&text[archive..], &section.version, repository)?.filter(|link| !links.contains(link)));
         }
         let links: String = links.iter().map(|link| format!("{link}{eol}")).collect();
-        let (head, tail) = (&text[..first.start], &text[end..archive]);
-        return Ok(Some(format!("{head}{section}{eol}{eol}{tail}{links}{}", &text[archive..])));
+        let (head, tail, list) = (&text[..first.start], &text[end..archive], &text[archive..]);
+        let last = if tail.ends_with('\n') { "" } else { eol };
+        return Ok(Some(format!("{head}{section}{eol}{eol}{tail}{last}{links}{list}")));
     }
     if let Some(next) = sections.iter().find(|section| section.version < *version) {
         let (head, tail) = text.split_at(next.start);

@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Display;
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use semver::{Version, VersionReq};
@@ -192,12 +193,19 @@ pub fn write(root: &Path, edits: &[Edit]) -> Result<()> {
         }
     }
     for (at, Edit { path, after, .. }) in edits.iter().enumerate() {
-        if let Err(error) = fs::write(path, after) {
+        if let Err(error) = overwrite(path, after) {
             for Edit { path, before, .. } in &edits[..=at] {
-                let _ = fs::write(path, before);
+                let _ = overwrite(path, before);
             }
             return failed(path, &error);
         }
     }
     Ok(())
+}
+
+/// Without emptying the file first: it keeps its place on a full disk, and ext4 does not wait for the disk.
+fn overwrite(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.set_len(text.len() as u64)
 }
