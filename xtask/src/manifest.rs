@@ -5,7 +5,7 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
-use semver::Version;
+use semver::{Version, VersionReq};
 use toml_edit::{Document, Item, TableLike};
 
 use crate::Result;
@@ -132,6 +132,12 @@ impl Manifest {
             text.replace_range(span, &literal);
         }
         text
+    }
+}
+
+impl Requirement<'_> {
+    pub fn admits(&self, version: &Version) -> bool {
+        VersionReq::parse(self.text).is_ok_and(|requirement| requirement.matches(version))
     }
 }
 

@@ -112,8 +112,9 @@ fn follow_one(part: &str, to: &Version) -> String {
 }
 
 /// Whether a requirement admits one version only: `=X.Y.Z`.
-pub fn is_exact(requirement: &VersionReq) -> bool {
-    matches!(&requirement.comparators[..], [Comparator { op: Op::Exact, patch: Some(_), .. }])
+pub fn is_exact(requirement: &str) -> bool {
+    let comparators = VersionReq::parse(requirement).map(|requirement| requirement.comparators).unwrap_or_default();
+    matches!(comparators[..], [Comparator { op: Op::Exact, patch: Some(_), .. }])
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use semver::{Version, VersionReq};
+use semver::Version;
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
@@ -113,7 +113,7 @@ impl Workspace {
         let patches = self.manifests[0].patches();
         let (_, folder) = patches.iter().find(|(name, _)| *name == requirement.package && !requirement.elsewhere)?;
         let at = *self.folders.get(folder)?;
-        VersionReq::parse(requirement.text).ok()?.matches(&self.crates[at].version).then_some(at)
+        requirement.admits(&self.crates[at].version).then_some(at)
     }
 
     /// Every requirement on a member that does not admit it, or breaks the pin rule, as `file:line: what is wrong`.
@@ -127,15 +127,14 @@ impl Workspace {
                 let Some(member) = self.member(&requirement).map(|at| &self.crates[at]) else { continue };
                 let Crate { name, version, .. } = member;
                 let text = requirement.text;
-                let Ok(parsed) = VersionReq::parse(text) else { continue };
                 let mut say = |what: String| found.push(format!("{}: {what}", manifest.at(requirement.literal)));
-                if !parsed.matches(version) {
+                if !requirement.admits(version) {
                     say(format!("`{text}` does not admit `{name}` {version}: mend it, or {UNDO}"));
                 }
                 let Some(public) = self.config.public.as_ref().filter(|_| concerns_users && member.published) else {
                     continue;
                 };
-                match (public.contains(name), is_exact(&parsed)) {
+                match (public.contains(name), is_exact(text)) {
                     (true, true) => say(format!("`{text}` pins `{name}`, which is `public`: say `{version}`")),
                     (false, false) => {
                         say(format!("`{text}` does not pin `{name}`, which is not `public`: say `={version}`"))

@@ -305,6 +305,15 @@ fn a_requirement_on_a_published_crate_moves_only_while_the_workspace_stands_in_f
 }
 
 #[test]
+fn a_lower_bound_that_the_registry_can_meet_is_its_authors() {
+    let b = "[package]\nname = \"b\"\nversion = \"1.9.0\"\n[dependencies]\na = \"1.2.0\"\n";
+    let root = root("a b") + "[patch.crates-io]\na.path = \"a\"\n";
+    let tree = Tree::new(&[("Cargo.toml", &root), ("a/Cargo.toml", &package("a", "1.9.0")), ("b/Cargo.toml", b)]);
+    tree.done(&["bump", "minor"]);
+    assert_eq!(tree.read("b/Cargo.toml"), b.replace("1.9.0", "1.10.0"));
+}
+
+#[test]
 fn crlf_a_byte_order_mark_and_a_missing_newline_stay() {
     let manifest = "\u{feff}[package]\r\nname = 'a'\r\n\tversion  =  '1.0.0'\t# here\r\n\r\n[features]";
     let tree = Tree::new(&[("Cargo.toml", manifest)]);

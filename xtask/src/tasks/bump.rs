@@ -115,9 +115,11 @@ impl Plan<'_> {
         }
         for requirement in manifest.requirements() {
             let Some(at) = self.workspace.member(&requirement) else { continue };
-            if self.crates[at] != self.workspace.crates[at].version {
-                let followed = follow(requirement.text, &self.crates[at]);
+            // One without a path is met by the registry too: as long as it can be, its lower bound is its author's.
+            let stays = requirement.folder.is_none() && requirement.admits(&self.crates[at]);
+            if self.crates[at] != self.workspace.crates[at].version && !stays {
                 let place = || format!("{}: `{}`", manifest.at(requirement.literal), requirement.package);
+                let followed = follow(requirement.text, &self.crates[at]);
                 strings.push((requirement.literal, followed.map_err(|error| format!("{}: {error}", place()))?));
             }
         }
