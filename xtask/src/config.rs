@@ -6,8 +6,9 @@ use serde_json::Value;
 use crate::Result;
 
 /// The configuration of one workspace. Each field is the key of that name; the README says what it is for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Config {
+    pub name: Option<String>,
     pub version_of: Option<String>,
     /// With this list the pin rule holds; without it there is none.
     pub public: Option<Vec<String>>,
@@ -18,6 +19,28 @@ pub struct Config {
     /// A file, relative to the root of the workspace.
     pub notes_template: Option<String>,
     pub release_candidates: bool,
+    /// Every how many trains one is long-term; `None` for never.
+    pub lts_every: Option<u64>,
+    pub lts_months: u64,
+    pub support_months: u64,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            name: None,
+            version_of: None,
+            public: None,
+            independent: Vec::new(),
+            version_strings: Vec::new(),
+            after_bump: Vec::new(),
+            notes_template: None,
+            release_candidates: false,
+            lts_every: None,
+            lts_months: 24,
+            support_months: 2,
+        }
+    }
 }
 
 /// A line outside the manifests that carries the train's version.
@@ -44,7 +67,7 @@ impl Config {
         for (key, value) in table {
             // Each key reads itself; `None` is a wrong type.
             let (must_be, read) = match key.as_str() {
-                "name" => ("a string", string(value).map(drop)),
+                "name" => ("a string", string(value).map(|name| config.name = Some(name))),
                 "version-of" => ("a string", string(value).map(|name| config.version_of = Some(name))),
                 "public" => (STRINGS, list(value, string).map(|names| config.public = Some(names))),
                 "independent" => (STRINGS, list(value, string).map(|names| config.independent = names)),
@@ -59,9 +82,9 @@ impl Config {
                 "owners" => (STRINGS, list(value, string).map(drop)),
                 "notes-template" => ("a string", string(value).map(|file| config.notes_template = Some(file))),
                 "release-candidates" => ("true or false", value.as_bool().map(|yes| config.release_candidates = yes)),
-                "lts-every" | "lts-months" | "support-months" => {
-                    ("a whole number above 0", value.as_u64().filter(|number| *number > 0).map(drop))
-                }
+                "lts-every" => (NUMBER, number(value).map(|trains| config.lts_every = Some(trains))),
+                "lts-months" => (NUMBER, number(value).map(|months| config.lts_months = months)),
+                "support-months" => (NUMBER, number(value).map(|months| config.support_months = months)),
                 _ => return Err(format!("unknown key `{key}`: remove it, or see the README for the keys").into()),
             };
             read.ok_or_else(|| format!("`{key}` must be {must_be}"))?;
@@ -71,6 +94,11 @@ impl Config {
 }
 
 const STRINGS: &str = "a list of strings";
+const NUMBER: &str = "a whole number above 0";
+
+fn number(value: &Value) -> Option<u64> {
+    value.as_u64().filter(|number| *number > 0)
+}
 
 fn string(value: &Value) -> Option<String> {
     value.as_str().map(str::to_string)

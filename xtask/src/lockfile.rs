@@ -8,7 +8,7 @@ use semver::Version;
 use crate::Result;
 use crate::workspace::UNDO;
 
-/// A member that moves.
+/// A member, and where it goes; `to` may be where it is.
 pub struct Move<'a> {
     pub name: &'a str,
     pub from: &'a Version,
@@ -94,7 +94,10 @@ impl Package<'_> {
         let references = self.lines.lines().filter_map(reference);
         let mut references: Vec<&str> = references.map(|old| spellings.get(old).map_or(old, |new| new)).collect();
         // Cargo orders them as text, the versions too.
-        references.sort_by(|a, b| a.split(' ').cmp(b.split(' ')));
+        references.sort_by_key(|reference| {
+            let mut parts = reference.split(' ');
+            (parts.next(), parts.next(), parts.next().is_some())
+        });
         let mut references = references.into_iter();
         let line = |line: &str| match reference(line) {
             Some(old) => line.replace(old, references.next().unwrap_or(old)),

@@ -2,9 +2,14 @@
 
 mod calendar;
 mod config;
+mod git;
+mod github;
 mod lockfile;
 mod manifest;
 mod notes;
+mod outward;
+mod proposal;
+mod rehearse;
 mod shell;
 mod tasks;
 mod version;
@@ -12,6 +17,7 @@ mod workspace;
 
 use std::fmt::{self, Arguments as Text, Display};
 use std::io::{ErrorKind, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use pico_args::Arguments;
@@ -24,6 +30,14 @@ const HELP: &str = "\
 The release train of this workspace.
 
 cargo xtask TASK [OPTIONS]         cargo xtask TASK --help
+
+The train
+  cut                              push main to release-X.Y.Z and bump main (5th of the month)
+  release-latest                   date the latest train's release, in pull requests (20th)
+  release-patch                    the same for a patch of one release branch or of several
+  release-candidate                the same for the next candidate
+  push-tag                         tag the merged release
+  sync-notes                       bring the notes of a patch release to main
 
 Versions and notes
   bump [major|minor|patch|rc|release|X.Y.Z]
@@ -38,6 +52,9 @@ Exit code: 0 done or nothing to do, 1 an error, 2 a command line that is not und
 ";
 
 fn main() -> ExitCode {
+    if std::env::args_os().next().is_some_and(|name| Path::new(&name).file_stem() == Some("gh".as_ref())) {
+        return rehearse::gh::main();
+    }
     let result = dispatch(Arguments::from_env());
     let Err(error) = result else { return ExitCode::SUCCESS };
     say(format_args!("error: {error}"));
@@ -49,14 +66,26 @@ fn dispatch(mut arguments: Arguments) -> Result<()> {
     // Options first: what stands before the task would be taken for it.
     let help = arguments.contains(["-h", "--help"]);
     let date = arguments.opt_value_from_str::<_, String>("--date")?;
-    let date = date.map_or_else(|| Ok(calendar::today()), |date| calendar::parse_date(&date))?;
+    let today = date.map_or_else(|| Ok(calendar::today()), |date| calendar::parse_date(&date))?;
     let task = arguments.subcommand()?;
     let sh = Shell::new()?;
     match task.as_deref() {
         Some("bump") if help => print(tasks::bump::HELP),
         Some("bump") => tasks::bump::run(&sh, arguments),
+        Some("cut") if help => print(tasks::cut::HELP),
+        Some("cut") => tasks::cut::run(&sh, arguments, today),
         Some("notes") if help => print(tasks::notes::HELP),
-        Some("notes") => tasks::notes::run(&sh, arguments, date),
+        Some("notes") => tasks::notes::run(&sh, arguments, today),
+        Some("push-tag") if help => print(tasks::push_tag::HELP),
+        Some("push-tag") => tasks::push_tag::run(&sh, arguments),
+        Some("release-candidate") if help => print(tasks::release::CANDIDATE_HELP),
+        Some("release-candidate") => tasks::release::next_candidate(&sh, arguments),
+        Some("release-latest") if help => print(tasks::release::LATEST_HELP),
+        Some("release-latest") => tasks::release::latest(&sh, arguments, today),
+        Some("release-patch") if help => print(tasks::release::PATCH_HELP),
+        Some("release-patch") => tasks::release::patch(&sh, arguments, today),
+        Some("sync-notes") if help => print(tasks::sync_notes::HELP),
+        Some("sync-notes") => tasks::sync_notes::run(&sh, arguments),
         Some(task) => Err(Usage(format!("there is no task `{task}`")).into()),
         None => {
             finish(arguments)?;

@@ -39,7 +39,7 @@ impl Manifest {
     pub fn read(root: &Path, path: &Path) -> Result<Manifest> {
         let file = relative(root, path);
         let text = fs::read_to_string(path).map_err(|error| format!("{file}: {error}"))?;
-        let document = Document::parse(text).map_err(|error| format!("{file}: {}", error.message()))?;
+        let document = parse(&file, text)?;
         Ok(Manifest { path: path.to_path_buf(), file, document })
     }
 
@@ -51,14 +51,19 @@ impl Manifest {
         self.document.as_table()
     }
 
+    /// `[package]`, or `[project]`, as it was called at first.
+    fn package(&self) -> Option<&dyn TableLike> {
+        table(self.root(), "package").or_else(|| table(self.root(), "project"))
+    }
+
     /// `[package] version`, if it is written here.
     pub fn version(&self) -> Option<&Item> {
-        table(self.root(), "package")?.get("version").filter(|version| version.is_str())
+        self.package()?.get("version").filter(|version| version.is_str())
     }
 
     /// Whether the package takes the version of `[workspace.package]`.
     pub fn inherits_version(&self) -> bool {
-        let version = table(self.root(), "package").and_then(|package| table(package, "version"));
+        let version = self.package().and_then(|package| table(package, "version"));
         version.is_some_and(|version| version.contains_key("workspace"))
     }
 
@@ -97,8 +102,10 @@ impl Manifest {
 
     /// The folders that `[patch.crates-io]` puts in the place of published packages, with the packages' names.
     pub fn patches(&self) -> Vec<(&str, PathBuf)> {
-        let patches = table(self.root(), "patch").and_then(|patch| table(patch, "crates-io"));
-        let patches = patches.into_iter().flat_map(|patches| patches.iter());
+        let registries = ["crates-io", "https://github.com/rust-lang/crates.io-index"];
+        let patch = table(self.root(), "patch");
+        let tables = registries.iter().filter_map(|registry| table(patch?, registry));
+        let patches = tables.flat_map(|patches| patches.iter());
         patches
             .filter_map(|(key, item)| {
                 let patch = item.as_table_like()?;
@@ -114,8 +121,7 @@ impl Manifest {
 
     /// `file:line` of an item, for messages.
     pub fn at(&self, item: &Item) -> String {
-        let start = item.span().map_or(0, |span| span.start);
-        format!("{}:{}", self.file, self.text()[..start].matches('\n').count() + 1)
+        format!("{}:{}", self.file, line_at(self.text(), item.span()))
     }
 
     /// The text with other strings in the place of some; every other byte stays.
@@ -139,6 +145,18 @@ impl Requirement<'_> {
     pub fn admits(&self, version: &Version) -> bool {
         VersionReq::parse(self.text).is_ok_and(|requirement| requirement.matches(version))
     }
+}
+
+/// Parses a file; an error names it and the line.
+pub fn parse<S: AsRef<str> + Clone>(file: &str, text: S) -> Result<Document<S>> {
+    Document::parse(text.clone()).map_err(|error| {
+        let line = line_at(text.as_ref(), error.span());
+        format!("{file}:{line}: {}", error.message()).into()
+    })
+}
+
+fn line_at(text: &str, span: Option<Range<usize>>) -> usize {
+    text[..span.map_or(0, |span| span.start)].matches('\n').count() + 1
 }
 
 fn table<'a>(parent: &'a dyn TableLike, key: &str) -> Option<&'a dyn TableLike> {

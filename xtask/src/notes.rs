@@ -49,13 +49,20 @@ pub fn open(text: &str, version: &Version, section: &str, repository: Option<&st
     let older = |section: &Section| section.version < *version && line(&section.version) != line(version);
     if let (Some(archive), Some(first), true) = (archive, sections.first(), sections.iter().all(older)) {
         let mut links: Vec<String> = Vec::new();
-        for section in &sections {
+        for (at, section) in sections.iter().enumerate() {
+            let below = &text[section.end..sections.get(at + 1).map_or(end, |next| next.start)];
+            if let Some(line) = below.lines().find(|line| line.trim_start_matches('-').trim() != "") {
+                return Err(format!("`{line}` stands between the sections, and would leave with them: move it").into());
+            }
             links.extend(link(&text[archive..], &section.version, repository)?.filter(|link| !links.contains(link)));
         }
         let links: String = links.iter().map(|link| format!("{link}{eol}")).collect();
         let (head, tail, list) = (&text[..first.start], &text[end..archive], &text[archive..]);
         let last = if tail.ends_with('\n') { "" } else { eol };
         return Ok(Some(format!("{head}{section}{eol}{eol}{tail}{last}{links}{list}")));
+    }
+    if let (true, Some(heading)) = (sections.is_empty(), text.lines().find(|line| line.starts_with("## "))) {
+        return Err(format!("`{heading}` names no version: sections are headed `## X.Y.Z`").into());
     }
     if let Some(next) = sections.iter().find(|section| section.version < *version) {
         let (head, tail) = text.split_at(next.start);
@@ -75,21 +82,69 @@ pub fn open(text: &str, version: &Version, section: &str, repository: Option<&st
 
 /// Puts a date in the place of the word `Unreleased` on the first line under the heading. `None` if it stands there.
 pub fn date(text: &str, version: &Version, date: Date) -> Result<Option<String>> {
+    let (start, line) = status(text, version)?;
+    match (unreleased(line), released(text, version)?) {
+        (Some(at), _) => {
+            let (head, tail) = (&text[..start + at], &text[start + at + UNRELEASED.len()..]);
+            Ok(Some(format!("{head}Released {date}{tail}")))
+        }
+        (None, Some(dated)) if dated != date => {
+            Err(format!("`## {version}` is dated {dated} already, not {date}").into())
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The date under a version's heading; `None` if `Unreleased` stands there.
+pub fn released(text: &str, version: &Version) -> Result<Option<Date>> {
+    let (_, line) = status(text, version)?;
+    if unreleased(line).is_some() {
+        return Ok(None);
+    }
+    let date = line.split(|c: char| !c.is_ascii_digit() && c != '-').find_map(|word| parse_date(word).ok());
+    let neither = || format!("`{UNRELEASED}.` is missing under `## {version}`: write it there");
+    Ok(Some(date.ok_or_else(neither)?))
+}
+
+/// Where the word `Unreleased` stands in a line.
+fn unreleased(line: &str) -> Option<usize> {
+    let apart = |text: Option<char>| !text.is_some_and(char::is_alphanumeric);
+    let whole =
+        |at: &usize| apart(line[..*at].chars().next_back()) && apart(line[at + UNRELEASED.len()..].chars().next());
+    line.match_indices(UNRELEASED).map(|(at, _)| at).find(whole)
+}
+
+/// The first line under a version's heading that is not blank, and where it begins.
+fn status<'a>(text: &'a str, version: &Version) -> Result<(usize, &'a str)> {
     let section = find(text, version)?.ok_or_else(|| missing(version))?;
     let heading = text[section.start..].find('\n').map_or(section.end, |end| section.start + end);
     let start = section.end - text[heading..section.end].trim_start().len();
-    let line = text[start..section.end].lines().next().unwrap_or_default();
-    let word = line.split(|c: char| !c.is_alphanumeric()).any(|word| word == UNRELEASED);
-    if let (true, Some(at)) = (word, line.find(UNRELEASED)) {
-        let (head, tail) = (&text[..start + at], &text[start + at + UNRELEASED.len()..]);
-        return Ok(Some(format!("{head}Released {date}{tail}")));
-    }
-    let dated = line.split(|c: char| !c.is_ascii_digit() && c != '-').find_map(|word| parse_date(word).ok());
-    match dated {
-        Some(dated) if dated == date => Ok(None),
-        Some(dated) => Err(format!("`## {version}` is dated {dated} already, not {date}").into()),
-        None => Err(format!("`{UNRELEASED}.` is missing under `## {version}`: write it there").into()),
-    }
+    Ok((start, text[start..section.end].lines().next().unwrap_or_default()))
+}
+
+/// Whether a version has a section.
+pub fn has(text: &str, version: &Version) -> Result<bool> {
+    Ok(find(text, version)?.is_some())
+}
+
+/// Whether main keeps the notes of the next release alone.
+pub fn is_archive(text: &str) -> bool {
+    outline(text).archive.is_some()
+}
+
+/// A section written from the subjects of commits, for a human to rewrite.
+pub fn draft(version: &Version, date: Date, subjects: &[String]) -> String {
+    let items = subjects.iter().map(|subject| format!("\n\n* {}", code(subject))).collect::<String>();
+    format!("## {version}\n\nReleased {date}.\n\n### Fixed{items}")
+}
+
+/// Words of others as a code span: no Markdown, link or mention in them has an effect.
+pub fn code(text: &str) -> String {
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
+    let fence = "`".repeat(longest + 1);
+    let gap = if longest > 0 { " " } else { "" };
+    format!("{fence}{gap}{}{gap}{fence}", text.trim())
 }
 
 const UNRELEASED: &str = "Unreleased";
@@ -116,17 +171,26 @@ fn outline(text: &str) -> Outline<'_> {
     let mut outline = Outline { sections: Vec::new(), rule: None, archive: None, end: text.len() };
     // The last rule since the heading, and whether only blank lines have followed it.
     let (mut rule, mut hangs) = (None, false);
-    let (mut fenced, mut after_blank, mut at) = (false, true, 0);
-    for line in text.split_inclusive('\n') {
+    let start = text.len() - text.trim_start_matches('\u{feff}').len();
+    let (mut fence, mut after_blank, mut at) = (None::<&str>, true, start);
+    for line in text[start..].split_inclusive('\n') {
         let start = at;
         at += line.len();
-        let line = line.trim_end().trim_start_matches('\u{feff}');
-        let (fence, blank) = (line.trim_start().starts_with("```"), line.is_empty());
-        fenced ^= fence;
+        let line = line.trim_end();
+        let blank = line.is_empty();
+        // A code block, also one in a list: it ends with the marks that it began with, or with more of them.
+        let mark = line.trim_start_matches(|c: char| c.is_ascii_digit() || " \t*+-.)>".contains(c));
+        let (run, info) = mark.split_at(mark.find(|c| !mark.starts_with(c) || !"`~".contains(c)).unwrap_or(mark.len()));
+        let fenced = fence.is_some();
+        match fence {
+            None if run.len() >= 3 && !info.contains('`') => fence = Some(run),
+            Some(open) if info.is_empty() && run.starts_with(open) => fence = None,
+            _ => {}
+        }
         // Dashes right below text would make a heading of it.
         let is_rule = after_blank && line.len() >= 3 && line.bytes().all(|byte| byte == b'-');
         after_blank = blank;
-        if fenced || fence || blank || is_rule {
+        if fenced || fence.is_some() || blank || is_rule {
             if is_rule && !fenced {
                 rule = Some((start, line));
             }
@@ -175,7 +239,7 @@ pub fn render(template: &str, version: &Version) -> Result<String> {
 /// The item that leads from the list of archived notes to those of a version's branch. `None` if it is there.
 fn link(list: &str, version: &Version, repository: Option<&str>) -> Result<Option<String>> {
     let label = format!("{}.{}.x", version.major, version.minor);
-    let branch = release_branch(version);
+    let branch = release_branch(&Version::new(version.major, version.minor, 0));
     if list.contains(&format!("[{label}")) {
         return Ok(None);
     }
@@ -187,7 +251,9 @@ fn link(list: &str, version: &Version, repository: Option<&str>) -> Result<Optio
         let (before, after) = target.split_once(&release_branch(&newest))?;
         Some(format!("{bullet}[{label}]({before}{branch}{after}"))
     };
-    let by_repository = |url: &str| format!("* [{label}]({}/blob/{branch}/RELEASES.md)", url.trim_end_matches('/'));
+    let by_repository = |url: &str| {
+        format!("* [{label}]({}/blob/{branch}/RELEASES.md)", url.trim_end_matches('/').trim_end_matches(".git"))
+    };
     let link = like_the_newest().or_else(|| repository.map(by_repository));
     Ok(Some(link.ok_or(
         "the list of archived notes has no link to follow and no crate names its `repository`: write the first",

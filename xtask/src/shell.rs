@@ -10,11 +10,21 @@ use crate::{Result, say};
 /// Runs a command that only reads, in silence, and returns what it printed. A failure is one line that holds what the
 /// command said.
 pub fn read(cmd: Cmd) -> Result<String> {
-    let output = clean(cmd).quiet().ignore_status().output()?;
-    if !output.status.success() {
-        return Err(one_line(&String::from_utf8_lossy(&output.stderr)).into());
+    let line = cmd.to_string();
+    let output = clean(cmd).env("CARGO_TERM_COLOR", "never").quiet().ignore_status().output()?;
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    match (output.status.success(), one_line(&stderr)) {
+        (true, _) => Ok(stdout.into_owned()),
+        (false, said) if said.is_empty() => Err(format!("`{line}` failed with {}", output.status).into()),
+        (false, said) => Err(said.into()),
     }
-    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// Prints a command that acts beyond this machine, runs it, and returns what it printed. Where the command is wordy, a
+/// body goes in as stdin: what others wrote must not begin a line of a workflow's log.
+pub fn act(cmd: Cmd) -> Result<String> {
+    say(format_args!("$ {cmd}"));
+    read(cmd)
 }
 
 /// Prints a command that changes something and runs it. What it prints goes to our stderr: stdout is for our results.

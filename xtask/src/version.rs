@@ -30,7 +30,7 @@ impl Bump {
             "rc" => Bump::Rc,
             "release" => Bump::Release,
             _ => Bump::To(Version::parse(text).map_err(|error| {
-                format!("`{text}` is neither a level (major, minor, patch, rc, release) nor a version X.Y.Z: {error}")
+                format!("{text:?} is neither a level (major, minor, patch, rc, release) nor a version X.Y.Z: {error}")
             })?),
         })
     }
@@ -77,9 +77,51 @@ impl Bump {
     }
 }
 
-/// The branch that X.Y.0 is cut to and from which X.Y.* is released.
+/// A commit with this line in its message is tagged and released.
+pub const MARKER: &str = "[automatically-tag-and-release-this-commit]";
+
+/// Whether a message holds the marker as a line of its own, outside a code block.
+pub fn is_marked(message: &str) -> bool {
+    let mut fenced = false;
+    message.lines().any(|line| {
+        fenced ^= line.trim_start().starts_with("```");
+        !fenced && line.trim_end() == MARKER
+    })
+}
+
+/// The version that a candidate or a development version leads to.
+pub fn release_of(version: &Version) -> Version {
+    Version { pre: Prerelease::EMPTY, ..version.clone() }
+}
+
+/// The branch that a version is cut to, and from which the later ones of its line are released.
 pub fn release_branch(version: &Version) -> String {
-    format!("release-{}.{}.0", version.major, version.minor)
+    format!("release-{}", release_of(version))
+}
+
+/// The version that a release branch was cut for; `None` for other branches.
+pub fn branch_version(branch: &str) -> Option<Version> {
+    Version::parse(branch.strip_prefix("release-")?).ok().filter(|version| release_branch(version) == branch)
+}
+
+/// Whether two versions are released from one branch.
+pub fn same_line(one: &Version, other: &Version) -> bool {
+    (one.major, one.minor) == (other.major, other.minor)
+}
+
+/// The tag of a version.
+pub fn tag(version: &Version) -> String {
+    format!("v{version}")
+}
+
+/// The version that a tag names; `None` for other people's tags.
+pub fn tag_version(tag: &str) -> Option<Version> {
+    Version::parse(tag.strip_prefix('v')?).ok()
+}
+
+/// The number that grows by one with each train: the leftmost that is not zero.
+pub fn train_number(version: &Version) -> u64 {
+    [version.major, version.minor].into_iter().find(|number| *number > 0).unwrap_or(version.patch)
 }
 
 /// Rewrites a requirement so that it names `to` as it named the version before: operators, white space and the
@@ -157,6 +199,39 @@ mod tests {
         let dev = Bump::Major.next(&Version::new(13, 0, 0), true).unwrap();
         assert_eq!(dev.to_string(), "14.0.0-dev");
         assert!(Bump::parse("1.2").is_err());
+    }
+
+    #[test]
+    fn the_marker_counts_as_a_line_of_its_own_only() {
+        for marked in [
+            "Release\n\n[automatically-tag-and-release-this-commit]",
+            "[automatically-tag-and-release-this-commit]\r\n",
+        ] {
+            assert!(is_marked(marked), "{marked}");
+        }
+        for unmarked in [
+            "Mend [automatically-tag-and-release-this-commit]",
+            "> [automatically-tag-and-release-this-commit]",
+            "    [automatically-tag-and-release-this-commit]",
+            "Say it:\n\n```\n[automatically-tag-and-release-this-commit]\n```\n",
+            "",
+        ] {
+            assert!(!is_marked(unmarked), "{unmarked}");
+        }
+    }
+
+    #[test]
+    fn branches_and_tags_of_other_people_have_no_version() {
+        for name in ["release-12.0.0", "release-0.36.0"] {
+            assert_eq!(release_branch(&branch_version(name).unwrap()), name);
+        }
+        for name in ["release-12.0", "release-12.0.0-rc.1", "release-v1.0.0", "release-", "main", "release-012.0.0"] {
+            assert_eq!(branch_version(name), None, "{name}");
+        }
+        for name in ["v1", "vscode-1.2", "1.0.0", "v1.0", "version-1.0.0"] {
+            assert_eq!(tag_version(name), None, "{name}");
+        }
+        assert_eq!(tag_version("v1.0.0-rc.1").unwrap().to_string(), "1.0.0-rc.1");
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub struct Workspace {
     pub manifests: Vec<Manifest>,
     /// From the folder of a member to its place in `crates`.
     folders: HashMap<PathBuf, usize>,
+    /// The same from the name of a package that `[patch.crates-io]` replaces by a member.
+    patched: HashMap<String, usize>,
 }
 
 /// A member of the workspace.
@@ -43,7 +45,7 @@ pub struct Crate {
 }
 
 /// What to do where the cause may be a bump that was killed.
-pub const UNDO: &str = "undo an interrupted bump with `git restore .`";
+pub const UNDO: &str = "undo an interrupted bump with `git restore :/`";
 
 /// A file and its whole text, before and after.
 pub struct Edit {
@@ -68,10 +70,10 @@ impl Workspace {
         for package in metadata["packages"].as_array().into_iter().flatten() {
             let name = text(&package["name"]).ok_or("cargo metadata names a package without a name")?;
             let path = PathBuf::from(text(&package["manifest_path"]).unwrap_or_default());
-            if path != manifests[0].path {
+            let manifest = if path == manifests[0].path { 0 } else { manifests.len() };
+            if manifest > 0 {
                 manifests.push(Manifest::read(&root, &path)?);
             }
-            let manifest = if path == manifests[0].path { 0 } else { manifests.len() - 1 };
             let published = package["publish"].as_array().is_none_or(|registries| !registries.is_empty());
             let inherits = manifests[manifest].inherits_version();
             let independent = config.independent.contains(&name);
@@ -100,8 +102,11 @@ impl Workspace {
         }
         let version = train_version(&config, &manifests[0], &crates).map_err(|error| fault(&error))?;
         let folder = |member: &Crate| manifests[member.manifest].path.parent().map(Path::to_path_buf);
-        let folders = crates.iter().enumerate().filter_map(|(at, member)| Some((folder(member)?, at))).collect();
-        Ok(Workspace { root, config, version, crates, manifests, folders })
+        let folders = crates.iter().enumerate().filter_map(|(at, member)| Some((folder(member)?, at)));
+        let folders: HashMap<PathBuf, usize> = folders.collect();
+        let patches = manifests[0].patches().into_iter();
+        let patched = patches.filter_map(|(name, folder)| Some((name.to_string(), *folders.get(&folder)?))).collect();
+        Ok(Workspace { root, config, version, crates, manifests, folders, patched })
     }
 
     /// The member that a requirement is about, as a place in `crates`: named by its path, or put in the place of the
@@ -110,9 +115,7 @@ impl Workspace {
         if let Some(folder) = &requirement.folder {
             return self.folders.get(folder).copied();
         }
-        let patches = self.manifests[0].patches();
-        let (_, folder) = patches.iter().find(|(name, _)| *name == requirement.package && !requirement.elsewhere)?;
-        let at = *self.folders.get(folder)?;
+        let at = *self.patched.get(requirement.package).filter(|_| !requirement.elsewhere)?;
         requirement.admits(&self.crates[at].version).then_some(at)
     }
 
@@ -151,8 +154,8 @@ impl Workspace {
 /// one that all crates share.
 fn train_version(config: &Config, root: &Manifest, crates: &[Crate]) -> Result<Version> {
     if let Some(name) = &config.version_of {
-        let named = crates.iter().find(|member| member.name == *name);
-        return Ok(named.ok_or_else(|| format!("`version-of`: `{name}` is no member"))?.version.clone());
+        let named = crates.iter().find(|member| member.name == *name && member.moves);
+        return Ok(named.ok_or_else(|| format!("`version-of`: `{name}` is no member that moves"))?.version.clone());
     }
     if let Some((version, _)) = root.workspace_version()? {
         return Ok(version);

@@ -74,8 +74,8 @@ fn a_requirement_that_is_none() {
 
 #[test]
 fn an_argument_that_is_no_version() {
-    at_version("1.0.0").refused(&["bump", "1.1"], expect!["error: `1.1` is neither a level (major, minor, patch, rc, release) nor a version X.Y.Z: unexpected end of input while parsing minor version number"]);
-    at_version("1.0.0").refused(&["bump", "v1.1.0"], expect!["error: `v1.1.0` is neither a level (major, minor, patch, rc, release) nor a version X.Y.Z: unexpected character 'v' while parsing major version number"]);
+    at_version("1.0.0").refused(&["bump", "1.1"], expect![[r#"error: "1.1" is neither a level (major, minor, patch, rc, release) nor a version X.Y.Z: unexpected end of input while parsing minor version number"#]]);
+    at_version("1.0.0").refused(&["bump", "v1.1.0"], expect![[r#"error: "v1.1.0" is neither a level (major, minor, patch, rc, release) nor a version X.Y.Z: unexpected character 'v' while parsing major version number"#]]);
     with_notes("").refused(
         &["notes", "new", "one"],
         expect!["error: `one` is no version X.Y.Z: unexpected character 'o' while parsing major version number"],
@@ -89,14 +89,14 @@ fn a_requirement_that_does_not_admit_its_member() {
         "b/Cargo.toml",
         &(package("b", "1.0.0") + "[dependencies]\na = { path = \"../a\", version = \"0.9\" }\n"),
     );
-    tree.refused(&["bump"], expect!["error: b/Cargo.toml:6: `0.9` does not admit `a` 1.0.0: mend it, or undo an interrupted bump with `git restore .`"]);
+    tree.refused(&["bump"], expect!["error: b/Cargo.toml:6: `0.9` does not admit `a` 1.0.0: mend it, or undo an interrupted bump with `git restore :/`"]);
 }
 
 #[test]
 fn a_bump_that_was_interrupted_between_the_manifests() {
     let tree = with_config("");
     tree.write("b/Cargo.toml", &tree.read("b/Cargo.toml").replace("1.0.0", "2.0.0"));
-    tree.refused(&["bump", "patch"], expect![[r#"error: Cargo.toml: [workspace.metadata.release-train]: the published crates have several versions: name the train's with `version-of = "crate"`, or undo an interrupted bump with `git restore .`"#]]);
+    tree.refused(&["bump", "patch"], expect![[r#"error: Cargo.toml: [workspace.metadata.release-train]: the published crates have several versions: name the train's with `version-of = "crate"`, or undo an interrupted bump with `git restore :/`"#]]);
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_bump_that_was_interrupted_before_the_lock_file() {
     let lock = tree.read("Cargo.lock");
     tree.done(&["bump"]);
     tree.write("Cargo.lock", &lock);
-    tree.refused(&["bump"], expect!["error: Cargo.lock: it has no `a` 2.0.0: bring it up to date with `cargo update --workspace`, or undo an interrupted bump with `git restore .`"]);
+    tree.refused(&["bump"], expect!["error: Cargo.lock: it has no `a` 2.0.0: bring it up to date with `cargo update --workspace`, or undo an interrupted bump with `git restore :/`"]);
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn a_crate_in_the_configuration_that_is_no_member() {
     );
     with_config("version-of = \"c\"").refused(
         &["bump"],
-        expect!["error: Cargo.toml: [workspace.metadata.release-train]: `version-of`: `c` is no member"],
+        expect!["error: Cargo.toml: [workspace.metadata.release-train]: `version-of`: `c` is no member that moves"],
     );
 }
 
@@ -210,7 +210,7 @@ fn an_independent_crate_that_inherits_its_version() {
 fn a_workspace_whose_train_has_no_single_version() {
     let tree = with_config("");
     tree.write("b/Cargo.toml", &package("b", "0.3.0"));
-    tree.refused(&["bump"], expect![[r#"error: Cargo.toml: [workspace.metadata.release-train]: the published crates have several versions: name the train's with `version-of = "crate"`, or undo an interrupted bump with `git restore .`"#]]);
+    tree.refused(&["bump"], expect![[r#"error: Cargo.toml: [workspace.metadata.release-train]: the published crates have several versions: name the train's with `version-of = "crate"`, or undo an interrupted bump with `git restore :/`"#]]);
 }
 
 #[test]
@@ -300,7 +300,61 @@ fn a_file_whose_mode_forbids_writing() {
 fn a_lock_file_that_is_out_of_date() {
     let tree = with_config("");
     tree.write("Cargo.lock", "version = 4\n\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\n");
-    tree.refused(&["bump"], expect!["error: Cargo.lock: it has no `b` 1.0.0: bring it up to date with `cargo update --workspace`, or undo an interrupted bump with `git restore .`"]);
+    tree.refused(&["bump"], expect!["error: Cargo.lock: it has no `b` 1.0.0: bring it up to date with `cargo update --workspace`, or undo an interrupted bump with `git restore :/`"]);
+}
+
+#[test]
+fn a_lock_file_with_conflict_markers() {
+    let tree = with_config("");
+    tree.cargo(&["generate-lockfile", "--offline"]);
+    tree.write("Cargo.lock", &(tree.read("Cargo.lock") + "<<<<<<< ours\n"));
+    tree.refused(&["bump"], expect!["error: Cargo.lock:15: key with no value, expected `=`"]);
+}
+
+#[test]
+fn a_bump_that_was_interrupted_between_crates_that_do_not_ask_for_each_other() {
+    let tree = with_config("version-of = \"a\"");
+    tree.write("b/Cargo.toml", &package("b", "1.0.0"));
+    tree.cargo(&["generate-lockfile", "--offline"]);
+    tree.write("a/Cargo.toml", &package("a", "2.0.0"));
+    tree.refused(&["bump", "2.0.0"], expect!["error: Cargo.lock: it has no `a` 2.0.0: bring it up to date with `cargo update --workspace`, or undo an interrupted bump with `git restore :/`"]);
+}
+
+#[test]
+fn an_error_of_cargo_is_one_line_also_where_colours_are_on() {
+    let tree = with_config("");
+    tree.write("b/Cargo.toml", "[package]\nname = \"b\n");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_xtask"));
+    let output = command.arg("bump").current_dir(tree.path()).env("CARGO_TERM_COLOR", "always").output().unwrap();
+    expect![[r#"error: invalid basic string, expected `"`: b/Cargo.toml:2:10"#]]
+        .assert_eq(support::text(&output.stderr).trim_end());
+}
+
+#[test]
+fn a_train_that_is_named_by_a_crate_that_stays() {
+    let tree = with_config("version-of = \"a\"\nindependent = [\"a\"]");
+    tree.refused(
+        &["bump"],
+        expect!["error: Cargo.toml: [workspace.metadata.release-train]: `version-of`: `a` is no member that moves"],
+    );
+}
+
+#[test]
+fn notes_of_another_format() {
+    with_notes("# Changelog\n\n## [1.0.0] - 2024-01-20\n").refused(
+        &["notes", "new", "1.1.0"],
+        expect!["error: RELEASES.md: `## [1.0.0] - 2024-01-20` names no version: sections are headed `## X.Y.Z`"],
+    );
+}
+
+#[test]
+fn an_archive_with_text_between_its_sections() {
+    let tree =
+        with_notes("## 1.0.0\n\nUnreleased.\n\n## Policy\n\n---\n\n<!-- ARCHIVE_START -->\n* [0.9.x](release-0.9.0)\n");
+    tree.refused(
+        &["notes", "new", "2.0.0"],
+        expect!["error: RELEASES.md: `## Policy` stands between the sections, and would leave with them: move it"],
+    );
 }
 
 #[test]

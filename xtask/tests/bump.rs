@@ -348,6 +348,23 @@ version-strings = [
 }
 
 #[test]
+fn a_version_string_in_a_manifest_is_moved_with_it_whatever_path_it_goes_by() {
+    let root = root("a")
+        + "[workspace.package]\nversion = \"1.0.0\"\n[workspace.metadata]\nnewest = \"a-1\"\n[workspace.metadata.release-train]\nversion-strings = [{ file = \"a/../Cargo.toml\", line = 'newest = \"a-{major}\"' }]\n";
+    let tree = Tree::new(&[("Cargo.toml", &root), ("a/Cargo.toml", &package("a", "1.0.0"))]);
+    tree.done(&["bump"]);
+    assert_eq!(tree.read("Cargo.toml"), root.replace("1.0.0", "2.0.0").replace("a-1", "a-2"));
+}
+
+#[test]
+fn a_package_that_is_called_a_project_moves_too() {
+    let tree = Tree::new(&[("Cargo.toml", "[project]\nname = \"a\"\nversion = \"1.0.0\"\nedition = \"2021\"\n")]);
+    tree.write("src/lib.rs", "");
+    assert_eq!(tree.done(&["bump"]).0, "2.0.0\n");
+    assert!(tree.read("Cargo.toml").contains("2.0.0"));
+}
+
+#[test]
 fn after_bump_runs_in_the_bumped_workspace_and_leaves_stdout_alone() {
     let config = "[workspace.metadata.release-train]\nafter-bump = [[\"cargo\", \"pkgid\", \"--offline\"], [\"git\", \"--version\"]]\n";
     let tree = Tree::new(&[("Cargo.toml", &(package("a", "1.0.0") + "[workspace]\n" + config))]);
@@ -365,7 +382,7 @@ fn after_bump_that_fails_leaves_a_bump_that_is_complete_and_says_so() {
     let tree = Tree::new(&[("Cargo.toml", &(package("a", "1.0.0") + "[workspace]\n" + config))]);
     let output = tree.xtask(&["bump"]);
     assert_eq!(output.status.code(), Some(1));
-    expect!["error: after-bump: `git no-such-command` failed; the bump is complete: go on from here, or undo it with `git restore .`"].assert_eq(text(&output.stderr).lines().last().unwrap());
+    expect!["error: after-bump: `git no-such-command` failed; the bump is complete: go on from here, or undo it with `git restore :/`"].assert_eq(text(&output.stderr).lines().last().unwrap());
     assert!(tree.read("Cargo.toml").contains("version = \"2.0.0\""));
 }
 
@@ -391,6 +408,14 @@ fn help_is_printed_and_nothing_is_done() {
         The release train of this workspace.
 
         cargo xtask TASK [OPTIONS]         cargo xtask TASK --help
+
+        The train
+          cut                              push main to release-X.Y.Z and bump main (5th of the month)
+          release-latest                   date the latest train's release, in pull requests (20th)
+          release-patch                    the same for a patch of one release branch or of several
+          release-candidate                the same for the next candidate
+          push-tag                         tag the merged release
+          sync-notes                       bring the notes of a patch release to main
 
         Versions and notes
           bump [major|minor|patch|rc|release|X.Y.Z]
@@ -419,7 +444,7 @@ fn help_is_printed_and_nothing_is_done() {
           release  the version without its suffix
           X.Y.Z    this version, for the crates that share the train's
 
-        A bump by a level moves on each time; `git restore .` undoes one.
+        A bump by a level moves on each time; `git restore :/` undoes one.
     "#]].assert_eq(&tree.done(&["bump", "--help"]).0);
     assert_eq!(tree.done(&["--help"]).0, tree.done(&[]).0);
     assert!(tree.files() == before);

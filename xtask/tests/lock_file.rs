@@ -106,6 +106,16 @@ fn the_oldest_format_names_every_version_and_stays() {
 }
 
 #[test]
+fn references_that_differ_in_their_source_alone_keep_their_order() {
+    let references = " \"enc 1.0.0 (registry+https://github.com/rust-lang/crates.io-index)\",\n \"enc 1.0.0 (git+https://example.com/enc)\",\n";
+    let before =
+        format!("version = 4\n\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\ndependencies = [\n{references}]\n");
+    let tree = Tree::new(&[("Cargo.toml", &package("a", "1.0.0")), ("Cargo.lock", &before)]);
+    tree.done(&["bump"]);
+    assert!(tree.read("Cargo.lock").contains(references));
+}
+
+#[test]
 fn what_stands_below_the_packages_stays() {
     let unused = "\n[[patch.unused]]\nname = \"a\"\nversion = \"1.0.0\"\n";
     let before = format!("version = 4\n\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\n{unused}");

@@ -78,7 +78,7 @@ fn a_file_without_sections_gets_its_first() {
     "#]]
     .assert_eq(&after("# History", &["new", "0.1.0"]));
     expect![[r#"
-        ## Notes
+        # Notes
 
         Unreleased.
 
@@ -100,7 +100,7 @@ fn a_file_without_sections_gets_its_first() {
 
         <!-- ARCHIVE_START -->
     "#]]
-    .assert_eq(&after(&archive("").replacen("48.0.0", "Notes", 1), &["new", "49.0.0"]));
+    .assert_eq(&after(&archive("").replacen("## 48.0.0", "# Notes", 1), &["new", "49.0.0"]));
 }
 
 #[test]
@@ -281,8 +281,29 @@ fn a_reader_who_has_seen_enough_is_no_error() {
 }
 
 #[test]
-fn the_projects_own_notes_are_kept_by_the_tool() {
-    let own = include_str!("../../RELEASES.md");
-    let version = own.lines().find_map(|line| line.strip_prefix("## ")).unwrap();
-    assert!(own.contains(tree(own).done(&["notes", "show", version]).0.trim_end()));
+fn a_code_block_hides_its_headings_however_it_is_fenced() {
+    for block in [
+        "* Thus:\n\n  ```rust\n  ## 0.9.0\n  ```\n",
+        "* ```rust\n  let a = 1;\n  ```\n",
+        "~~~\n## 0.9.0\n```\n~~~\n",
+        "````\n```\n## 0.9.0\n````\n",
+        "```not a fence``` at all\n",
+    ] {
+        let notes = format!("## 1.0.0\n\nUnreleased.\n\n{block}\n## 0.9.0\n\nReleased 2024-01-20.\n");
+        assert_eq!(tree(&notes).done(&["notes", "show", "0.9.0"]).0, "## 0.9.0\n\nReleased 2024-01-20.\n", "{block}");
+    }
+}
+
+#[test]
+fn a_byte_order_mark_stays_in_front() {
+    let notes = "\u{feff}## 1.0.0\n\nUnreleased.\n";
+    let new = "\u{feff}## 1.1.0\n\nUnreleased.\n\n### Added\n\n### Changed\n\n";
+    assert_eq!(after(notes, &["new", "1.1.0"]), new.to_string() + &notes[3..]);
+}
+
+#[test]
+fn only_the_whole_word_is_replaced() {
+    let notes = "## 1.0.0\n\nNonUnreleased Unreleased\n";
+    let dated = after(notes, &["date", "1.0.0", "--date", "2024-01-20"]);
+    assert_eq!(dated, "## 1.0.0\n\nNonUnreleased Released 2024-01-20\n");
 }

@@ -2,7 +2,8 @@
 //! checks everything before it writes the first file, and it commits nothing.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io;
+use std::path::Path;
 
 use semver::Version;
 use toml_edit::Item;
@@ -10,7 +11,7 @@ use xshell::Shell;
 
 use crate::config::{PLACEHOLDERS, VersionString};
 use crate::lockfile::{self, Move};
-use crate::manifest::Manifest;
+use crate::manifest::{self, Manifest};
 use crate::version::{Bump, follow};
 use crate::workspace::{self, Edit, Workspace};
 use crate::{Arguments, Result, finish, free, print, say, shell};
@@ -30,7 +31,7 @@ version alone on stdout.
   release  the version without its suffix
   X.Y.Z    this version, for the crates that share the train's
 
-A bump by a level moves on each time; `git restore .` undoes one.
+A bump by a level moves on each time; `git restore :/` undoes one.
 ";
 
 /// Reads the command line, bumps, and prints the train's new version.
@@ -67,7 +68,7 @@ pub fn bump_workspace(sh: &Shell, bump: &Bump) -> Result<Version> {
     let _root = sh.push_dir(&workspace.root);
     for command in &workspace.config.after_bump {
         shell::run(sh.cmd(&command[0]).args(&command[1..])).map_err(|error| {
-            format!("after-bump: {error}; the bump is complete: go on from here, or undo it with `git restore .`")
+            format!("after-bump: {error}; the bump is complete: go on from here, or undo it with `git restore :/`")
         })?;
     }
     Ok(plan.train)
@@ -110,8 +111,12 @@ impl Plan<'_> {
             strings.push((literal, next.to_string()));
         }
         let member = self.workspace.crates.iter().position(|member| member.manifest == place);
-        if let (Some(at), Some(literal)) = (member, manifest.version()) {
-            strings.push((literal, self.crates[at].to_string()));
+        match (member, manifest.version()) {
+            (Some(at), Some(literal)) => strings.push((literal, self.crates[at].to_string())),
+            (Some(at), None) if self.workspace.crates[at].moves && !manifest.inherits_version() => {
+                return Err(format!("{}: the version of the package is not found", manifest.file).into());
+            }
+            _ => {}
         }
         for requirement in manifest.requirements() {
             let Some(at) = self.workspace.member(&requirement) else { continue };
@@ -129,15 +134,8 @@ impl Plan<'_> {
     /// Moves one configured line, in the text that `edits` already holds for its file, if any.
     fn version_string(&self, VersionString { file, line }: &VersionString, edits: &mut Vec<Edit>) -> Result<()> {
         let path = self.workspace.root.join(file);
-        let at = match edits.iter().position(|edit| edit.path == path) {
-            Some(at) => at,
-            None => {
-                let before = fs::read_to_string(&path)
-                    .map_err(|error| format!("{file}: {error}; `version-strings` in Cargo.toml names it"))?;
-                edits.push(Edit { path, after: before.clone(), before });
-                edits.len() - 1
-            }
-        };
+        let at = text_of(edits, &path)
+            .map_err(|error| format!("{file}: {error}; `version-strings` in Cargo.toml names it"))?;
         let fill = |version: &Version| {
             let values =
                 [version.to_string(), version.major.to_string(), version.minor.to_string(), version.patch.to_string()];
@@ -165,38 +163,53 @@ impl Plan<'_> {
 
     fn lock_file(&self, edits: &mut Vec<Edit>) -> Result<()> {
         let path = self.workspace.root.join("Cargo.lock");
-        let before = match fs::read_to_string(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            read => read.map_err(|error| format!("Cargo.lock: {error}"))?,
-        };
-        let moves: Vec<Move> = self.moves().map(|(name, from, to)| Move { name, from, to }).collect();
-        let after = lockfile::rewrite(&before, &moves).map_err(|error| format!("Cargo.lock: {error}"))?;
-        edits.push(Edit { path, before, after });
+        if !path.exists() {
+            return Ok(());
+        }
+        let at = text_of(edits, &path).map_err(|error| format!("Cargo.lock: {error}"))?;
+        manifest::parse("Cargo.lock", &*edits[at].after)?; // conflict markers, or what an interrupted write left
+        let after = lockfile::rewrite(&edits[at].after, &self.moves().collect::<Vec<_>>());
+        edits[at].after = after.map_err(|error| format!("Cargo.lock: {error}"))?;
         Ok(())
     }
 
-    fn moves(&self) -> impl Iterator<Item = (&str, &Version, &Version)> {
+    fn moves(&self) -> impl Iterator<Item = Move<'_>> {
         let members = self.workspace.crates.iter().zip(&self.crates);
-        members.filter(|(member, to)| member.version != **to).map(|(member, to)| (&*member.name, &member.version, to))
+        members.map(|(member, to)| Move { name: &member.name, from: &member.version, to })
     }
 
     fn report(&self, edits: &[Edit]) {
         if edits.is_empty() {
             return say(format_args!("nothing to do: the version is {}", self.train));
         }
-        for (name, from, to) in self.moves() {
+        for Move { name, from, to } in self.moves().filter(|moved| moved.from != moved.to) {
             say(format_args!("{name} {from} -> {to}"));
         }
-        for (member, to) in self.workspace.crates.iter().zip(&self.crates) {
-            if member.moves && member.version == *to {
+        for member in self.workspace.crates.iter().zip(&self.crates) {
+            if let (member, to) = member
+                && member.moves
+                && member.version == *to
+                && *to != self.train
+            {
                 say(format_args!("{} {to} left alone: its version is not the train's", member.name));
             }
         }
-        if self.moves().next().is_none() {
+        if self.moves().all(|moved| moved.from == moved.to) {
             say(format_args!("[workspace.package] {} -> {}", self.workspace.version, self.train));
         }
         for edit in edits {
             say(format_args!("changed {}", workspace::relative(&self.workspace.root, &edit.path)));
         }
     }
+}
+
+/// The place of a file among the edits, whatever path it goes by; it is read if it is not among them.
+fn text_of(edits: &mut Vec<Edit>, path: &Path) -> io::Result<usize> {
+    let real = path.canonicalize()?;
+    if let Some(at) = edits.iter().position(|edit| edit.path.canonicalize().is_ok_and(|path| path == real)) {
+        return Ok(at);
+    }
+    let before = fs::read_to_string(path)?;
+    edits.push(Edit { path: path.to_path_buf(), after: before.clone(), before });
+    Ok(edits.len() - 1)
 }

@@ -1,8 +1,10 @@
 //! `notes`: open, date and print a version's section of `RELEASES.md`. The rules are those of `notes.rs`; this reads and
 //! writes the file.
 
+use std::fmt;
 use std::fs;
 use std::io::ErrorKind;
+use std::path::Path;
 
 use semver::Version;
 use time::Date;
@@ -24,10 +26,10 @@ Keeps RELEASES.md, at the root of the workspace.
   show  prints the section
 ";
 
-const FILE: &str = "RELEASES.md";
+pub const FILE: &str = "RELEASES.md";
 
-/// Reads the command line and does one of the three. `date` is today or what stands for it.
-pub fn run(sh: &Shell, mut arguments: Arguments, date: Date) -> Result<()> {
+/// Reads the command line and does one of the three. `today` may be another day.
+pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let action = arguments.subcommand()?.filter(|action| ["new", "date", "show"].contains(&action.as_str()));
     let action = action.ok_or(Usage("say one of: new, date, show".into()))?;
     let version = free(&mut arguments)?.ok_or(Usage("say which version".into()))?;
@@ -35,35 +37,60 @@ pub fn run(sh: &Shell, mut arguments: Arguments, date: Date) -> Result<()> {
     let version = Version::parse(&version).map_err(|error| format!("`{version}` is no version X.Y.Z: {error}"))?;
 
     let workspace = Workspace::load(sh)?;
-    let path = workspace.root.join(FILE);
-    let before = fs::read_to_string(&path).map_err(|error| match error.kind() {
+    match &*action {
+        "show" => {
+            let text = read(&workspace.root)?;
+            let section = notes::show(&text, &version).map_err(in_file)?;
+            print(&format!("{section}\n"))
+        }
+        "new" => open(&workspace, &version),
+        _ => date(&workspace.root, &version, today),
+    }
+}
+
+/// Opens a section in the notes of a workspace, from its template.
+pub fn open(workspace: &Workspace, version: &Version) -> Result<()> {
+    let section = match &workspace.config.notes_template {
+        None => notes::render(notes::TEMPLATE, version)?,
+        Some(file) => {
+            let template = fs::read_to_string(workspace.root.join(file)).map_err(crate::Error::from);
+            let section = template.and_then(|template| notes::render(&template, version));
+            section.map_err(|error| format!("{file}: {error}; `notes-template` in Cargo.toml names it"))?
+        }
+    };
+    let repository = workspace.crates.iter().find_map(|member| member.repository.as_deref());
+    add(&workspace.root, version, &section, repository)
+}
+
+/// Puts a section into the notes, in its place.
+pub fn add(root: &Path, version: &Version, section: &str, repository: Option<&str>) -> Result<()> {
+    let before = read(root)?;
+    let after = notes::open(&before, version, section, repository).map_err(in_file)?;
+    change(root, before, after, format_args!("opened the section of {version} in {FILE}"))
+}
+
+/// Dates a section of the notes.
+pub fn date(root: &Path, version: &Version, date: Date) -> Result<()> {
+    let before = read(root)?;
+    let after = notes::date(&before, version, date).map_err(in_file)?;
+    change(root, before, after, format_args!("dated the section of {version} in {FILE}"))
+}
+
+/// The notes of a workspace.
+pub fn read(root: &Path) -> Result<String> {
+    let text = fs::read_to_string(root.join(FILE)).map_err(|error| match error.kind() {
         ErrorKind::NotFound => format!("{FILE}: there is none at the root of the workspace: create it, be it empty"),
         _ => format!("{FILE}: {error}"),
-    })?;
-    let (after, done, already) = match &*action {
-        "show" => {
-            let section = notes::show(&before, &version).map_err(in_file)?;
-            return print(&format!("{section}\n"));
-        }
-        "new" => {
-            let section = match &workspace.config.notes_template {
-                None => notes::render(notes::TEMPLATE, &version)?,
-                Some(file) => {
-                    let template = fs::read_to_string(workspace.root.join(file)).map_err(crate::Error::from);
-                    let section = template.and_then(|template| notes::render(&template, &version));
-                    section.map_err(|error| format!("{file}: {error}; `notes-template` in Cargo.toml names it"))?
-                }
-            };
-            let repository = workspace.crates.iter().find_map(|member| member.repository.as_deref());
-            (notes::open(&before, &version, &section, repository), "opened", "there")
-        }
-        _ => (notes::date(&before, &version, date), "dated", "dated so"),
-    };
-    match after.map_err(in_file)? {
-        None => say(format_args!("nothing to do: the section of {version} is {already}")),
+    });
+    Ok(text?)
+}
+
+fn change(root: &Path, before: String, after: Option<String>, done: fmt::Arguments) -> Result<()> {
+    match after {
+        None => say(format_args!("nothing to do: somebody has {done}")),
         Some(after) => {
-            workspace::write(&workspace.root, &[Edit { path, before, after }])?;
-            say(format_args!("{done} the section of {version} in {FILE}"));
+            workspace::write(root, &[Edit { path: root.join(FILE), before, after }])?;
+            say(done);
         }
     }
     Ok(())

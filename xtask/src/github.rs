@@ -1,0 +1,84 @@
+//! What GitHub says through `gh`: pull requests, security issues, the state of CI. It only reads.
+
+use serde_json::Value;
+use time::Date;
+use xshell::{Cmd, Shell, cmd};
+
+use crate::calendar::parse_date;
+use crate::{Result, shell};
+
+/// A pull request from a branch of ours.
+pub struct PullRequest {
+    pub url: String,
+    /// `OPEN`, `CLOSED` or `MERGED`.
+    pub state: String,
+    /// The commit that it proposes or proposed last.
+    pub head: String,
+    pub opened: Date,
+}
+
+/// `gh` for the repository that `origin` is, whatever other remotes there are.
+pub fn gh<'a>(sh: &'a Shell, arguments: &[&str]) -> Result<Cmd<'a>> {
+    let cmd = sh.cmd("gh").args(arguments).env("GH_PROMPT_DISABLED", "1");
+    if sh.var_os("GH_REPO").is_some() {
+        return Ok(cmd);
+    }
+    let origin = shell::read(cmd!(sh, "git remote get-url origin"))?;
+    Ok(match repository(origin.trim()) {
+        Some(repository) => cmd.env("GH_REPO", repository),
+        None => cmd,
+    })
+}
+
+/// `host/owner/name` of a remote's address; `None` for a path.
+pub fn repository(address: &str) -> Option<String> {
+    let (host, path) = match address.split_once("://") {
+        Some((_, rest)) => rest.split_once('/')?,
+        None => address.split_once(':').filter(|(host, _)| !host.contains('/'))?,
+    };
+    let host = host.rsplit('@').next()?.split(':').next()?;
+    let path = path.trim_matches('/').trim_end_matches(".git");
+    (path.matches('/').count() == 1).then(|| format!("{host}/{path}"))
+}
+
+/// All pull requests from a branch, newest first.
+pub fn pull_requests(sh: &Shell, head: &str) -> Result<Vec<PullRequest>> {
+    let fields = "url,state,headRefOid,createdAt";
+    let list = read(gh(sh, &["pr", "list", "--head", head, "--state", "all", "--limit", "100", "--json", fields])?)?;
+    let pull_request = |value: &Value| {
+        let text = |key: &str| value[key].as_str().map(str::to_string);
+        let opened = text("createdAt").and_then(|time| parse_date(time.get(..10)?).ok());
+        let (url, state, head, opened) = (text("url")?, text("state")?, text("headRefOid")?, opened?);
+        Some(PullRequest { url, state, head, opened })
+    };
+    let list = list.as_array().and_then(|list| list.iter().map(pull_request).collect());
+    Ok(list.ok_or("gh pr list printed something else than pull requests")?)
+}
+
+/// The open issues that mention RUSTSEC, as title and address.
+pub fn security_issues(sh: &Shell) -> Result<Vec<(String, String)>> {
+    let arguments =
+        ["issue", "list", "--state", "open", "--search", "RUSTSEC", "--limit", "100", "--json", "title,url"];
+    let list = read(gh(sh, &arguments)?)?;
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
+    Ok(list.as_array().into_iter().flatten().map(|issue| (text(&issue["title"]), text(&issue["url"]))).collect())
+}
+
+/// What the workflows said of a commit of a branch: each run's name with its conclusion, or what it is doing.
+pub fn runs(sh: &Shell, branch: &str, commit: &str) -> Result<Vec<(String, String)>> {
+    let fields = "headSha,workflowName,status,conclusion";
+    let list = read(gh(sh, &["run", "list", "--branch", branch, "--limit", "100", "--json", fields])?)?;
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
+    let of_commit = list.as_array().into_iter().flatten().filter(|run| run["headSha"] == commit);
+    Ok(of_commit
+        .map(|run| {
+            let state = if run["conclusion"] == "" { &run["status"] } else { &run["conclusion"] };
+            (text(&run["workflowName"]), text(state))
+        })
+        .collect())
+}
+
+fn read(gh: Cmd) -> Result<Value> {
+    let printed = shell::read(gh).map_err(|error| format!("gh: {error}"))?;
+    Ok(serde_json::from_str(&printed)?)
+}

@@ -1,0 +1,130 @@
+//! A stand-in for `gh`, which this binary is when it is called by that name: the commands that the tasks use, with their
+//! flags, on pull requests, issues and runs that it keeps in a file. It refuses what it does not know, as the real one
+//! does; a test runs the same command lines through the real one.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use pico_args::Arguments;
+use serde_json::{Value, json};
+
+use crate::{Result, calendar, print, say};
+
+/// The state, in the folder that the real `gh` keeps its configuration in: lists `pulls`, `issues` and `runs` of objects
+/// with the fields that `--json` asks for, and `today`, the day on which pull requests are opened.
+const STATE: &str = "stand-in.json";
+
+/// Runs one command and records it in the file `calls`, a JSON list a line.
+pub fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(format_args!("{error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let folder = std::env::var_os("GH_CONFIG_DIR").ok_or("the stand-in for gh keeps its state in GH_CONFIG_DIR")?;
+    let folder = PathBuf::from(folder);
+    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    let line = json!(words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>());
+    writeln!(OpenOptions::new().create(true).append(true).open(folder.join("calls"))?, "{line}")?;
+    let lock = File::create(folder.join("lock"))?;
+    lock.lock()?;
+
+    let mut state: Value = match fs::read(folder.join(STATE)) {
+        Ok(text) => serde_json::from_slice(&text)?,
+        Err(_) => json!({ "pulls": [], "issues": [], "runs": [] }),
+    };
+    let mut arguments = Arguments::from_vec(words);
+    let command = (arguments.subcommand()?.unwrap_or_default(), arguments.subcommand()?.unwrap_or_default());
+    match (command.0.as_str(), command.1.as_str()) {
+        ("pr", "create") => create(arguments, &mut state, &folder),
+        ("pr", "list") => list(arguments, &state["pulls"], &["head", "state"]),
+        ("issue", "list") => list(arguments, &state["issues"], &["state", "search"]),
+        ("run", "list") => list(arguments, &state["runs"], &["branch"]),
+        (noun, verb) => Err(format!("unknown command \"{noun} {verb}\" for \"gh\"").into()),
+    }
+}
+
+/// Prints the fields that `--json` names of the items that the filters admit.
+fn list(mut arguments: Arguments, items: &Value, filters: &[&str]) -> Result<()> {
+    let fields: String = arguments.value_from_str("--json")?;
+    let limit: usize = arguments.opt_value_from_str("--limit")?.unwrap_or(30);
+    let mut items: Vec<Value> = items.as_array().cloned().unwrap_or_default();
+    for filter in filters {
+        let flag: Option<String> = arguments.opt_value_from_str(format!("--{filter}").leak() as &'static str)?;
+        let Some(value) = flag.filter(|value| value != "all") else { continue };
+        items.retain(|item| match *filter {
+            "head" => item["headRefName"] == *value,
+            "branch" => item["headBranch"] == *value,
+            "state" => item["state"].as_str().is_some_and(|state| state.eq_ignore_ascii_case(&value)),
+            _ => ["title", "body"].iter().any(|field| item[field].as_str().is_some_and(|text| text.contains(&value))),
+        });
+    }
+    refuse_the_rest(arguments)?;
+    items.reverse();
+    items.truncate(limit);
+    let mut shown = Vec::new();
+    for item in &mut items {
+        if item["state"] == "OPEN" && item["headRefName"].is_string() {
+            item["headRefOid"] = json!(head(item["headRefName"].as_str().unwrap_or_default())?);
+        }
+        let mut fields_shown = json!({});
+        for field in fields.split(',') {
+            fields_shown[field] = item.get(field).ok_or_else(|| format!("Unknown JSON field: {field:?}"))?.clone();
+        }
+        shown.push(fields_shown);
+    }
+    print(&format!("{}\n", Value::from(shown)))
+}
+
+fn create(mut arguments: Arguments, state: &mut Value, folder: &Path) -> Result<()> {
+    let [branch, base, title, body_file]: [String; 4] = [
+        arguments.value_from_str("--head")?,
+        arguments.value_from_str("--base")?,
+        arguments.value_from_str("--title")?,
+        arguments.value_from_str("--body-file")?,
+    ];
+    refuse_the_rest(arguments)?;
+    if body_file != "-" {
+        return Err(format!("open {body_file}: the stand-in reads a body from stdin").into());
+    }
+    let mut body = String::new();
+    std::io::stdin().read_to_string(&mut body)?;
+    let commit = head(&branch)?.ok_or_else(|| format!("Head ref must be a branch (createPullRequest): {branch}"))?;
+    if head(&base)?.ok_or_else(|| format!("Base ref must be a branch (createPullRequest): {base}"))? == commit {
+        return Err(format!("No commits between {base} and {branch} (createPullRequest)").into());
+    }
+    let today = state["today"].as_str().map_or_else(|| calendar::today().to_string(), str::to_string);
+    let pulls = state["pulls"].as_array_mut().ok_or("the state has no list of pull requests")?;
+    if let Some(open) = pulls.iter().find(|pull| pull["headRefName"] == *branch && pull["state"] == "OPEN") {
+        let url = open["url"].as_str().unwrap_or_default();
+        return Err(format!("a pull request for branch {branch:?} into branch {base:?} already exists:\n{url}").into());
+    }
+    let number = pulls.len() + 1;
+    let url = format!("https://github.com/rehearsal/rehearsal/pull/{number}");
+    pulls.push(json!({
+        "number": number, "url": url, "state": "OPEN", "title": title, "body": body, "createdAt": format!("{today}T00:07:00Z"),
+        "headRefName": branch, "headRefOid": commit, "baseRefName": base,
+    }));
+    fs::write(folder.join(STATE), serde_json::to_string_pretty(state)?)?;
+    print(&format!("{url}\n"))
+}
+
+/// The commit of a branch of `origin`.
+fn head(branch: &str) -> Result<Option<String>> {
+    let output = Command::new("git").args(["ls-remote", "origin", &format!("refs/heads/{branch}")]).output()?;
+    Ok(String::from_utf8_lossy(&output.stdout).split_whitespace().next().map(str::to_string))
+}
+
+fn refuse_the_rest(arguments: Arguments) -> Result<()> {
+    match arguments.finish().first() {
+        Some(flag) => Err(format!("unknown flag: {}", flag.display()).into()),
+        None => Ok(()),
+    }
+}

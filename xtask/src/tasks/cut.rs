@@ -1,0 +1,93 @@
+//! `cut`: the release branch of main's version, main's next version, and the pull requests that go with them.
+
+use semver::Version;
+use time::Date;
+use xshell::Shell;
+
+use crate::git::{Remote, Worktree, fetch, is_ancestor};
+use crate::github::pull_requests;
+use crate::proposal::{Proposal, propose};
+use crate::tasks::bump::bump_workspace;
+use crate::tasks::{name, notes, release};
+use crate::version::{Bump, release_branch, release_of, tag};
+use crate::workspace::Workspace;
+use crate::{Arguments, Result, finish, say};
+
+pub const HELP: &str = "\
+cargo xtask cut [--force]
+
+Pushes main to release-X.Y.Z, where X.Y.Z is its version, and opens a pull request that bumps main to the next major
+version and opens the notes of that one. With `release-candidates` it opens the one of the first candidate, too.
+
+There is one cut a month, and none while the train before has not left (its X.Y.0 is not tagged); --force makes one
+all the same. What is there already is kept.
+";
+
+/// Reads the command line and cuts. `today` may be another day.
+pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
+    let force = arguments.contains("--force");
+    finish(arguments)?;
+
+    let remote = Remote::read(sh)?;
+    let main = remote.branch(&remote.main)?;
+    fetch(sh, &[&remote.main])?;
+    let tree = Worktree::add(sh, main)?;
+    let in_tree = sh.push_dir(&tree.root);
+    let workspace = Workspace::load(sh)?;
+    let version = release_of(&workspace.version);
+    let branch = release_branch(&version);
+
+    let brought = pull_requests(sh, &bump_branch(&workspace.version))?;
+    let this_month = |opened: Date| (opened.year(), opened.month()) == (today.year(), today.month());
+    let this_month = brought.iter().find(|brought| brought.state == "MERGED" && this_month(brought.opened));
+    if let (Some(brought), false) = (this_month, force) {
+        say(format_args!("nothing to do: {} made this month's cut; --force makes another", brought.url));
+        return Ok(());
+    }
+    if remote.tags.contains_key(&version) {
+        return Err(format!("{} is at {version}, which is tagged: bump it first", remote.main).into());
+    }
+    let previous = remote.release_branches().into_iter().rfind(|(_, name)| *name != branch);
+    match previous {
+        Some((ahead, name)) if ahead > version => {
+            return Err(format!("{} is at {version}, behind `{name}`: bump it first", remote.main).into());
+        }
+        Some((previous, name)) if !remote.tags.contains_key(&previous) && !force => {
+            let tag = tag(&previous);
+            return Err(format!("`{name}` has not left: {tag} is missing; release it, or say --force").into());
+        }
+        _ => {}
+    }
+
+    let next = bump_workspace(sh, &Bump::Major)?;
+    notes::open(&workspace, &release_of(&next))?;
+    let title = format!("Bump {} to {next}", name(sh, &workspace.config)?);
+    let bump_branch = bump_branch(&next);
+    let commit = remote.branches.get(&branch).unwrap_or(main);
+    if commit != main && !remote.branches.contains_key(&bump_branch) {
+        fetch(sh, &[&branch])?;
+        if !is_ancestor(sh, commit, main)? {
+            return Err(format!("`{branch}` is on origin with commits that are not on {}, and without this cut's `{bump_branch}`: if it is no release branch, rename it", remote.main).into());
+        }
+    }
+    let body = format!(
+        "`{branch}` is cut. Merging this makes {} the development of {next}.\n\nWhat {version} still needs lands on {0} first and is backported to `{branch}`. To look at: the versions, and the new section in `RELEASES.md`.\n",
+        remote.main
+    );
+    let mut proposals = vec![Proposal {
+        branch: bump_branch,
+        base: remote.main.clone(),
+        body,
+        commit: tree.commit(&title)?.ok_or("the bump changed nothing")?,
+        title,
+    }];
+    drop(in_tree);
+    if workspace.config.release_candidates {
+        proposals.extend(release::candidate(sh, &remote, &branch, commit)?);
+    }
+    propose(sh, &remote, vec![(main.clone(), branch)], proposals)
+}
+
+fn bump_branch(version: &Version) -> String {
+    format!("ci/bump-to-{version}")
+}

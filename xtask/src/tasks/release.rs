@@ -1,0 +1,276 @@
+//! `release-latest`, `release-patch` and `release-candidate`: the pull requests whose merging tags and releases a version
+//! of a release branch.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+use semver::Version;
+use time::Date;
+use xshell::Shell;
+
+use crate::calendar::supported_until;
+use crate::git::{Remote, Worktree, commit_date, current_branch, fetch, subjects};
+use crate::notes::{code, draft, has, released};
+use crate::proposal::{Proposal, propose};
+use crate::tasks::bump::bump_workspace;
+use crate::tasks::notes::FILE;
+use crate::tasks::{name, notes};
+use crate::version::{Bump, MARKER, branch_version, release_of, same_line, tag, train_number};
+use crate::workspace::Workspace;
+use crate::{Arguments, Result, finish, github, say};
+
+pub const LATEST_HELP: &str = "\
+cargo xtask release-latest
+
+For the highest release branch, if its X.Y.0 is not tagged: opens a pull request to the branch that dates X.Y.0 in
+RELEASES.md (and drops a candidate's suffix) in a commit whose merging tags and releases it, and one to main that dates
+it there. --date YYYY-MM-DD stands for today.
+";
+
+pub const PATCH_HELP: &str = "\
+cargo xtask release-patch [--branch release-X.Y.0]... [--all-supported] [--allow-empty]
+
+For the branch that is checked out, for those named or for all that are supported: opens a pull request that bumps the
+patch version and dates its notes, in a commit whose merging tags and releases it. Where the notes have no section for
+it, one is drafted from the subjects of the commits since the last tag.
+
+  --allow-empty  also where nothing has changed since the last tag: the fix is not public yet
+";
+
+pub const CANDIDATE_HELP: &str = "\
+cargo xtask release-candidate [--branch release-X.Y.0]
+
+For the highest release branch, or the one named: opens a pull request that makes the next candidate, in a commit whose
+merging tags it and publishes it as a pre-release.
+";
+
+/// Proposes the release of the latest train. `today` is the date in its notes.
+pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
+    finish(arguments)?;
+    let remote = Remote::read(sh)?;
+    let (version, branch) = highest(&remote)?;
+    if remote.tags.contains_key(&version) {
+        say(format_args!("nothing to do: the latest train is {version}, and it is tagged"));
+        return Ok(());
+    }
+    fetch(sh, &[&remote.main, branch])?;
+
+    let commit = remote.branch(branch)?;
+    let tree = Worktree::add(sh, commit)?;
+    let in_tree = sh.push_dir(&tree.root);
+    let workspace = load(sh, branch)?;
+    if release_of(&workspace.version) != version {
+        return Err(
+            format!("`{branch}` is at {}, but {version} is not tagged: mend its version", workspace.version).into()
+        );
+    }
+    let text = notes::read(&tree.root)?;
+    if workspace.version.pre.is_empty() && is_dated(&text, &version).map_err(|error| on(branch, &error))? {
+        say(format_args!("nothing to do: `{branch}` is dated; `cargo xtask push-tag --branch {branch}` tags it"));
+        return Ok(());
+    }
+    if !workspace.version.pre.is_empty() {
+        bump_workspace(sh, &Bump::Release)?;
+    }
+    notes::date(&tree.root, &version, today).map_err(|error| on(branch, &error))?;
+    let checks = format!("{}{}", security(sh)?, ci(sh, branch, commit)?);
+    let mut proposals = vec![release(sh, &tree, &workspace, branch, ("ci/release", &version), &checks)?];
+    drop(in_tree);
+
+    let main = &remote.main;
+    let tree = Worktree::add(sh, remote.branch(main)?)?;
+    let text = notes::read(&tree.root)?;
+    if !has(&text, &version).map_err(|error| on(main, &error))? {
+        say(format_args!("nothing to date on {main}: {FILE} has no section of {version} there"));
+    } else if is_dated(&text, &version).map_err(|error| on(main, &error))? {
+        say(format_args!("nothing to date on {main}: the section of {version} is dated there"));
+    } else {
+        notes::date(&tree.root, &version, today)?;
+        let title = format!("Update release date of {} {version}", name(sh, &workspace.config)?);
+        let body = format!(
+            "Dates {version} in `{FILE}` of {main}, as its release does on `{branch}`. To look at: the date.\n"
+        );
+        let commit = tree.commit(&title)?.ok_or("the date changed nothing")?;
+        let branch = format!("ci/release-date-for-{version}");
+        proposals.push(Proposal { branch, base: main.clone(), title, body, commit });
+    }
+    propose(sh, &remote, Vec::new(), proposals)
+}
+
+/// Proposes patch releases. `today` is the date in their notes, and decides what is supported.
+pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
+    let mut branches: Vec<String> = arguments.values_from_str("--branch")?;
+    let all = arguments.contains("--all-supported");
+    let allow_empty = arguments.contains("--allow-empty");
+    finish(arguments)?;
+
+    let remote = Remote::read(sh)?;
+    if all {
+        branches.extend(supported(sh, &remote, today)?);
+    } else if branches.is_empty() {
+        branches.push(current_branch(sh)?);
+    }
+    let mut lines = BTreeMap::new();
+    for branch in &branches {
+        lines.insert(branch_version(branch).ok_or_else(|| format!("`{branch}` is no release branch"))?, branch);
+        remote.branch(branch)?;
+    }
+    fetch(sh, &lines.values().map(|branch| branch.as_str()).collect::<Vec<_>>())?;
+
+    let mut proposals = Vec::new();
+    for branch in lines.values() {
+        let commit = remote.branch(branch)?;
+        let tree = Worktree::add(sh, commit)?;
+        let _in_tree = sh.push_dir(&tree.root);
+        let workspace = load(sh, branch)?;
+        let tagged = remote.tags.get(&workspace.version).ok_or_else(|| {
+            format!("`{branch}` is at {}, which is not tagged: release that first", workspace.version)
+        })?;
+        let subjects = subjects(sh, tagged, commit)?;
+        if tagged == commit && !allow_empty {
+            let tag = tag(&workspace.version);
+            return Err(format!(
+                "`{branch}` has not changed since {tag}: backport the fixes first, or say --allow-empty"
+            )
+            .into());
+        }
+        let version = bump_workspace(sh, &Bump::Patch)?;
+        let mut checks = ci(sh, branch, commit)?;
+        if has(&notes::read(&tree.root)?, &version)? {
+            notes::date(&tree.root, &version, today).map_err(|error| on(branch, &error))?;
+        } else {
+            notes::add(&tree.root, &version, &draft(&version, today, &subjects), None)?;
+            checks += "- [ ] The notes are a draft from the subjects of the commits: rewrite them for users.\n";
+        }
+        if tagged == commit {
+            checks += "- [ ] Nothing has changed yet since the last release: the fixes are merged first.\n";
+        }
+        proposals.push(release(sh, &tree, &workspace, branch, ("ci/release", &version), &checks)?);
+    }
+    propose(sh, &remote, Vec::new(), proposals)
+}
+
+/// Proposes the next candidate.
+pub fn next_candidate(sh: &Shell, mut arguments: Arguments) -> Result<()> {
+    let branch: Option<String> = arguments.opt_value_from_str("--branch")?;
+    finish(arguments)?;
+    let remote = Remote::read(sh)?;
+    let branch = match branch {
+        Some(branch) => branch,
+        None => highest(&remote)?.1.to_string(),
+    };
+    let commit = remote.branch(&branch)?;
+    fetch(sh, &[&branch])?;
+
+    let proposal = candidate(sh, &remote, &branch, commit)?;
+    let waits = || format!("`{branch}` is released, or waits for its tag: `cargo xtask push-tag --branch {branch}`");
+    propose(sh, &remote, Vec::new(), vec![proposal.ok_or_else(waits)?])
+}
+
+/// The proposal of the candidate that follows a commit of a release branch; `None` if its version is no development
+/// version and no candidate that is tagged.
+pub fn candidate(sh: &Shell, remote: &Remote, branch: &str, commit: &str) -> Result<Option<Proposal>> {
+    let tree = Worktree::add(sh, commit)?;
+    let _in_tree = sh.push_dir(&tree.root);
+    let workspace = load(sh, branch)?;
+    let now = &workspace.version;
+    if !workspace.config.release_candidates {
+        return Err(
+            format!("`{branch}` does without candidates: Cargo.toml there says `release-candidates = false`").into()
+        );
+    }
+    match remote.tags.get(now) {
+        Some(tagged) if tagged == commit => {
+            return Err(format!("`{branch}` has not changed since {}: backport the fixes first", tag(now)).into());
+        }
+        Some(_) if !now.pre.is_empty() => {}
+        None if now.pre.as_str() == "dev" => {}
+        _ => return Ok(None),
+    }
+    let next = bump_workspace(sh, &Bump::Rc)?;
+    let checks = ci(sh, branch, commit)?;
+    release(sh, &tree, &workspace, branch, ("ci/release-candidate", &next), &checks).map(Some)
+}
+
+/// The proposal to release a version: what has changed in the tree, in a marked commit.
+fn release(
+    sh: &Shell,
+    tree: &Worktree,
+    workspace: &Workspace,
+    base: &str,
+    (prefix, version): (&str, &Version),
+    checks: &str,
+) -> Result<Proposal> {
+    let title = format!("Release {} {version}", name(sh, &workspace.config)?);
+    let commit = tree.commit(&format!("{title}\n\n{MARKER}\n"))?.ok_or("there is nothing to commit")?;
+    let body = format!(
+        "Merging this tags {} and releases it. To look at before:\n\n- [ ] The notes of {} in `{FILE}`.\n{checks}\nThe line below must stay in the message of the commit, also if it is squashed.\n\n{MARKER}\n",
+        tag(version),
+        release_of(version),
+    );
+    Ok(Proposal { branch: format!("{prefix}-{version}"), base: base.to_string(), title, body, commit })
+}
+
+/// The line of the checklist about security issues.
+fn security(sh: &Shell) -> Result<String> {
+    let issues = github::security_issues(sh)?;
+    let list: String = issues.iter().map(|(title, url)| format!("\n  - {url} {}", code(title))).collect();
+    let list = if list.is_empty() { " none open".to_string() } else { list };
+    Ok(format!("- [ ] Issues that mention RUSTSEC:{list}.\n"))
+}
+
+/// The line of the checklist about CI, for the head of a branch.
+fn ci(sh: &Shell, branch: &str, commit: &str) -> Result<String> {
+    let runs: Vec<String> =
+        github::runs(sh, branch, commit)?.iter().map(|(run, state)| format!("{}: {state}", code(run))).collect();
+    let runs = if runs.is_empty() { "no run".to_string() } else { runs.join(", ") };
+    Ok(format!("- [ ] CI of `{branch}` at {}: {runs}.\n", &commit[..commit.len().min(12)]))
+}
+
+/// The workspace of the branch around the current directory. Fails if its version is not of the branch's line.
+pub fn load(sh: &Shell, branch: &str) -> Result<Workspace> {
+    let workspace = Workspace::load(sh).map_err(|error| on(branch, &error))?;
+    match branch_version(branch).is_some_and(|line| same_line(&line, &workspace.version)) {
+        true => Ok(workspace),
+        false => Err(format!("`{branch}` is at {}: that version is not the branch's", workspace.version).into()),
+    }
+}
+
+fn highest(remote: &Remote) -> Result<(Version, &str)> {
+    Ok(remote
+        .release_branches()
+        .into_iter()
+        .next_back()
+        .ok_or("origin has no release branch: `cargo xtask cut` makes one")?)
+}
+
+/// The release branches of the lines that are supported on a day, and of the latest that is released.
+fn supported(sh: &Shell, remote: &Remote, today: Date) -> Result<Vec<String>> {
+    let mut lines = remote.release_branches();
+    lines.retain(|version, _| remote.tags.contains_key(version));
+    let Some((latest, _)) = lines.iter().next_back().map(|(version, branch)| (version.clone(), *branch)) else {
+        return Err("no release branch has left: there is nothing to patch".into());
+    };
+    let config = Workspace::load(sh)?.config;
+    // There is at most one train a month: what is as many trains old as it is supported months is too old.
+    let oldest = train_number(&latest).saturating_sub(config.support_months.max(config.lts_months));
+    lines.retain(|version, _| train_number(version) >= oldest);
+    fetch(sh, &lines.values().copied().collect::<Vec<_>>())?;
+    let mut supported = Vec::new();
+    for (version, branch) in lines {
+        let released = commit_date(sh, &remote.tags[&version])?;
+        if version == latest || today < supported_until(&config, &version, released) {
+            supported.push(branch.to_string());
+        }
+    }
+    Ok(supported)
+}
+
+/// Whether the section of a version has its date.
+pub fn is_dated(text: &str, version: &Version) -> Result<bool> {
+    Ok(released(text, version)?.is_some())
+}
+
+fn on(branch: &str, error: &dyn Display) -> String {
+    format!("{branch}: {error}")
+}

@@ -1,0 +1,104 @@
+//! `sync-notes`: brings the notes of patch releases to main, in their place.
+
+use std::fs;
+
+use semver::Version;
+use xshell::{Shell, cmd};
+
+use crate::git::{Remote, Worktree, fetch};
+use crate::notes::{has, is_archive, show};
+use crate::proposal::{Proposal, propose};
+use crate::tasks::{name, notes};
+use crate::version::{release_branch, tag};
+use crate::workspace::Workspace;
+use crate::{Arguments, Result, finish, print, say};
+
+pub const HELP: &str = "\
+cargo xtask sync-notes [--version X.Y.Z]
+
+Opens a pull request that puts the notes of a patch release where they belong in main's RELEASES.md: of the version
+named, or of the last patch of each release branch. Nothing is to be done where main has the section, or keeps an archive.
+A section that differs is shown and left to you.
+";
+
+/// Reads the command line, and proposes.
+pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
+    let named: Option<String> = arguments.opt_value_from_str("--version")?;
+    finish(arguments)?;
+    let named =
+        named.map(|text| Version::parse(&text).map_err(|error| format!("`{text}` is no version X.Y.Z: {error}")));
+    let named = named.transpose()?;
+
+    let remote = Remote::read(sh)?;
+    let main = remote.branch(&remote.main)?;
+    fetch(sh, &[&remote.main])?;
+    let tree = Worktree::add(sh, main)?;
+    let text = notes::read(&tree.root)?;
+    let in_tree = sh.push_dir(&tree.root);
+    let name = name(sh, &Workspace::load(sh)?.config)?;
+    drop(in_tree);
+    if is_archive(&text) {
+        say(format_args!(
+            "nothing to do: {} keeps an archive, whose links lead to the notes of patch releases",
+            remote.main
+        ));
+        return Ok(());
+    }
+    let mut versions = Vec::from_iter(named.clone());
+    if named.is_none() {
+        for line in remote.release_branches().keys() {
+            let patch = remote.last_tag(line).filter(|(last, _)| last.patch > 0 && last.pre.is_empty());
+            if let Some((last, _)) = patch
+                && !has(&text, last)?
+            {
+                versions.push(last.clone());
+            }
+        }
+    }
+
+    let mut proposals = Vec::new();
+    for version in versions {
+        let released = remote.tags.get(&version).ok_or_else(|| format!("{} is not on origin", tag(&version)))?;
+        let branch = release_branch(&Version::new(version.major, version.minor, 0));
+        remote.branch(&branch)?;
+        fetch(sh, &[&branch])?;
+        let theirs = notes::read(&Worktree::add(sh, released)?.root)?;
+        let section =
+            show(&theirs, &version).map_err(|error| format!("{}: {error}", tag(&version)))?.replace("\r\n", "\n");
+        if has(&text, &version)? {
+            let ours = show(&text, &version)?.replace("\r\n", "\n");
+            if ours != section {
+                let folder = sh.create_temp_dir()?;
+                let _in_folder = sh.push_dir(folder.path());
+                fs::write(folder.path().join("main"), ours + "\n")?;
+                fs::write(folder.path().join("tag"), section + "\n")?;
+                let diff = cmd!(sh, "git diff --no-index --no-color main tag").quiet().ignore_status();
+                print(&diff.read()?)?;
+                return Err(format!(
+                    "the notes of {version} on {} are not those of {}: see above, and mend one",
+                    remote.main,
+                    tag(&version)
+                )
+                .into());
+            }
+            continue;
+        }
+        let tree = Worktree::add(sh, main)?;
+        notes::add(&tree.root, &version, &section, None)?;
+        let title = format!("Add the release notes of {name} {version}");
+        let body =
+            format!("Brings the notes of {version} from `{branch}` to {}. To look at: their place.\n", remote.main);
+        let commit = tree.commit(&title)?.ok_or("the notes are there")?;
+        proposals.push(Proposal {
+            branch: format!("ci/sync-notes-{version}"),
+            base: remote.main.clone(),
+            title,
+            body,
+            commit,
+        });
+    }
+    if proposals.is_empty() {
+        say(format_args!("nothing to do: {} has the notes", remote.main));
+    }
+    propose(sh, &remote, Vec::new(), proposals)
+}
