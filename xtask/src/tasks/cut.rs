@@ -64,10 +64,13 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let title = format!("Bump {} to {next}", name(sh, &workspace.config)?);
     let bump_branch = bump_branch(&next);
     let commit = remote.branches.get(&branch).unwrap_or(main);
-    if commit != main && !remote.branches.contains_key(&bump_branch) {
+    if commit != main {
         fetch(sh, &[&branch])?;
-        if !is_ancestor(sh, commit, main)? {
-            return Err(format!("`{branch}` is on origin with commits that are not on {}, and without this cut's `{bump_branch}`: if it is no release branch, rename it", remote.main).into());
+        if !remote.branches.contains_key(&bump_branch) && !is_ancestor(sh, commit, main)? {
+            return Err(format!(
+                "`{branch}` is on origin with commits that are not on {}, and without this cut's `{bump_branch}`: if it is no release branch, rename it",
+                remote.main
+            ).into());
         }
     }
     let body = format!(

@@ -180,7 +180,7 @@ pub fn candidate(sh: &Shell, remote: &Remote, branch: &str, commit: &str) -> Res
         );
     }
     match remote.tags.get(now) {
-        Some(tagged) if tagged == commit => {
+        Some(tagged) if tagged == commit && !now.pre.is_empty() => {
             return Err(format!("`{branch}` has not changed since {}: backport the fixes first", tag(now)).into());
         }
         Some(_) if !now.pre.is_empty() => {}
@@ -251,7 +251,12 @@ fn supported(sh: &Shell, remote: &Remote, today: Date) -> Result<Vec<String>> {
     let Some((latest, _)) = lines.iter().next_back().map(|(version, branch)| (version.clone(), *branch)) else {
         return Err("no release branch has left: there is nothing to patch".into());
     };
+    let main = remote.branch(&remote.main)?;
+    fetch(sh, &[&remote.main])?;
+    let tree = Worktree::add(sh, main)?;
+    let in_tree = sh.push_dir(&tree.root);
     let config = Workspace::load(sh)?.config;
+    drop(in_tree);
     // There is at most one train a month: what is as many trains old as it is supported months is too old.
     let oldest = train_number(&latest).saturating_sub(config.support_months.max(config.lts_months));
     lines.retain(|version, _| train_number(version) >= oldest);

@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // each test file uses its part
 
+pub mod train;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,214 @@
+//! `cut`: one release branch a month, and main's next version.
+
+mod support;
+
+use expect_test::expect;
+use support::train::{Merge, World};
+
+#[test]
+fn the_fifth_of_the_month() {
+    let world = World::new();
+    world.today("2026-03-05");
+    let main = world.refs()["refs/heads/main"].clone();
+    world.done("cut --date 2026-03-05");
+    assert_eq!(world.refs()["refs/heads/release-12.0.0"], main);
+    assert_eq!(world.refs()["refs/heads/main"], main);
+    expect!["OPEN ci/bump-to-13.0.0 -> main: Bump Demo to 13.0.0"].assert_eq(&world.pulls().join("\n"));
+    expect![[r#"
+        `release-12.0.0` is cut. Merging this makes main the development of 13.0.0.
+
+        What 12.0.0 still needs lands on main first and is backported to `release-12.0.0`. To look at: the versions, and the new section in `RELEASES.md`.
+    "#]].assert_eq(&world.body("ci/bump-to-13.0.0"));
+    expect![[r#"
+        diff --git a/RELEASES.md b/RELEASES.md
+        index 0be2eee..a191814 100644
+        --- a/RELEASES.md
+        +++ b/RELEASES.md
+        @@ -0,0 +1,8 @@
+        +## 13.0.0
+        +
+        +Unreleased.
+        +
+        +### Added
+        +
+        +### Changed
+        +
+        diff --git a/a/Cargo.toml b/a/Cargo.toml
+        index 6c5d435..2ee0a23 100644
+        --- a/a/Cargo.toml
+        +++ b/a/Cargo.toml
+        @@ -3 +3 @@ name = "a"
+        -version = "12.0.0"
+        +version = "13.0.0"
+        diff --git a/b/Cargo.toml b/b/Cargo.toml
+        index e278aa8..4ade3ee 100644
+        --- a/b/Cargo.toml
+        +++ b/b/Cargo.toml
+        @@ -3 +3 @@ name = "b"
+        -version = "12.0.0"
+        +version = "13.0.0"
+        @@ -6 +6 @@ edition = "2021"
+        -a = { path = "../a", version = "=12.0.0" }
+        +a = { path = "../a", version = "=13.0.0" }"#]]
+    .assert_eq(&world.git("origin.git", &["diff", "--unified=0", "main", "ci/bump-to-13.0.0", "--", "*.toml", "*.md"]));
+}
+
+#[test]
+fn a_retry_finds_everything_there() {
+    let world = World::new();
+    world.today("2026-03-05");
+    world.done("cut --date 2026-03-05");
+    let state = world.state();
+    assert!(world.done("cut --date 2026-03-06").contains("there is https://"));
+    assert_eq!(world.state(), state);
+    // The bump is merged on the 6th: the retry of the 7th cuts no second train.
+    world.merge("ci/bump-to-13.0.0", Merge::Commit);
+    let state = world.state();
+    assert!(world.done("cut --date 2026-03-07").contains("nothing to do: "));
+    assert_eq!(world.state(), state);
+}
+
+#[test]
+fn a_retry_does_not_move_the_branch_after_main() {
+    let world = World::new();
+    world.today("2026-03-05");
+    world.done("cut --date 2026-03-05");
+    let state = world.state();
+    let main = world.commit("main", "Something new", &[]);
+    world.done("cut --date 2026-03-06");
+    let mut expected = state;
+    expected.0.insert("HEAD".into(), main.clone());
+    expected.0.insert("refs/heads/main".into(), main);
+    expected.0.remove("HEAD");
+    assert_eq!(world.state(), expected);
+}
+
+#[test]
+fn backports_before_the_bump_is_merged_disturb_no_retry() {
+    let world = World::new();
+    world.today("2026-03-05");
+    world.done("cut --date 2026-03-05");
+    world.commit("release-12.0.0", "Backport a fix", &[("a/src/lib.rs", "// mended\n")]);
+    let state = world.state();
+    world.done("cut --date 2026-03-06");
+    assert_eq!(world.state(), state);
+}
+
+#[test]
+fn no_train_is_cut_while_the_one_before_has_not_left() {
+    let world = World::new();
+    world.cut("2026-03-05");
+    expect!["error: `release-12.0.0` has not left: v12.0.0 is missing; release it, or say --force"]
+        .assert_eq(&world.refused("cut --date 2026-04-05"));
+    world.today("2026-04-05");
+    world.done("cut --date 2026-04-05 --force");
+    assert!(world.refs().contains_key("refs/heads/release-13.0.0"));
+}
+
+#[test]
+fn the_next_month_the_next_train_is_cut() {
+    let world = World::released();
+    world.today("2026-04-05");
+    world.done("cut --date 2026-04-05");
+    assert!(world.refs().contains_key("refs/heads/release-13.0.0"));
+    assert!(world.refs().contains_key("refs/heads/ci/bump-to-14.0.0"));
+}
+
+#[test]
+fn a_second_cut_in_a_month_takes_force() {
+    let world = World::released();
+    assert!(world.done("cut --date 2026-03-21").contains("nothing to do"));
+    world.done("cut --date 2026-03-21 --force");
+    assert!(world.refs().contains_key("refs/heads/release-13.0.0"));
+}
+
+#[test]
+fn wasmtime_4874_a_branch_that_came_from_elsewhere_is_not_taken_for_the_cut() {
+    let world = World::new();
+    world.git("github", &["checkout", "-q", "--orphan", "other"]);
+    world.git("github", &["commit", "-q", "--allow-empty", "-m", "Something else"]);
+    world.git("github", &["push", "-q", "origin", "HEAD:refs/heads/release-12.0.0"]);
+    expect!["error: `release-12.0.0` is on origin with commits that are not on main, and without this cut's `ci/bump-to-13.0.0`: if it is no release branch, rename it"].assert_eq(&world.refused("cut --date 2026-03-05"));
+    expect!["error: `release-12.0.0` is on origin with commits that are not on main, and without this cut's `ci/bump-to-13.0.0`: if it is no release branch, rename it"].assert_eq(&world.refused("cut --date 2026-03-05 --force"));
+}
+
+#[test]
+fn main_that_was_not_bumped_is_not_cut_again() {
+    let world = World::released();
+    let back = ["a/Cargo.toml", "b/Cargo.toml", "Cargo.lock"].map(|file| (file, world.file("v12.0.0", file)));
+    world.commit("main", "Back to 12", &back.each_ref().map(|(file, text)| (*file, &**text)));
+    expect!["error: main is at 12.0.0, which is tagged: bump it first"]
+        .assert_eq(&world.refused("cut --date 2026-04-05"));
+    let old = back.each_ref().map(|(file, text)| (*file, text.replace("12.0.0", "11.0.0")));
+    world.commit("main", "Back to 11", &old.each_ref().map(|(file, text)| (*file, &**text)));
+    expect!["error: main is at 11.0.0, behind `release-12.0.0`: bump it first"]
+        .assert_eq(&world.refused("cut --date 2026-04-05"));
+}
+
+#[test]
+fn wasmtime_3894_a_branch_with_a_humans_commits_is_never_overwritten() {
+    let world = World::new();
+    world.git("github", &["push", "-q", "origin", "HEAD:refs/heads/ci/bump-to-13.0.0"]);
+    world.commit("ci/bump-to-13.0.0", "My own attempt", &[("a/src/lib.rs", "// mine\n")]);
+    expect!["error: `ci/bump-to-13.0.0` on origin holds other commits: open its pull request, or delete it, by hand"]
+        .assert_eq(&world.refused("cut --date 2026-03-05"));
+}
+
+#[test]
+fn a_closed_pull_request_is_reported_and_not_reopened() {
+    let world = World::new();
+    world.today("2026-03-05");
+    world.done("cut --date 2026-03-05");
+    world.close("ci/bump-to-13.0.0");
+    expect!["error: `ci/bump-to-13.0.0`: https://github.com/rehearsal/rehearsal/pull/1 was closed: reopen it, or delete the branch and run this again"].assert_eq(&world.refused("cut --date 2026-03-06"));
+    world.git("github", &["push", "-q", "origin", ":ci/bump-to-13.0.0"]);
+    world.done("cut --date 2026-03-06");
+    assert_eq!(world.pulls().len(), 2);
+}
+
+#[test]
+fn commits_of_humans_on_an_open_pull_request_are_kept() {
+    let world = World::new();
+    world.today("2026-03-05");
+    world.done("cut --date 2026-03-05");
+    world.commit("ci/bump-to-13.0.0", "Bless the tests", &[("a/src/lib.rs", "// blessed\n")]);
+    let state = world.state();
+    world.done("cut --date 2026-03-06");
+    assert_eq!(world.state(), state);
+}
+
+#[test]
+fn an_archive_gets_its_link() {
+    let list = "* [11.0.x](https://github.com/o/r/blob/release-11.0.0/RELEASES.md)\n";
+    let notes = format!("## 12.0.0\n\nUnreleased.\n\n---\n\n<!-- ARCHIVE_START -->\n{list}");
+    let world = World::with("", "12.0.0", &notes);
+    world.today("2026-03-05");
+    world.done("cut --date 2026-03-05");
+    expect![[r#"
+        ## 13.0.0
+
+        Unreleased.
+
+        ### Added
+
+        ### Changed
+
+        ---
+
+        <!-- ARCHIVE_START -->
+        * [12.0.x](https://github.com/o/r/blob/release-12.0.0/RELEASES.md)
+        * [11.0.x](https://github.com/o/r/blob/release-11.0.0/RELEASES.md)
+    "#]]
+    .assert_eq(&world.file("ci/bump-to-13.0.0", "RELEASES.md"));
+    assert_eq!(world.pulls(), ["OPEN ci/bump-to-13.0.0 -> main: Bump origin to 13.0.0"]);
+}
+
+#[test]
+fn a_default_branch_of_another_name_is_cut_too() {
+    let world = World::new();
+    world.git("github", &["push", "-q", "origin", "HEAD:trunk"]);
+    world.git("origin.git", &["symbolic-ref", "HEAD", "refs/heads/trunk"]);
+    world.git("github", &["push", "-q", "origin", ":main"]);
+    world.done("cut --date 2026-03-05");
+    assert_eq!(world.pulls(), ["OPEN ci/bump-to-13.0.0 -> trunk: Bump Demo to 13.0.0"]);
+}
