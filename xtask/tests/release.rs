@@ -325,8 +325,10 @@ fn a_train_with_candidates_from_the_cut_to_the_release() {
     assert_eq!(tags, ["refs/tags/v12.0.0", "refs/tags/v12.0.0-rc.1", "refs/tags/v12.0.0-rc.2"]);
     assert!(world.file("v12.0.0", "b/Cargo.toml").contains("\"=12.0.0\""));
     assert!(world.file("main", "b/Cargo.toml").contains("\"=13.0.0-dev\""));
-    expect!["error: `release-12.0.0` is released, or waits for its tag: `cargo xtask push-tag --branch release-12.0.0`"]
-        .assert_eq(&world.refused("release-candidate"));
+    expect![
+        "error: `release-12.0.0` is released, or waits for its tag: `cargo xtask push-tag --branch release-12.0.0`"
+    ]
+    .assert_eq(&world.refused("release-candidate"));
 }
 
 #[test]

@@ -19,7 +19,7 @@ cargo xtask push-tag [--branch release-X.Y.0] [--commit SHA]
 Looks through the commits of the release branch (the one that is checked out, if none is named) since its last tag,
 along first parents, for the newest whose message, or the message of a commit that it merged, holds the line
 [automatically-tag-and-release-this-commit]. Pushes its tag if the facts agree: its version belongs to the branch, is
-no development version, is still the branch's and is not tagged, and its notes are dated or it is a candidate.
+no development version, is still the branch's and is not tagged, and its notes are dated, there and at the branch's head, or it is a candidate.
 
   --commit  tags this commit of the branch, marked or not, if the facts agree
 
@@ -49,6 +49,15 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         return if tagged == head { output(&tag, &version) } else { Ok(()) };
     }
 
+    if !ready {
+        // Not yet, or no more: a release that was reverted is none.
+        let state = format!("`{branch}` is at {version}, which is not dated");
+        return match by_hand {
+            Some(_) => Err(format!("{state}: there is nothing to tag").into()),
+            None => Ok(say(format_args!("nothing to do: {state}"))),
+        };
+    }
+
     let mut commits = first_parents(sh, head, main)?;
     let is_tagged = |commit: &String| remote.tags.iter().any(|(version, at)| same_line(version, &line) && at == commit);
     commits.truncate(commits.iter().position(is_tagged).unwrap_or(commits.len()));
@@ -68,15 +77,11 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         None if by_hand.is_some() => {
             return Err(format!("that commit is none to tag as {tag}: it must be on `{branch}` since its last tag, at {version}, with dated notes").into());
         }
-        None if ready => {
+        None => {
             let files = [":(top,glob)**/RELEASES.md", ":(top,glob)**/Cargo.toml"];
             let dated = shell::read(cmd!(sh, "git log --first-parent -1 --format=%H {head} -- {files...}"))?;
             let command = format!("cargo xtask push-tag --branch {branch} --commit {}", dated.trim());
             return Err(format!("`{branch}`: {version} is dated and not tagged, and no commit to tag is marked (a squash may have dropped the line); to tag it by hand: {command}").into());
-        }
-        None => {
-            say(format_args!("nothing to do: `{branch}` is at {version}, which is not dated"));
-            return Ok(());
         }
     }
     output(&tag, &version)
