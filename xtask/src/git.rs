@@ -11,7 +11,7 @@ use xshell::{Shell, cmd};
 
 use crate::calendar::parse_date;
 use crate::version::{self, tag_version};
-use crate::{Result, shell};
+use crate::{Result, say, shell};
 
 /// The refs of `origin`, read at one moment.
 pub struct Remote {
@@ -76,14 +76,25 @@ pub fn first_parents(sh: &Shell, to: &str, main: &str) -> Result<Vec<String>> {
 
 /// The messages of a commit and of all that it merged. `since` is the commit below it along first parents.
 pub fn messages(sh: &Shell, since: &str, commit: &str) -> Result<Vec<String>> {
-    let log = shell::read(cmd!(sh, "git log -z --format=%B --encoding=UTF-8 {commit} ^{since}"))?;
-    Ok(log.split('\0').map(str::to_string).collect())
+    Ok(log(sh, &["-z", "--format=%B", commit, "--not", since])?.split('\0').map(str::to_string).collect())
 }
 
 /// The subjects of the commits that are in `to` and not in `from`, newest first, merges left out.
 pub fn subjects(sh: &Shell, from: &str, to: &str) -> Result<Vec<String>> {
-    let log = shell::read(cmd!(sh, "git log --no-merges --format=%s --encoding=UTF-8 {from}..{to}"))?;
-    Ok(log.lines().map(str::to_string).collect())
+    let subjects = log(sh, &["--no-merges", "--format=%s", to, "--not", from])?;
+    Ok(subjects.lines().map(str::to_string).collect())
+}
+
+/// The newest commit of a branch, along first parents, that changed a version or the notes.
+pub fn last_release_commit(sh: &Shell, head: &str) -> Result<String> {
+    let files = [":(top,glob)**/RELEASES.md", ":(top,glob)**/Cargo.toml"];
+    Ok(log(sh, &[&["--first-parent", "-1", "--format=%H", head, "--"][..], &files].concat())?.trim().to_string())
+}
+
+/// `git log`, whatever the user has configured for their own eyes.
+fn log(sh: &Shell, arguments: &[&str]) -> Result<String> {
+    let plain = ["-c", "log.showSignature=false", "-c", "color.ui=false"];
+    shell::read(cmd!(sh, "git {plain...} log --encoding=UTF-8 {arguments...}"))
 }
 
 /// Whether everything in one commit is in another.
@@ -93,7 +104,7 @@ pub fn is_ancestor(sh: &Shell, ancestor: &str, of: &str) -> Result<bool> {
 
 /// The day of a commit.
 pub fn commit_date(sh: &Shell, commit: &str) -> Result<Date> {
-    parse_date(shell::read(cmd!(sh, "git show --no-patch --format=%cs {commit}"))?.trim())
+    parse_date(log(sh, &["-1", "--format=%cs", commit])?.trim())
 }
 
 /// The branch that is checked out.
@@ -102,13 +113,31 @@ pub fn current_branch(sh: &Shell) -> Result<String> {
     Ok(branch.map_err(|_| "no branch is checked out: say `--branch`")?.trim().to_string())
 }
 
-/// A commit checked out in a temporary folder, to edit and to commit in. It is gone when this is dropped; that of a run
-/// that was killed is removed by the next.
+/// Makes this the only task that runs in this clone until the file is dropped, waiting for another to end, and removes
+/// what one that was killed has left.
+pub fn alone(sh: &Shell) -> Result<File> {
+    let git = shell::read(cmd!(sh, "git rev-parse --path-format=absolute --git-common-dir"))?;
+    let lock = File::create(PathBuf::from(git.trim()).join("release-train.lock"))?;
+    if lock.try_lock().is_err() {
+        say(format_args!("waiting for another task in this clone"));
+        lock.lock()?;
+    }
+    let worktrees = shell::read(cmd!(sh, "git worktree list --porcelain"))?;
+    let folders =
+        worktrees.lines().filter_map(|line| PathBuf::from(line.strip_prefix("worktree ")?).parent().map(PathBuf::from));
+    for folder in folders {
+        if folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX)) {
+            remove(sh, &folder);
+        }
+    }
+    shell::read(cmd!(sh, "git worktree prune"))?;
+    Ok(lock)
+}
+
+/// A commit checked out in a temporary folder, to edit and to commit in, and gone when this is dropped.
 pub struct Worktree<'a> {
     sh: &'a Shell,
     folder: PathBuf,
-    /// Held as long as this process lives.
-    _lock: File,
     /// The workspace's root in it.
     pub root: PathBuf,
 }
@@ -117,18 +146,15 @@ const PREFIX: &str = "release-train-";
 
 impl Worktree<'_> {
     pub fn add<'a>(sh: &'a Shell, commit: &str) -> Result<Worktree<'a>> {
-        sweep(sh)?;
         let manifest = shell::read(cmd!(sh, "cargo locate-project --workspace --message-format plain"))?;
         let workspace = PathBuf::from(manifest.trim()).parent().map(PathBuf::from).unwrap_or_default();
         let in_repository = shell::read(cmd!(sh, "git -C {workspace} rev-parse --show-prefix"))?;
 
         let name = |count| std::env::temp_dir().join(format!("{PREFIX}{}-{count}", std::process::id()));
-        let mut names = (0..).map(name);
-        let folder = names.find(|folder| fs::create_dir(folder).is_ok()).unwrap_or_default();
-        let lock = File::create(folder.join("lock"))?;
-        lock.lock()?;
+        let folder = (0..1_000).map(name).find(|folder| fs::create_dir(folder).is_ok());
+        let folder = folder.ok_or_else(|| format!("{}: no folder can be made", std::env::temp_dir().display()))?;
         let tree = folder.join("tree");
-        let worktree = Worktree { sh, folder, _lock: lock, root: tree.join(in_repository.trim_end()) };
+        let worktree = Worktree { sh, folder, root: tree.join(in_repository.trim_end()) };
         shell::read(cmd!(sh, "git -c core.hooksPath=/dev/null worktree add --quiet --detach {tree} {commit}"))?;
         Ok(worktree)
     }
@@ -140,7 +166,7 @@ impl Worktree<'_> {
         let _tree = sh.push_dir(self.folder.join("tree"));
         shell::read(cmd!(sh, "git -c core.hooksPath=/dev/null add --all"))?;
         let tree = shell::read(cmd!(sh, "git write-tree"))?;
-        if tree == shell::read(cmd!(sh, "git log -1 --format=%T"))? {
+        if tree == log(sh, &["-1", "--format=%T"])? {
             return Ok(None);
         }
         let tree = tree.trim();
@@ -159,17 +185,4 @@ fn remove(sh: &Shell, folder: &PathBuf) {
     let tree = folder.join("tree");
     let _ = shell::read(cmd!(sh, "git worktree remove --force {tree}"));
     let _ = fs::remove_dir_all(folder);
-}
-
-/// Removes the worktrees of runs that were killed: those whose lock nobody holds.
-fn sweep(sh: &Shell) -> Result<()> {
-    let worktrees = shell::read(cmd!(sh, "git worktree list --porcelain"))?;
-    for tree in worktrees.lines().filter_map(|line| line.strip_prefix("worktree ")) {
-        let Some(folder) = PathBuf::from(tree).parent().map(PathBuf::from) else { continue };
-        let ours = folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
-        if ours && File::open(folder.join("lock")).is_ok_and(|lock| lock.try_lock().is_ok()) {
-            remove(sh, &folder);
-        }
-    }
-    shell::read(cmd!(sh, "git worktree prune")).map(drop)
 }

@@ -1,11 +1,11 @@
 //! The pull requests that a task wants: what of them is there, and what is missing. Found ones are kept, a human's branch is
 //! never overwritten, and what a killed run left is completed.
 
-use xshell::{Shell, cmd};
+use xshell::Shell;
 
-use crate::git::{Remote, fetch};
+use crate::git::{Remote, fetch, subjects};
 use crate::github::{PullRequest, pull_requests};
-use crate::{Result, outward, say, shell};
+use crate::{Result, outward, say};
 
 /// A pull request that a task wants.
 pub struct Proposal {
@@ -70,8 +70,8 @@ fn found(sh: &Shell, remote: &Remote, proposal: &Proposal) -> Result<Option<Stri
     }
     fetch(sh, &[branch])?;
     let base = remote.branch(&proposal.base)?;
-    let log = shell::read(cmd!(sh, "git log --format=%s --encoding=UTF-8 {head} ^{base}"))?;
-    match log.trim_end() == proposal.title {
+    // A run that was killed leaves one commit of ours.
+    match subjects(sh, base, head)? == [&*proposal.title] {
         true => Ok(None),
         false => {
             Err(format!("`{branch}` on origin holds other commits: open its pull request, or delete it, by hand")

@@ -63,7 +63,9 @@ fn one_line(stderr: &str) -> String {
             ["warning:", "Caused by:", "referenced by workspace", "failed to load manifest for workspace member"];
         line.is_empty() || excerpt || frame.iter().any(|frame| line.starts_with(frame))
     };
-    let bare = |line: &'_ str| line.trim().trim_start_matches("error: ").trim_start_matches("--> ").to_string();
+    let bare = |line: &'_ str| {
+        ["error: ", "fatal: ", "--> "].iter().fold(line.trim(), |line, mark| line.trim_start_matches(mark)).to_string()
+    };
     let lines: Vec<String> = stderr.lines().map(bare).filter(|line| !noise(&line.as_str())).collect();
     lines.join(": ")
 }

@@ -280,8 +280,8 @@ fn the_security_issues_and_ci_are_asked_for_before_anything_is_pushed() {
     world.wrap(
         "gh",
         &format!(
-            "case $1 in issue) echo 'error connecting to api.github.com' >&2; exit 1;; esac\nexec -a gh {} \"$@\"",
-            env!("CARGO_BIN_EXE_xtask")
+            "case $1 in issue) echo 'error connecting to api.github.com' >&2; exit 1;; esac\nexec {} \"$@\"",
+            world.path("real/gh").display()
         ),
     );
     expect!["error: gh: error connecting to api.github.com"]

@@ -22,7 +22,7 @@ fn patched(main: &str) -> World {
 const LONG: &str = "## 12.0.0\n\nUnreleased.\n\n### Added\n\n* A thing.\n\n## 11.0.0\n\nReleased 2026-02-20.\n";
 
 #[test]
-fn wasmtime_the_notes_of_a_patch_come_back_to_their_place() {
+fn the_notes_of_a_patch_come_back_to_their_place() {
     let world = patched(LONG);
     world.done("sync-notes");
     assert_eq!(

@@ -4,7 +4,7 @@ use semver::Version;
 use time::Date;
 use xshell::Shell;
 
-use crate::git::{Remote, Worktree, fetch, is_ancestor};
+use crate::git::{Remote, Worktree, alone, fetch, is_ancestor};
 use crate::github::pull_requests;
 use crate::proposal::{Proposal, propose};
 use crate::tasks::bump::bump_workspace;
@@ -28,6 +28,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let force = arguments.contains("--force");
     finish(arguments)?;
 
+    let _alone = alone(sh)?;
     let remote = Remote::read(sh)?;
     let main = remote.branch(&remote.main)?;
     fetch(sh, &[&remote.main])?;

@@ -6,7 +6,7 @@ use std::io::Write;
 use semver::Version;
 use xshell::{Shell, cmd};
 
-use crate::git::{Remote, Worktree, current_branch, fetch, first_parents, messages};
+use crate::git::{Remote, Worktree, alone, current_branch, fetch, first_parents, last_release_commit, messages};
 use crate::notes::has;
 use crate::tasks::notes;
 use crate::tasks::release::{is_dated, load};
@@ -34,6 +34,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let branch = branch.map_or_else(|| current_branch(sh), Ok)?;
     let line = branch_version(&branch).ok_or_else(|| format!("`{branch}` is no release branch release-X.Y.0"))?;
 
+    let _alone = alone(sh)?;
     let remote = Remote::read(sh)?;
     let (head, main) = (remote.branch(&branch)?, remote.branch(&remote.main)?);
     fetch(sh, &[&branch, &remote.main])?;
@@ -78,9 +79,8 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
             return Err(format!("that commit is none to tag as {tag}: it must be on `{branch}` since its last tag, at {version}, with dated notes").into());
         }
         None => {
-            let files = [":(top,glob)**/RELEASES.md", ":(top,glob)**/Cargo.toml"];
-            let dated = shell::read(cmd!(sh, "git log --first-parent -1 --format=%H {head} -- {files...}"))?;
-            let command = format!("cargo xtask push-tag --branch {branch} --commit {}", dated.trim());
+            let dated = last_release_commit(sh, head)?;
+            let command = format!("cargo xtask push-tag --branch {branch} --commit {dated}");
             return Err(format!("`{branch}`: {version} is dated and not tagged, and no commit to tag is marked (a squash may have dropped the line); to tag it by hand: {command}").into());
         }
     }

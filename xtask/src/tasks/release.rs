@@ -9,7 +9,7 @@ use time::Date;
 use xshell::Shell;
 
 use crate::calendar::supported_until;
-use crate::git::{Remote, Worktree, commit_date, current_branch, fetch, subjects};
+use crate::git::{Remote, Worktree, alone, commit_date, current_branch, fetch, subjects};
 use crate::notes::{code, draft, has, released};
 use crate::proposal::{Proposal, propose};
 use crate::tasks::bump::bump_workspace;
@@ -47,6 +47,7 @@ merging tags it and publishes it as a pre-release.
 /// Proposes the release of the latest train. `today` is the date in its notes.
 pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
     finish(arguments)?;
+    let _alone = alone(sh)?;
     let remote = Remote::read(sh)?;
     let (version, branch) = highest(&remote)?;
     if remote.tags.contains_key(&version) {
@@ -104,6 +105,7 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let allow_empty = arguments.contains("--allow-empty");
     finish(arguments)?;
 
+    let _alone = alone(sh)?;
     let remote = Remote::read(sh)?;
     if all {
         branches.extend(supported(sh, &remote, today)?);
@@ -154,6 +156,7 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
 pub fn next_candidate(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let branch: Option<String> = arguments.opt_value_from_str("--branch")?;
     finish(arguments)?;
+    let _alone = alone(sh)?;
     let remote = Remote::read(sh)?;
     let branch = match branch {
         Some(branch) => branch,

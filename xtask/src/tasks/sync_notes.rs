@@ -5,7 +5,7 @@ use std::fs;
 use semver::Version;
 use xshell::{Shell, cmd};
 
-use crate::git::{Remote, Worktree, fetch};
+use crate::git::{Remote, Worktree, alone, fetch};
 use crate::notes::{has, is_archive, show};
 use crate::proposal::{Proposal, propose};
 use crate::tasks::{name, notes};
@@ -29,6 +29,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         named.map(|text| Version::parse(&text).map_err(|error| format!("`{text}` is no version X.Y.Z: {error}")));
     let named = named.transpose()?;
 
+    let _alone = alone(sh)?;
     let remote = Remote::read(sh)?;
     let main = remote.branch(&remote.main)?;
     fetch(sh, &[&remote.main])?;

@@ -39,10 +39,12 @@ impl World {
     pub fn with(config: &str, version: &str, notes: &str) -> World {
         let folder = Shell::new().unwrap().create_temp_dir().unwrap();
         let world = World { folder, env: Vec::new() };
-        for folder in ["bin", "gh", "home"] {
+        for folder in ["bin", "gh", "home", "real", "tmp"] {
             fs::create_dir(world.path(folder)).unwrap();
         }
-        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_xtask"), world.path("bin/gh")).unwrap();
+        for name in ["bin/gh", "real/gh"] {
+            std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_xtask"), world.path(name)).unwrap();
+        }
         world.git("", &["init", "-q", "--bare", "-b", "main", "origin.git"]);
         world.git("", &["clone", "-q", "origin.git", "github"]);
         let dependency = format!("[dependencies]\na = {{ path = \"../a\", version = \"={version}\" }}\n");
@@ -67,6 +69,17 @@ impl World {
         world
     }
 
+    /// Another world in the same state.
+    pub fn copy(&self) -> World {
+        let copy = World { folder: Shell::new().unwrap().create_temp_dir().unwrap(), env: self.env.clone() };
+        self.run("", "cp", &["-a", ".", &copy.path("").display().to_string()]);
+        for clone in ["clone", "github"] {
+            let origin = copy.path("origin.git").display().to_string();
+            copy.git(clone, &["remote", "set-url", "origin", &origin]);
+        }
+        copy
+    }
+
     pub fn path(&self, path: &str) -> PathBuf {
         self.folder.path().join(path)
     }
@@ -80,6 +93,7 @@ impl World {
         command.env("HOME", self.path("home")).env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_TERMINAL_PROMPT", "0");
         command.env("CARGO_HOME", or("CARGO_HOME", ".cargo")).env("RUSTUP_HOME", or("RUSTUP_HOME", ".rustup"));
         command.env("CARGO_NET_OFFLINE", "true").env("GH_CONFIG_DIR", self.path("gh"));
+        command.env("TMPDIR", self.path("tmp"));
         for role in ["AUTHOR", "COMMITTER"] {
             // One moment for all commits: the same commit made again is the same object.
             command.env(format!("GIT_{role}_NAME"), "Demo").env(format!("GIT_{role}_EMAIL"), "demo@example.com");
@@ -113,13 +127,8 @@ impl World {
     /// were and that no worktree is left.
     pub fn task(&self, line: &str) -> Output {
         let theirs = || {
-            [
-                "status --porcelain=v2 --branch",
-                "for-each-ref refs/heads refs/tags refs/stash",
-                "diff --cached",
-                "worktree list",
-            ]
-            .map(|line| self.git("clone", &line.split(' ').collect::<Vec<_>>()))
+            ["status --porcelain=v2 --branch", "for-each-ref refs/heads refs/tags refs/stash", "diff --cached"]
+                .map(|line| self.git("clone", &line.split(' ').collect::<Vec<_>>()))
         };
         let before = theirs();
         let output = self.xtask("clone", line).output().unwrap();
@@ -129,6 +138,8 @@ impl World {
             };
             bare(now) == bare(before)
         });
+        assert_eq!(self.git("clone", &["worktree", "list"]).lines().count(), 1, "{line} left a worktree");
+        assert_eq!(fs::read_dir(self.path("tmp")).unwrap().count(), 0, "{line} left a temporary folder");
         assert!(same, "{line} changed what is the maintainer's:\n{before:#?}\n{:#?}", theirs());
         output
     }
@@ -149,7 +160,10 @@ impl World {
         assert_eq!(output.status.code(), Some(1), "{line}: {said}");
         assert_eq!(self.state(), before, "{line} changed something");
         let last = said.lines().last().unwrap().to_string();
-        assert!(last.starts_with("error: ") && said.matches("error: ").count() == 1, "{said}");
+        assert!(
+            last.starts_with("error: ") && said.lines().filter(|line| line.starts_with("error: ")).count() == 1,
+            "{said}"
+        );
         last
     }
 
