@@ -53,10 +53,11 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     if !ready {
         // Not yet, or no more: a release that was reverted is none.
         let state = format!("`{branch}` is at {version}, which is not dated");
-        return match by_hand {
-            Some(_) => Err(format!("{state}: there is nothing to tag").into()),
-            None => Ok(say(format_args!("nothing to do: {state}"))),
-        };
+        if by_hand.is_some() {
+            return Err(format!("{state}: there is nothing to tag").into());
+        }
+        say(format_args!("nothing to do: {state}"));
+        return Ok(());
     }
 
     let mut commits = first_parents(sh, head, main)?;
