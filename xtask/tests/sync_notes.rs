@@ -85,12 +85,14 @@ fn a_section_that_differs_is_shown_and_left_to_the_human() {
         --- a/main
         +++ b/tag
         @@ -4,4 +4,4 @@ Released 2026-03-25.
- 
+
          ### Fixed
- 
+
         -* Another fix.
         +* A fix."#]]
-    .assert_eq(&printed.lines().filter(|line| !line.starts_with("index")).collect::<Vec<_>>().join("\n"));
+    .assert_eq(
+        &printed.lines().filter(|line| !line.starts_with("index")).map(str::trim_end).collect::<Vec<_>>().join("\n"),
+    );
     expect!["error: the notes of 12.0.1 on main are not those of v12.0.1: see above, and mend one"]
         .assert_eq(support::text(&output.stderr).trim_end());
     assert_eq!(world.state(), before);
