@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use semver::Version;
 use time::Date;
 use xshell::{Shell, cmd};
 
 use crate::calendar::parse_date;
+use crate::github::repository;
 use crate::version::{self, tag_version};
 use crate::{Result, say, shell};
 
@@ -53,30 +54,38 @@ impl Remote {
         self.branches.keys().filter_map(|name| Some((named(name)?, name.as_str()))).collect()
     }
 
-    /// The highest release of the line of a release branch: its last tag, with the commit.
-    pub fn last_tag(&self, line: &Version) -> Option<(&Version, &String)> {
-        self.tags.iter().rfind(|(version, _)| version::same_line(version, line))
+    /// The tags of the line of a version, candidates too, oldest first, with their commits.
+    pub fn line(&self, line: &Version) -> Vec<(&Version, &String)> {
+        self.tags.iter().filter(|(version, _)| version::same_line(version, line)).collect()
+    }
+
+    /// The first release of a line, if it has left, with its commit.
+    pub fn first_release(&self, line: &Version) -> Option<(&Version, &String)> {
+        self.line(line).into_iter().find(|(version, _)| version.pre.is_empty())
     }
 }
 
-/// Fetches branches of `origin` with their history, also in a shallow clone, and moves no ref.
-pub fn fetch(sh: &Shell, branches: &[&str]) -> Result<()> {
+/// Fetches branches of `origin`, or refs that are named in full, with their history, also in a shallow clone, and moves no
+/// ref here.
+pub fn fetch(sh: &Shell, names: &[&str]) -> Result<()> {
     let shallow = shell::read(cmd!(sh, "git rev-parse --is-shallow-repository"))?.trim() == "true";
     let unshallow: &[&str] = if shallow { &["--unshallow"] } else { &[] };
-    let refs = branches.iter().map(|branch| format!("refs/heads/{branch}"));
+    let full = |name: &&str| if name.starts_with("refs/") { name.to_string() } else { format!("refs/heads/{name}") };
+    let refs = names.iter().map(full);
     let quiet = ["--quiet", "--no-tags", "--no-write-fetch-head", "--refmap=", "--recurse-submodules=no"];
     shell::read(cmd!(sh, "git fetch {quiet...} {unshallow...} origin {refs...}")).map(drop)
 }
 
-/// The commits that lead to `to` along first parents, newest first, without those of `main`.
-pub fn first_parents(sh: &Shell, to: &str, main: &str) -> Result<Vec<String>> {
-    let commits = shell::read(cmd!(sh, "git rev-list --first-parent {to} ^{main}"))?;
+/// The commits that lead to one along first parents, newest first, with itself.
+pub fn first_parents(sh: &Shell, to: &str) -> Result<Vec<String>> {
+    let commits = shell::read(cmd!(sh, "git rev-list --first-parent {to}"))?;
     Ok(commits.lines().map(str::to_string).collect())
 }
 
-/// The messages of a commit and of all that it merged. `since` is the commit below it along first parents.
-pub fn messages(sh: &Shell, since: &str, commit: &str) -> Result<Vec<String>> {
-    Ok(log(sh, &["-z", "--format=%B", commit, "--not", since])?.split('\0').map(str::to_string).collect())
+/// The messages of a commit and of all that it merged. `since` is the commit below it along first parents, if any.
+pub fn messages(sh: &Shell, since: Option<&String>, commit: &str) -> Result<Vec<String>> {
+    let since: Vec<&str> = since.into_iter().flat_map(|since| ["--not", since]).collect();
+    Ok(log(sh, &[&["-z", "--format=%B", commit], &since[..]].concat())?.split('\0').map(str::to_string).collect())
 }
 
 /// The subjects of the commits that are in `to` and not in `from`, newest first, merges left out.
@@ -85,10 +94,12 @@ pub fn subjects(sh: &Shell, from: &str, to: &str) -> Result<Vec<String>> {
     Ok(subjects.lines().map(str::to_string).collect())
 }
 
-/// The newest commit of a branch, along first parents, that changed a version or the notes.
-pub fn last_release_commit(sh: &Shell, head: &str) -> Result<String> {
-    let files = [":(top,glob)**/RELEASES.md", ":(top,glob)**/Cargo.toml"];
-    Ok(log(sh, &[&["--first-parent", "-1", "--format=%H", head, "--"][..], &files].concat())?.trim().to_string())
+/// The commits after one and up to another, along first parents, newest first, that changed a version or the notes.
+pub fn release_changes(sh: &Shell, since: Option<&str>, to: &str) -> Result<Vec<String>> {
+    let since: Vec<&str> = since.into_iter().flat_map(|since| ["--not", since]).collect();
+    let files = ["--", ":(top,glob)**/RELEASES.md", ":(top,glob)**/Cargo.toml"];
+    let commits = log(sh, &[&["--first-parent", "--format=%H", to], &since[..], &files].concat())?;
+    Ok(commits.lines().map(str::to_string).collect())
 }
 
 /// `git log`, whatever the user has configured for their own eyes.
@@ -113,9 +124,9 @@ pub fn current_branch(sh: &Shell) -> Result<String> {
     Ok(branch.map_err(|_| "no branch is checked out: say `--branch`")?.trim().to_string())
 }
 
-/// Makes this the only task that runs in this clone until the file is dropped, waiting for another to end, and removes
-/// what one that was killed has left.
-pub fn alone(sh: &Shell) -> Result<File> {
+/// Begins a task: makes it the only one in this clone until the file is dropped, waiting for another to end, removes what
+/// one that was killed has left, and reads the remote.
+pub fn begin(sh: &Shell) -> Result<(File, Remote)> {
     let git = shell::read(cmd!(sh, "git rev-parse --path-format=absolute --git-common-dir"))?;
     let lock = File::create(PathBuf::from(git.trim()).join("release-train.lock"))?;
     if lock.try_lock().is_err() {
@@ -123,15 +134,25 @@ pub fn alone(sh: &Shell) -> Result<File> {
         lock.lock()?;
     }
     let worktrees = shell::read(cmd!(sh, "git worktree list --porcelain"))?;
-    let folders =
-        worktrees.lines().filter_map(|line| PathBuf::from(line.strip_prefix("worktree ")?).parent().map(PathBuf::from));
-    for folder in folders {
-        if folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX)) {
-            remove(sh, &folder);
+    // The first one is the clone itself.
+    for tree in worktrees.lines().filter_map(|line| line.strip_prefix("worktree ")).skip(1) {
+        if let Some(folder) = Path::new(tree).parent().filter(|folder| tree.ends_with("/tree") && is_ours(folder)) {
+            remove(sh, folder);
         }
     }
-    shell::read(cmd!(sh, "git worktree prune"))?;
-    Ok(lock)
+    let [from, to] = [&[][..], &["--push"]].map(|push| shell::read(cmd!(sh, "git remote get-url {push...} origin")));
+    if let (Some(from), Some(to)) = (repository(&from?), repository(&to?))
+        && from != to
+    {
+        return Err(format!("origin is {from}, but pushes go to {to}: give each a remote of its own").into());
+    }
+    Ok((lock, Remote::read(sh)?))
+}
+
+/// Whether a folder has a name that `Worktree::add` gives.
+fn is_ours(folder: &Path) -> bool {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    name.strip_prefix(PREFIX).is_some_and(|rest| rest.split('-').all(|number| number.parse::<u32>().is_ok()))
 }
 
 /// A commit checked out in a temporary folder, to edit and to commit in, and gone when this is dropped.
@@ -143,6 +164,8 @@ pub struct Worktree<'a> {
 }
 
 const PREFIX: &str = "release-train-";
+/// No hooks of the user's, and every file also where the user's checkout is sparse.
+const OWN: [&str; 4] = ["-c", "core.hooksPath=/dev/null", "-c", "core.sparseCheckout=false"];
 
 impl Worktree<'_> {
     pub fn add<'a>(sh: &'a Shell, commit: &str) -> Result<Worktree<'a>> {
@@ -155,7 +178,7 @@ impl Worktree<'_> {
         let folder = folder.ok_or_else(|| format!("{}: no folder can be made", std::env::temp_dir().display()))?;
         let tree = folder.join("tree");
         let worktree = Worktree { sh, folder, root: tree.join(in_repository.trim_end()) };
-        shell::read(cmd!(sh, "git -c core.hooksPath=/dev/null worktree add --quiet --detach {tree} {commit}"))?;
+        shell::read(cmd!(sh, "git {OWN...} worktree add --quiet --detach {tree} {commit}"))?;
         Ok(worktree)
     }
 
@@ -164,13 +187,14 @@ impl Worktree<'_> {
     pub fn commit(&self, message: &str) -> Result<Option<String>> {
         let sh = self.sh;
         let _tree = sh.push_dir(self.folder.join("tree"));
-        shell::read(cmd!(sh, "git -c core.hooksPath=/dev/null add --all"))?;
+        shell::read(cmd!(sh, "git {OWN...} add --all"))?;
         let tree = shell::read(cmd!(sh, "git write-tree"))?;
         if tree == log(sh, &["-1", "--format=%T"])? {
             return Ok(None);
         }
         let tree = tree.trim();
-        let commit = shell::read(cmd!(sh, "git commit-tree {tree} -p HEAD -F -").stdin(message))?;
+        let commit =
+            shell::read_given(cmd!(sh, "git -c i18n.commitEncoding=UTF-8 commit-tree {tree} -p HEAD -F -"), message)?;
         Ok(Some(commit.trim().to_string()))
     }
 }
@@ -181,7 +205,7 @@ impl Drop for Worktree<'_> {
     }
 }
 
-fn remove(sh: &Shell, folder: &PathBuf) {
+fn remove(sh: &Shell, folder: &Path) {
     let tree = folder.join("tree");
     let _ = shell::read(cmd!(sh, "git worktree remove --force {tree}"));
     let _ = fs::remove_dir_all(folder);

@@ -24,34 +24,38 @@ pub fn gh<'a>(sh: &'a Shell, arguments: &[&str]) -> Result<Cmd<'a>> {
         return Ok(cmd);
     }
     let origin = shell::read(cmd!(sh, "git remote get-url origin"))?;
-    Ok(match repository(origin.trim()) {
+    Ok(match repository(&origin) {
         Some(repository) => cmd.env("GH_REPO", repository),
         None => cmd,
     })
 }
 
-/// `host/owner/name` of a remote's address; `None` for a path.
+/// `host/owner/name` of a remote's address; `None` for a path, or a host that only the user's ssh knows.
 pub fn repository(address: &str) -> Option<String> {
+    let address = address.trim();
     let (host, path) = match address.split_once("://") {
         Some((_, rest)) => rest.split_once('/')?,
-        None => address.split_once(':').filter(|(host, _)| !host.contains('/'))?,
+        None => address.split_once(':')?,
     };
-    let host = host.rsplit('@').next()?.split(':').next()?;
+    let host = host.rsplit('@').next()?.split(':').next()?.trim_start_matches("ssh.");
     let path = path.trim_matches('/').trim_end_matches(".git");
-    (path.matches('/').count() == 1).then(|| format!("{host}/{path}"))
+    (host.contains('.') && !host.contains('/') && path.matches('/').count() == 1).then(|| format!("{host}/{path}"))
 }
 
-/// All pull requests from a branch, newest first.
-pub fn pull_requests(sh: &Shell, head: &str) -> Result<Vec<PullRequest>> {
-    let fields = "url,state,headRefOid,createdAt";
-    let list = read(gh(sh, &["pr", "list", "--head", head, "--state", "all", "--limit", "100", "--json", fields])?)?;
+/// All pull requests from a branch of the repository, not of a fork, to another, newest first.
+pub fn pull_requests(sh: &Shell, head: &str, base: &str) -> Result<Vec<PullRequest>> {
+    let fields = "url,state,headRefOid,createdAt,baseRefName,isCrossRepository";
+    let mut list =
+        list(gh(sh, &["pr", "list", "--head", head, "--state", "all", "--limit", "100", "--json", fields])?)?;
+    // gh asks for the name of the branch, and anybody's fork may have one of that name.
+    list.retain(|value| value["isCrossRepository"] == false && value["baseRefName"] == base);
     let pull_request = |value: &Value| {
         let text = |key: &str| value[key].as_str().map(str::to_string);
         let opened = text("createdAt").and_then(|time| parse_date(time.get(..10)?).ok());
         let (url, state, head, opened) = (text("url")?, text("state")?, text("headRefOid")?, opened?);
         Some(PullRequest { url, state, head, opened })
     };
-    let list = list.as_array().and_then(|list| list.iter().map(pull_request).collect());
+    let list: Option<_> = list.iter().map(pull_request).collect();
     Ok(list.ok_or("gh pr list printed something else than pull requests")?)
 }
 
@@ -59,17 +63,17 @@ pub fn pull_requests(sh: &Shell, head: &str) -> Result<Vec<PullRequest>> {
 pub fn security_issues(sh: &Shell) -> Result<Vec<(String, String)>> {
     let arguments =
         ["issue", "list", "--state", "open", "--search", "RUSTSEC", "--limit", "100", "--json", "title,url"];
-    let list = read(gh(sh, &arguments)?)?;
+    let issues = list(gh(sh, &arguments)?)?;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
-    Ok(list.as_array().into_iter().flatten().map(|issue| (text(&issue["title"]), text(&issue["url"]))).collect())
+    Ok(issues.iter().map(|issue| (text(&issue["title"]), text(&issue["url"]))).collect())
 }
 
 /// What the workflows said of a commit of a branch: each run's name with its conclusion, or what it is doing.
 pub fn runs(sh: &Shell, branch: &str, commit: &str) -> Result<Vec<(String, String)>> {
     let fields = "headSha,workflowName,status,conclusion";
-    let list = read(gh(sh, &["run", "list", "--branch", branch, "--limit", "100", "--json", fields])?)?;
+    let runs = list(gh(sh, &["run", "list", "--branch", branch, "--limit", "100", "--json", fields])?)?;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
-    let of_commit = list.as_array().into_iter().flatten().filter(|run| run["headSha"] == commit);
+    let of_commit = runs.iter().filter(|run| run["headSha"] == commit);
     Ok(of_commit
         .map(|run| {
             let state = if run["conclusion"] == "" { &run["status"] } else { &run["conclusion"] };
@@ -78,7 +82,8 @@ pub fn runs(sh: &Shell, branch: &str, commit: &str) -> Result<Vec<(String, Strin
         .collect())
 }
 
-fn read(gh: Cmd) -> Result<Value> {
+/// The list of objects that `gh` prints.
+fn list(gh: Cmd) -> Result<Vec<Value>> {
     let printed = shell::read(gh).map_err(|error| format!("gh: {error}"))?;
-    Ok(serde_json::from_str(&printed)?)
+    Ok(serde_json::from_str(&printed).map_err(|error| format!("gh printed no list: {error}"))?)
 }

@@ -96,7 +96,7 @@ pub fn date(text: &str, version: &Version, date: Date) -> Result<Option<String>>
 }
 
 /// The date under a version's heading; `None` if `Unreleased` stands there.
-pub fn released(text: &str, version: &Version) -> Result<Option<Date>> {
+fn released(text: &str, version: &Version) -> Result<Option<Date>> {
     let (_, line) = status(text, version)?;
     if unreleased(line).is_some() {
         return Ok(None);
@@ -125,6 +125,11 @@ fn status<'a>(text: &'a str, version: &Version) -> Result<(usize, &'a str)> {
 /// Whether a version has a section.
 pub fn has(text: &str, version: &Version) -> Result<bool> {
     Ok(find(text, version)?.is_some())
+}
+
+/// Whether a version has a section with a date.
+pub fn is_dated(text: &str, version: &Version) -> Result<bool> {
+    Ok(has(text, version)? && released(text, version)?.is_some())
 }
 
 /// Whether main keeps the notes of the next release alone.

@@ -13,12 +13,12 @@ pub fn push(sh: &Shell, refs: &[(String, String)]) -> Result<()> {
     let leases = refs.iter().map(|(_, name)| format!("--force-with-lease={name}:"));
     let refspecs = refs.iter().map(|(object, name)| format!("{object}:{name}"));
     let ours_alone = ["--no-follow-tags", "--recurse-submodules=no", "--no-verify", "--no-signed"];
-    shell::act(cmd!(sh, "git push --quiet --atomic {ours_alone...} {leases...} origin {refspecs...}")).map(drop)
+    shell::act(cmd!(sh, "git push --quiet --atomic {ours_alone...} {leases...} origin {refspecs...}"), "").map(drop)
 }
 
 /// Opens a pull request and returns its address.
 pub fn open_pull_request(sh: &Shell, head: &str, base: &str, title: &str, body: &str) -> Result<String> {
     let arguments = ["pr", "create", "--head", head, "--base", base, "--title", title, "--body-file", "-"];
-    let printed = shell::act(gh(sh, &arguments)?.stdin(body)).map_err(|error| format!("gh: {error}"))?;
+    let printed = shell::act(gh(sh, &arguments)?, body).map_err(|error| format!("gh: {error}"))?;
     Ok(printed.trim().to_string())
 }

@@ -42,12 +42,15 @@ pub fn propose(sh: &Shell, remote: &Remote, branches: Vec<(String, String)>, pro
             if refs.iter().any(|(_, name)| !now.branches.contains_key(name)) {
                 return Err(error);
             }
+            for proposal in &missing {
+                found(sh, &now, proposal)?;
+            }
         }
     }
     for Proposal { branch, base, title, body, .. } in &missing {
         match outward::open_pull_request(sh, branch, base, title, body) {
             Ok(url) => say(format_args!("opened {url}: {title}")),
-            Err(error) => match open(&pull_requests(sh, branch)?) {
+            Err(error) => match open(&pull_requests(sh, branch, base)?) {
                 Some(url) => say(format_args!("there is {url}: {title}")),
                 None => return Err(error),
             },
@@ -59,7 +62,7 @@ pub fn propose(sh: &Shell, remote: &Remote, branches: Vec<(String, String)>, pro
 /// The address of the pull request, if it is open. Fails if its branch is there and must not be proposed.
 fn found(sh: &Shell, remote: &Remote, proposal: &Proposal) -> Result<Option<String>> {
     let branch = &proposal.branch;
-    let pull_requests = pull_requests(sh, branch)?;
+    let pull_requests = pull_requests(sh, branch, &proposal.base)?;
     if let Some(url) = open(&pull_requests) {
         return Ok(Some(url.to_string()));
     }

@@ -1,7 +1,8 @@
 //! How children are started: without a shell in between, and without what `cargo run` put into our environment.
 //! It decides nothing.
 
-use std::process::Command;
+use std::io::{ErrorKind, Write};
+use std::process::{Command, Stdio};
 
 use xshell::Cmd;
 
@@ -10,8 +11,22 @@ use crate::{Result, say};
 /// Runs a command that only reads, in silence, and returns what it printed. A failure is one line that holds what the
 /// command said.
 pub fn read(cmd: Cmd) -> Result<String> {
+    read_given(cmd, "")
+}
+
+/// The same with something on stdin.
+pub fn read_given(cmd: Cmd, stdin: &str) -> Result<String> {
     let line = cmd.to_string();
-    let output = clean(cmd).env("CARGO_TERM_COLOR", "never").quiet().ignore_status().output()?;
+    let mut command = Command::from(clean(cmd));
+    command.env("CARGO_TERM_COLOR", "never").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let program = command.get_program().display().to_string();
+    let mut child = command.spawn().map_err(|error| match error.kind() {
+        ErrorKind::NotFound => format!("`{program}` is not installed"),
+        _ => format!("`{program}`: {error}"),
+    })?;
+    // One that ends before it has read says itself why.
+    let _ = child.stdin.take().map(|mut pipe| pipe.write_all(stdin.as_bytes()));
+    let output = child.wait_with_output()?;
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     match (output.status.success(), one_line(&stderr)) {
         (true, _) => Ok(stdout.into_owned()),
@@ -20,11 +35,11 @@ pub fn read(cmd: Cmd) -> Result<String> {
     }
 }
 
-/// Prints a command that acts beyond this machine, runs it, and returns what it printed. Where the command is wordy, a
-/// body goes in as stdin: what others wrote must not begin a line of a workflow's log.
-pub fn act(cmd: Cmd) -> Result<String> {
+/// Prints a command that acts beyond this machine, runs it, and returns what it printed. A body goes in as stdin: what
+/// others wrote must not begin a line of a workflow's log.
+pub fn act(cmd: Cmd, stdin: &str) -> Result<String> {
     say(format_args!("$ {cmd}"));
-    read(cmd)
+    read_given(cmd, stdin)
 }
 
 /// Prints a command that changes something and runs it. What it prints goes to our stderr: stdout is for our results.
@@ -38,11 +53,16 @@ pub fn run(cmd: Cmd) -> Result<()> {
     }
 }
 
-/// `cargo run` and rustup's proxy set these for us. A child that inherits them builds with our toolchain whatever the
-/// tree says that it works on, and loads our libraries.
+/// Takes out of the environment what is not meant for the command. Git sets its own for hooks: they would point it at the
+/// user's index. `cargo run` and rustup's proxy set theirs for us: a child that inherits them builds with our toolchain,
+/// whatever the tree says that it works on, and loads our libraries.
 fn clean(mut cmd: Cmd) -> Cmd {
+    let of_git = ["DIR", "WORK_TREE", "INDEX_FILE", "PREFIX", "COMMON_DIR", "OBJECT_DIRECTORY", "NAMESPACE"];
+    for name in of_git {
+        cmd = cmd.env_remove(format!("GIT_{name}"));
+    }
     if std::env::var_os("CARGO_MANIFEST_DIR").is_none() {
-        return cmd; // started by hand or by a workflow: the environment is the user's own
+        return cmd; // started by hand or by a workflow: the rest is the user's own
     }
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
@@ -64,7 +84,11 @@ fn one_line(stderr: &str) -> String {
         line.is_empty() || excerpt || frame.iter().any(|frame| line.starts_with(frame))
     };
     let bare = |line: &'_ str| {
-        ["error: ", "fatal: ", "--> "].iter().fold(line.trim(), |line, mark| line.trim_start_matches(mark)).to_string()
+        ["error: ", "fatal: ", "--> "]
+            .iter()
+            .fold(line.trim(), |line, mark| line.trim_start_matches(mark))
+            .trim_end_matches(':')
+            .to_string()
     };
     let lines: Vec<String> = stderr.lines().map(bare).filter(|line| !noise(&line.as_str())).collect();
     lines.join(": ")

@@ -101,12 +101,17 @@ pub fn release_branch(version: &Version) -> String {
 
 /// The version that a release branch was cut for; `None` for other branches.
 pub fn branch_version(branch: &str) -> Option<Version> {
-    Version::parse(branch.strip_prefix("release-")?).ok().filter(|version| release_branch(version) == branch)
+    let version = Version::parse(branch.strip_prefix("release-")?).ok()?;
+    let begins_a_line = version.patch == 0 || (version.major, version.minor) == (0, 0);
+    (begins_a_line && release_branch(&version) == branch).then_some(version)
 }
 
 /// Whether two versions are released from one branch.
 pub fn same_line(one: &Version, other: &Version) -> bool {
-    (one.major, one.minor) == (other.major, other.minor)
+    let line = |version: &Version| {
+        (version.major, version.minor, if version.major + version.minor > 0 { 0 } else { version.patch })
+    };
+    line(one) == line(other)
 }
 
 /// The tag of a version.
@@ -116,7 +121,8 @@ pub fn tag(version: &Version) -> String {
 
 /// The version that a tag names; `None` for other people's tags.
 pub fn tag_version(tag: &str) -> Option<Version> {
-    Version::parse(tag.strip_prefix('v')?).ok()
+    let version = Version::parse(tag.strip_prefix('v')?).ok()?;
+    (version.pre.is_empty() || version.pre.as_str().starts_with("rc.")).then_some(version)
 }
 
 /// The number that grows by one with each train: the leftmost that is not zero.
@@ -225,10 +231,18 @@ mod tests {
         for name in ["release-12.0.0", "release-0.36.0"] {
             assert_eq!(release_branch(&branch_version(name).unwrap()), name);
         }
-        for name in ["release-12.0", "release-12.0.0-rc.1", "release-v1.0.0", "release-", "main", "release-012.0.0"] {
+        for name in [
+            "release-12.0",
+            "release-12.0.0-rc.1",
+            "release-v1.0.0",
+            "release-",
+            "main",
+            "release-012.0.0",
+            "release-2.0.1",
+        ] {
             assert_eq!(branch_version(name), None, "{name}");
         }
-        for name in ["v1", "vscode-1.2", "1.0.0", "v1.0", "version-1.0.0"] {
+        for name in ["v1", "vscode-1.2", "1.0.0", "v1.0", "version-1.0.0", "v1.0.0-demo"] {
             assert_eq!(tag_version(name), None, "{name}");
         }
         assert_eq!(tag_version("v1.0.0-rc.1").unwrap().to_string(), "1.0.0-rc.1");

@@ -14,7 +14,7 @@ use support::train::{Merge, World};
 fn issued() -> BTreeSet<Vec<String>> {
     let world = World::with("name = \"Demo\"\nrelease-candidates = true\n", "12.0.0-dev", "## 12.0.0\n\nUnreleased.\n");
     world.cut("2026-03-05");
-    world.merge("ci/bump-to-13.0.0-dev", Merge::Commit);
+    world.merge("ci/release-candidate-12.0.0-rc.1", Merge::Commit);
     world.release("12.0.0", "2026-03-20");
     world.done("release-patch --branch release-12.0.0 --allow-empty");
     world.merge("ci/release-12.0.1", Merge::Commit);

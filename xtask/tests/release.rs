@@ -31,8 +31,8 @@ fn the_twentieth_of_the_month() {
     });
     world.done("release-latest --date 2026-03-20");
     expect![[r#"
-        OPEN ci/release-12.0.0 -> release-12.0.0: Release Demo 12.0.0
-        OPEN ci/release-date-for-12.0.0 -> main: Update release date of Demo 12.0.0"#]]
+        OPEN ci/release-date-for-12.0.0 -> main: Update release date of Demo 12.0.0
+        OPEN ci/release-12.0.0 -> release-12.0.0: Release Demo 12.0.0"#]]
     .assert_eq(&world.pulls()[1..].join("\n"));
     expect![[r#"
         Merging this tags v12.0.0 and releases it. To look at before:
@@ -42,7 +42,7 @@ fn the_twentieth_of_the_month() {
           - https://github.com/o/r/issues/7 `` RUSTSEC-2026-0001: `time` and [a](link) of @somebody ``.
         - [ ] CI of `release-12.0.0` at HEAD: `Docs`: in_progress, `CI`: success.
 
-        The line below must stay in the message of the commit, also if it is squashed.
+        The line below must stay in the message of the commit, also if it is squashed. Do not rebase it if commits were added here: they would come after the one that is released.
 
         [automatically-tag-and-release-this-commit]
     "#]]
@@ -207,10 +207,10 @@ fn a_patch_without_notes_gets_a_draft_in_which_no_subject_has_an_effect() {
         Merging this tags v12.0.1 and releases it. To look at before:
 
         - [ ] The notes of 12.0.1 in `RELEASES.md`.
-        - [ ] CI of `release-12.0.0` at HEAD: no run.
         - [ ] The notes are a draft from the subjects of the commits: rewrite them for users.
+        - [ ] CI of `release-12.0.0` at HEAD: no run.
 
-        The line below must stay in the message of the commit, also if it is squashed.
+        The line below must stay in the message of the commit, also if it is squashed. Do not rebase it if commits were added here: they would come after the one that is released.
 
         [automatically-tag-and-release-this-commit]
     "#]]
@@ -300,8 +300,8 @@ fn a_train_with_candidates_from_the_cut_to_the_release() {
     let world = with_candidates();
     world.done("cut --date 2026-03-05");
     expect![[r#"
-        OPEN ci/bump-to-13.0.0-dev -> main: Bump Demo to 13.0.0-dev
-        OPEN ci/release-candidate-12.0.0-rc.1 -> release-12.0.0: Release Demo 12.0.0-rc.1"#]]
+        OPEN ci/release-candidate-12.0.0-rc.1 -> release-12.0.0: Release Demo 12.0.0-rc.1
+        OPEN ci/bump-to-13.0.0-dev -> main: Bump Demo to 13.0.0-dev"#]]
     .assert_eq(&world.pulls().join("\n"));
     world.merge("ci/bump-to-13.0.0-dev", Merge::Commit);
     expect!["error: `release-12.0.0` is at 12.0.0-dev, which is not tagged: release that first"]

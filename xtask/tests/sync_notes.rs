@@ -81,15 +81,16 @@ fn a_section_that_differs_is_shown_and_left_to_the_human() {
     assert_eq!(output.status.code(), Some(1));
     let printed = support::text(&output.stdout);
     expect![[r#"
-        diff --git a/main b/tag
-        --- a/main
-        +++ b/tag
-        @@ -4,4 +4,4 @@ Released 2026-03-25.
-
-         ### Fixed
-
-        -* Another fix.
-        +* A fix."#]]
+        | diff --git a/main b/tag
+        | index bcdf81c..fe93004 100644
+        | --- a/main
+        | +++ b/tag
+        | @@ -4,4 +4,4 @@ Released 2026-03-25.
+        |
+        |  ### Fixed
+        |
+        | -* Another fix.
+        | +* A fix."#]]
     .assert_eq(
         &printed.lines().filter(|line| !line.starts_with("index")).map(str::trim_end).collect::<Vec<_>>().join("\n"),
     );

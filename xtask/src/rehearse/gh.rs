@@ -102,7 +102,10 @@ fn create(mut arguments: Arguments, state: &mut Value, folder: &Path) -> Result<
     }
     let today = state["today"].as_str().map_or_else(|| calendar::today().to_string(), str::to_string);
     let pulls = state["pulls"].as_array_mut().ok_or("the state has no list of pull requests")?;
-    if let Some(open) = pulls.iter().find(|pull| pull["headRefName"] == *branch && pull["state"] == "OPEN") {
+    if let Some(open) = pulls
+        .iter()
+        .find(|pull| pull["headRefName"] == *branch && pull["state"] == "OPEN" && pull["isCrossRepository"] == false)
+    {
         let url = open["url"].as_str().unwrap_or_default();
         return Err(format!("a pull request for branch {branch:?} into branch {base:?} already exists:\n{url}").into());
     }
@@ -111,6 +114,7 @@ fn create(mut arguments: Arguments, state: &mut Value, folder: &Path) -> Result<
     pulls.push(json!({
         "number": number, "url": url, "state": "OPEN", "title": title, "body": body, "createdAt": format!("{today}T00:07:00Z"),
         "headRefName": branch, "headRefOid": commit, "baseRefName": base,
+        "isCrossRepository": false,
     }));
     fs::write(folder.join(STATE), serde_json::to_string_pretty(state)?)?;
     print(&format!("{url}\n"))

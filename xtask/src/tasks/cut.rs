@@ -4,7 +4,7 @@ use semver::Version;
 use time::Date;
 use xshell::Shell;
 
-use crate::git::{Remote, Worktree, alone, fetch, is_ancestor};
+use crate::git::{Worktree, begin, fetch, is_ancestor};
 use crate::github::pull_requests;
 use crate::proposal::{Proposal, propose};
 use crate::tasks::bump::bump_workspace;
@@ -28,8 +28,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let force = arguments.contains("--force");
     finish(arguments)?;
 
-    let _alone = alone(sh)?;
-    let remote = Remote::read(sh)?;
+    let (_alone, remote) = begin(sh)?;
     let main = remote.branch(&remote.main)?;
     fetch(sh, &[&remote.main])?;
     let tree = Worktree::add(sh, main)?;
@@ -38,57 +37,64 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let version = release_of(&workspace.version);
     let branch = release_branch(&version);
 
-    let brought = pull_requests(sh, &bump_branch(&workspace.version))?;
+    let brought = pull_requests(sh, &bump_branch(&workspace.version), &remote.main)?;
     let this_month = |opened: Date| (opened.year(), opened.month()) == (today.year(), today.month());
     let this_month = brought.iter().find(|brought| brought.state == "MERGED" && this_month(brought.opened));
     if let (Some(brought), false) = (this_month, force) {
         say(format_args!("nothing to do: {} made this month's cut; --force makes another", brought.url));
         return Ok(());
     }
-    if remote.tags.contains_key(&version) {
-        return Err(format!("{} is at {version}, which is tagged: bump it first", remote.main).into());
-    }
-    let previous = remote.release_branches().into_iter().rfind(|(_, name)| *name != branch);
-    match previous {
-        Some((ahead, name)) if ahead > version => {
-            return Err(format!("{} is at {version}, behind `{name}`: bump it first", remote.main).into());
-        }
-        Some((previous, name)) if !remote.tags.contains_key(&previous) && !force => {
-            let tag = tag(&previous);
-            return Err(format!("`{name}` has not left: {tag} is missing; release it, or say --force").into());
-        }
-        _ => {}
-    }
-
     let next = bump_workspace(sh, &Bump::Major)?;
-    notes::open(&workspace, &release_of(&next))?;
-    let title = format!("Bump {} to {next}", name(sh, &workspace.config)?);
     let bump_branch = bump_branch(&next);
     let commit = remote.branches.get(&branch).unwrap_or(main);
     if commit != main {
         fetch(sh, &[&branch])?;
-        if !remote.branches.contains_key(&bump_branch) && !is_ancestor(sh, commit, main)? {
+    }
+    // With the branch of the bump, it is a cut that was begun: nothing can stop it any more.
+    if !remote.branches.contains_key(&bump_branch) {
+        if remote.tags.contains_key(&version) {
+            return Err(format!("{} is at {version}, which is tagged: bump it first", remote.main).into());
+        }
+        if !is_ancestor(sh, commit, main)? {
             return Err(format!(
-                "`{branch}` is on origin with commits that are not on {}, and without this cut's `{bump_branch}`: if it is no release branch, rename it",
+                "`{branch}` is on origin with commits that are not on {}: if it is no release branch, rename it",
                 remote.main
-            ).into());
+            )
+            .into());
+        }
+        let previous = remote.release_branches().into_iter().rfind(|(_, name)| *name != branch);
+        match previous {
+            Some((ahead, name)) if ahead > version => {
+                return Err(format!("{} is at {version}, behind `{name}`: bump it first", remote.main).into());
+            }
+            Some((previous, name)) if remote.first_release(&previous).is_none() && !force => {
+                let tag = tag(&previous);
+                return Err(format!("`{name}` has not left: {tag} is missing; release it, or say --force").into());
+            }
+            _ => {}
         }
     }
+
+    notes::open(&workspace, &release_of(&next))?;
+    let title = format!("Bump {} to {next}", name(sh, &workspace.config)?);
     let body = format!(
         "`{branch}` is cut. Merging this makes {} the development of {next}.\n\nWhat {version} still needs lands on {0} first and is backported to `{branch}`. To look at: the versions, and the new section in `RELEASES.md`.\n",
         remote.main
     );
-    let mut proposals = vec![Proposal {
+    let bump = Proposal {
         branch: bump_branch,
         base: remote.main.clone(),
         body,
         commit: tree.commit(&title)?.ok_or("the bump changed nothing")?,
         title,
-    }];
+    };
     drop(in_tree);
-    if workspace.config.release_candidates {
+    let mut proposals = Vec::new();
+    if workspace.config.release_candidates && remote.line(&version).is_empty() {
         proposals.extend(release::candidate(sh, &remote, &branch, commit)?);
     }
+    // The bump comes last: once it is merged, there is nothing left to do.
+    proposals.push(bump);
     propose(sh, &remote, vec![(main.clone(), branch)], proposals)
 }
 

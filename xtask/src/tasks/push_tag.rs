@@ -1,16 +1,17 @@
 //! `push-tag`: finds the commit of a release branch that is to be released, checks it, and pushes its tag.
 
-use std::fs::OpenOptions;
+use std::collections::HashSet;
+use std::fs::{File, OpenOptions};
 use std::io::Write;
 
 use semver::Version;
 use xshell::{Shell, cmd};
 
-use crate::git::{Remote, Worktree, alone, current_branch, fetch, first_parents, last_release_commit, messages};
-use crate::notes::has;
+use crate::git::{Remote, Worktree, begin, current_branch, fetch, first_parents, messages, release_changes};
+use crate::notes::is_dated;
 use crate::tasks::notes;
-use crate::tasks::release::{is_dated, load};
-use crate::version::{branch_version, is_marked, same_line, tag, tag_version};
+use crate::tasks::release::load;
+use crate::version::{branch_version, is_marked, tag, tag_version};
 use crate::{Arguments, Result, finish, outward, say, shell};
 
 pub const HELP: &str = "\
@@ -34,10 +35,10 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let branch = branch.map_or_else(|| current_branch(sh), Ok)?;
     let line = branch_version(&branch).ok_or_else(|| format!("`{branch}` is no release branch release-X.Y.0"))?;
 
-    let _alone = alone(sh)?;
-    let remote = Remote::read(sh)?;
-    let (head, main) = (remote.branch(&branch)?, remote.branch(&remote.main)?);
+    let (_alone, remote) = begin(sh)?;
+    let head = remote.branch(&branch)?;
     fetch(sh, &[&branch, &remote.main])?;
+    let mut output = Output::open()?;
     // What may be left to release is the version that the branch is at.
     let (version, ready) = facts(sh, &branch, head)?;
     let tag = tag(&version);
@@ -47,7 +48,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
             return Err(format!("{tag} is at {tagged}, not at {commit}: a tag that is out is not moved").into());
         }
         say(format_args!("nothing to do: {tag} is at {tagged}"));
-        return if tagged == head { output(&tag, &version) } else { Ok(()) };
+        return if tagged == head { output.write(&tag, &version) } else { Ok(()) };
     }
 
     if !ready {
@@ -60,32 +61,37 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         return Ok(());
     }
 
-    let mut commits = first_parents(sh, head, main)?;
-    let is_tagged = |commit: &String| remote.tags.iter().any(|(version, at)| same_line(version, &line) && at == commit);
-    commits.truncate(commits.iter().position(is_tagged).unwrap_or(commits.len()));
+    let commits = first_parents(sh, head)?;
+    let fits = |commit: &String| facts(sh, &branch, commit).is_ok_and(|facts| facts == (version.clone(), true));
     let mut chosen = None;
-    for (at, commit) in commits.iter().enumerate() {
-        let wanted = match &by_hand {
-            Some(by_hand) => by_hand == commit,
-            None => messages(sh, commits.get(at + 1).unwrap_or(main), commit)?.iter().any(|message| is_marked(message)),
-        };
-        if wanted && facts(sh, &branch, commit).is_ok_and(|facts| facts == (version.clone(), true)) {
-            chosen = Some(commit);
-            break;
+    if let Some(by_hand) = &by_hand {
+        chosen = commits.iter().find(|commit| *commit == by_hand && fits(commit));
+    } else {
+        // Those of the branch itself that are newer than its last tag.
+        let mains = HashSet::<String>::from_iter(first_parents(sh, remote.branch(&remote.main)?)?);
+        let old = |commit: &&String| mains.contains(*commit) || remote.line(&line).iter().any(|(_, at)| at == commit);
+        for (at, commit) in commits.iter().take_while(|commit| !old(commit)).enumerate() {
+            if messages(sh, commits.get(at + 1), commit)?.iter().any(|message| is_marked(message)) && fits(commit) {
+                // If it was reverted since, and what was reverted done again, this is not the commit any more.
+                let changes = release_changes(sh, Some(commit), head)?;
+                chosen = changes.iter().all(fits).then_some(commit);
+                break;
+            }
         }
     }
     match chosen {
         Some(commit) => push(sh, commit, &tag)?,
         None if by_hand.is_some() => {
-            return Err(format!("that commit is none to tag as {tag}: it must be on `{branch}` since its last tag, at {version}, with dated notes").into());
+            return Err(format!("that commit is none to tag as {tag}: it must be on `{branch}`, along first parents, at {version} and with dated notes").into());
         }
         None => {
-            let dated = last_release_commit(sh, head)?;
-            let command = format!("cargo xtask push-tag --branch {branch} --commit {dated}");
-            return Err(format!("`{branch}`: {version} is dated and not tagged, and no commit to tag is marked (a squash may have dropped the line); to tag it by hand: {command}").into());
+            let changes = release_changes(sh, None, head)?;
+            let commit = changes.first().unwrap_or(head);
+            let command = format!("cargo xtask push-tag --branch {branch} --commit {commit}");
+            return Err(format!("`{branch}`: {version} is dated and not tagged, and no commit to tag is marked (a squash may have dropped the line, or a revert was reverted); to tag it by hand: {command}").into());
         }
     }
-    output(&tag, &version)
+    output.write(&tag, &version)
 }
 
 /// The version of a commit of a branch, and whether it is one to release: dated, or a candidate.
@@ -94,10 +100,7 @@ fn facts(sh: &Shell, branch: &str, commit: &str) -> Result<(Version, bool)> {
     let _in_tree = sh.push_dir(&tree.root);
     let version = load(sh, branch)?.version;
     let ready = match version.pre.as_str() {
-        "" => {
-            let text = notes::read(&tree.root)?;
-            has(&text, &version)? && is_dated(&text, &version)?
-        }
+        "" => is_dated(&notes::read(&tree.root)?, &version)?,
         pre => pre.starts_with("rc."),
     };
     Ok((version, ready))
@@ -112,7 +115,7 @@ fn resolve(sh: &Shell, commit: &str) -> Result<String> {
 fn push(sh: &Shell, commit: &str, tag: &str) -> Result<()> {
     let tagger = shell::read(cmd!(sh, "git var GIT_COMMITTER_IDENT"))?;
     let text = format!("object {commit}\ntype commit\ntag {tag}\ntagger {}\n\n{tag}\n", tagger.trim());
-    let object = shell::read(cmd!(sh, "git mktag").stdin(text))?.trim().to_string();
+    let object = shell::read_given(cmd!(sh, "git mktag"), &text)?.trim().to_string();
     if let Err(error) = outward::push(sh, &[(object, format!("refs/tags/{tag}"))]) {
         // Another run may have been quicker.
         let now = Remote::read(sh)?.tags;
@@ -126,11 +129,18 @@ fn push(sh: &Shell, commit: &str, tag: &str) -> Result<()> {
     Ok(())
 }
 
-/// Tells the workflow what follows.
-fn output(tag: &str, version: &Version) -> Result<()> {
-    if let Some(path) = std::env::var_os("GITHUB_OUTPUT") {
-        let mut file = OpenOptions::new().append(true).create(true).open(path)?;
-        writeln!(file, "tag={tag}\nversion={version}")?;
+/// Where a workflow reads what follows; opened before the tag goes out, so that it is not out in vain.
+struct Output(Option<(String, File)>);
+
+impl Output {
+    fn open() -> Result<Output> {
+        let Ok(path) = std::env::var("GITHUB_OUTPUT") else { return Ok(Output(None)) };
+        let file = OpenOptions::new().append(true).create(true).open(&path);
+        Ok(Output(Some((path.clone(), file.map_err(|error| format!("GITHUB_OUTPUT {path}: {error}"))?))))
     }
-    Ok(())
+
+    fn write(&mut self, tag: &str, version: &Version) -> Result<()> {
+        let Some((path, file)) = &mut self.0 else { return Ok(()) };
+        writeln!(file, "tag={tag}\nversion={version}").map_err(|error| format!("GITHUB_OUTPUT {path}: {error}").into())
+    }
 }

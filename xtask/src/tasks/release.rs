@@ -9,13 +9,13 @@ use time::Date;
 use xshell::Shell;
 
 use crate::calendar::supported_until;
-use crate::git::{Remote, Worktree, alone, commit_date, current_branch, fetch, subjects};
-use crate::notes::{code, draft, has, released};
+use crate::git::{Remote, Worktree, begin, commit_date, current_branch, fetch, subjects};
+use crate::notes::{code, draft, has, is_dated};
 use crate::proposal::{Proposal, propose};
 use crate::tasks::bump::bump_workspace;
 use crate::tasks::notes::FILE;
 use crate::tasks::{name, notes};
-use crate::version::{Bump, MARKER, branch_version, release_of, same_line, tag, train_number};
+use crate::version::{Bump, MARKER, branch_version, release_of, same_line, tag};
 use crate::workspace::Workspace;
 use crate::{Arguments, Result, finish, github, say};
 
@@ -32,7 +32,7 @@ cargo xtask release-patch [--branch release-X.Y.0]... [--all-supported] [--allow
 
 For the branch that is checked out, for those named or for all that are supported: opens a pull request that bumps the
 patch version and dates its notes, in a commit whose merging tags and releases it. Where the notes have no section for
-it, one is drafted from the subjects of the commits since the last tag.
+it, one is drafted from the subjects of the commits since the last tag. Once that is tagged, it is the next patch's turn.
 
   --allow-empty  also where nothing has changed since the last tag: the fix is not public yet
 ";
@@ -47,11 +47,10 @@ merging tags it and publishes it as a pre-release.
 /// Proposes the release of the latest train. `today` is the date in its notes.
 pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
     finish(arguments)?;
-    let _alone = alone(sh)?;
-    let remote = Remote::read(sh)?;
+    let (_alone, remote) = begin(sh)?;
     let (version, branch) = highest(&remote)?;
-    if remote.tags.contains_key(&version) {
-        say(format_args!("nothing to do: the latest train is {version}, and it is tagged"));
+    if let Some((first, _)) = remote.first_release(&version) {
+        say(format_args!("nothing to do: the latest train is {version}, and {} is out", tag(first)));
         return Ok(());
     }
     fetch(sh, &[&remote.main, branch])?;
@@ -74,9 +73,9 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
         bump_workspace(sh, &Bump::Release)?;
     }
     notes::date(&tree.root, &version, today).map_err(|error| on(branch, &error))?;
-    let checks = format!("{}{}", security(sh)?, ci(sh, branch, commit)?);
-    let mut proposals = vec![release(sh, &tree, &workspace, branch, ("ci/release", &version), &checks)?];
+    let release = release(sh, &tree, &workspace, branch, commit, ("ci/release", &version), &security(sh)?)?;
     drop(in_tree);
+    let mut proposals = Vec::new();
 
     let main = &remote.main;
     let tree = Worktree::add(sh, remote.branch(main)?)?;
@@ -95,6 +94,8 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
         let branch = format!("ci/release-date-for-{version}");
         proposals.push(Proposal { branch, base: main.clone(), title, body, commit });
     }
+    // The release comes last: once it is merged, there is nothing left to do.
+    proposals.push(release);
     propose(sh, &remote, Vec::new(), proposals)
 }
 
@@ -105,8 +106,7 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let allow_empty = arguments.contains("--allow-empty");
     finish(arguments)?;
 
-    let _alone = alone(sh)?;
-    let remote = Remote::read(sh)?;
+    let (_alone, remote) = begin(sh)?;
     if all {
         branches.extend(supported(sh, &remote, today)?);
     } else if branches.is_empty() {
@@ -125,19 +125,25 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         let tree = Worktree::add(sh, commit)?;
         let _in_tree = sh.push_dir(&tree.root);
         let workspace = load(sh, branch)?;
-        let tagged = remote.tags.get(&workspace.version).ok_or_else(|| {
-            format!("`{branch}` is at {}, which is not tagged: release that first", workspace.version)
-        })?;
+        let now = &workspace.version;
+        let Some(tagged) = remote.tags.get(now) else {
+            if !now.pre.is_empty() || !is_dated(&notes::read(&tree.root)?, now).map_err(|error| on(branch, &error))? {
+                return Err(format!("`{branch}` is at {now}, which is not tagged: release that first").into());
+            }
+            say(format_args!("nothing to do: {now} waits for `cargo xtask push-tag --branch {branch}`"));
+            continue;
+        };
         let subjects = subjects(sh, tagged, commit)?;
         if tagged == commit && !allow_empty {
-            let tag = tag(&workspace.version);
+            let tag = tag(now);
             return Err(format!(
                 "`{branch}` has not changed since {tag}: backport the fixes first, or say --allow-empty"
             )
             .into());
         }
         let version = bump_workspace(sh, &Bump::Patch)?;
-        let mut checks = ci(sh, branch, commit)?;
+        load(sh, branch)?; // below 0.1 there are no patches: the next version is another train's
+        let mut checks = String::new();
         if has(&notes::read(&tree.root)?, &version)? {
             notes::date(&tree.root, &version, today).map_err(|error| on(branch, &error))?;
         } else {
@@ -147,7 +153,7 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         if tagged == commit {
             checks += "- [ ] Nothing has changed yet since the last release: the fixes are merged first.\n";
         }
-        proposals.push(release(sh, &tree, &workspace, branch, ("ci/release", &version), &checks)?);
+        proposals.push(release(sh, &tree, &workspace, branch, commit, ("ci/release", &version), &checks)?);
     }
     propose(sh, &remote, Vec::new(), proposals)
 }
@@ -156,8 +162,7 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
 pub fn next_candidate(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let branch: Option<String> = arguments.opt_value_from_str("--branch")?;
     finish(arguments)?;
-    let _alone = alone(sh)?;
-    let remote = Remote::read(sh)?;
+    let (_alone, remote) = begin(sh)?;
     let branch = match branch {
         Some(branch) => branch,
         None => highest(&remote)?.1.to_string(),
@@ -191,25 +196,26 @@ pub fn candidate(sh: &Shell, remote: &Remote, branch: &str, commit: &str) -> Res
         _ => return Ok(None),
     }
     let next = bump_workspace(sh, &Bump::Rc)?;
-    let checks = ci(sh, branch, commit)?;
-    release(sh, &tree, &workspace, branch, ("ci/release-candidate", &next), &checks).map(Some)
+    release(sh, &tree, &workspace, branch, commit, ("ci/release-candidate", &next), "").map(Some)
 }
 
-/// The proposal to release a version: what has changed in the tree, in a marked commit.
+/// The proposal to release a version: what has changed in the tree of a branch's head, in a marked commit.
 fn release(
     sh: &Shell,
     tree: &Worktree,
     workspace: &Workspace,
     base: &str,
+    head: &str,
     (prefix, version): (&str, &Version),
     checks: &str,
 ) -> Result<Proposal> {
     let title = format!("Release {} {version}", name(sh, &workspace.config)?);
     let commit = tree.commit(&format!("{title}\n\n{MARKER}\n"))?.ok_or("there is nothing to commit")?;
     let body = format!(
-        "Merging this tags {} and releases it. To look at before:\n\n- [ ] The notes of {} in `{FILE}`.\n{checks}\nThe line below must stay in the message of the commit, also if it is squashed.\n\n{MARKER}\n",
+        "Merging this tags {} and releases it. To look at before:\n\n- [ ] The notes of {} in `{FILE}`.\n{checks}{}\nThe line below must stay in the message of the commit, also if it is squashed. Do not rebase it if commits were added here: they would come after the one that is released.\n\n{MARKER}\n",
         tag(version),
         release_of(version),
+        ci(sh, base, head)?,
     );
     Ok(Proposal { branch: format!("{prefix}-{version}"), base: base.to_string(), title, body, commit })
 }
@@ -249,34 +255,27 @@ fn highest(remote: &Remote) -> Result<(Version, &str)> {
 
 /// The release branches of the lines that are supported on a day, and of the latest that is released.
 fn supported(sh: &Shell, remote: &Remote, today: Date) -> Result<Vec<String>> {
-    let mut lines = remote.release_branches();
-    lines.retain(|version, _| remote.tags.contains_key(version));
-    let Some((latest, _)) = lines.iter().next_back().map(|(version, branch)| (version.clone(), *branch)) else {
-        return Err("no release branch has left: there is nothing to patch".into());
-    };
-    let main = remote.branch(&remote.main)?;
-    fetch(sh, &[&remote.main])?;
-    let tree = Worktree::add(sh, main)?;
-    let in_tree = sh.push_dir(&tree.root);
+    let lines = remote.release_branches();
+    let out = lines.into_iter().filter_map(|(line, branch)| Some((branch, remote.first_release(&line)?)));
+    let out: Vec<(&str, (&Version, &String))> = out.collect();
+    let refs = out.iter().map(|(_, (first, _))| format!("refs/tags/{}", tag(first)));
+    let refs: Vec<String> = refs.chain([remote.main.clone()]).collect();
+    fetch(sh, &refs.iter().map(String::as_str).collect::<Vec<_>>())?;
+    let tree = Worktree::add(sh, remote.branch(&remote.main)?)?;
+    let _in_tree = sh.push_dir(&tree.root);
     let config = Workspace::load(sh)?.config;
-    drop(in_tree);
-    // There is at most one train a month: what is as many trains old as it is supported months is too old.
-    let oldest = train_number(&latest).saturating_sub(config.support_months.max(config.lts_months));
-    lines.retain(|version, _| train_number(version) >= oldest);
-    fetch(sh, &lines.values().copied().collect::<Vec<_>>())?;
+
     let mut supported = Vec::new();
-    for (version, branch) in lines {
-        let released = commit_date(sh, &remote.tags[&version])?;
-        if version == latest || today < supported_until(&config, &version, released) {
+    for (at, (branch, (first, commit))) in out.iter().enumerate() {
+        let until = supported_until(&config, first, commit_date(sh, commit)?);
+        if today < until || at + 1 == out.len() {
             supported.push(branch.to_string());
         }
     }
-    Ok(supported)
-}
-
-/// Whether the section of a version has its date.
-pub fn is_dated(text: &str, version: &Version) -> Result<bool> {
-    Ok(released(text, version)?.is_some())
+    match supported.is_empty() {
+        true => Err("no release branch has left: there is nothing to patch".into()),
+        false => Ok(supported),
+    }
 }
 
 fn on(branch: &str, error: &dyn Display) -> String {

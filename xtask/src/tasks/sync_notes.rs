@@ -5,11 +5,11 @@ use std::fs;
 use semver::Version;
 use xshell::{Shell, cmd};
 
-use crate::git::{Remote, Worktree, alone, fetch};
+use crate::git::{Worktree, begin, fetch};
 use crate::notes::{has, is_archive, show};
 use crate::proposal::{Proposal, propose};
 use crate::tasks::{name, notes};
-use crate::version::{release_branch, tag};
+use crate::version::tag;
 use crate::workspace::Workspace;
 use crate::{Arguments, Result, finish, print, say};
 
@@ -17,7 +17,7 @@ pub const HELP: &str = "\
 cargo xtask sync-notes [--version X.Y.Z]
 
 Opens a pull request that puts the notes of a patch release where they belong in main's RELEASES.md: of the version
-named, or of the last patch of each release branch. Nothing is to be done where main has the section, or keeps an archive.
+named, or of all patches of the release branches. Nothing is to be done where main has the section, or keeps an archive.
 A section that differs is shown and left to you.
 ";
 
@@ -29,8 +29,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         named.map(|text| Version::parse(&text).map_err(|error| format!("`{text}` is no version X.Y.Z: {error}")));
     let named = named.transpose()?;
 
-    let _alone = alone(sh)?;
-    let remote = Remote::read(sh)?;
+    let (_alone, remote) = begin(sh)?;
     let main = remote.branch(&remote.main)?;
     fetch(sh, &[&remote.main])?;
     let tree = Worktree::add(sh, main)?;
@@ -48,11 +47,9 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let mut versions = Vec::from_iter(named.clone());
     if named.is_none() {
         for line in remote.release_branches().keys() {
-            let patch = remote.last_tag(line).filter(|(last, _)| last.patch > 0 && last.pre.is_empty());
-            if let Some((last, _)) = patch
-                && !has(&text, last)?
-            {
-                versions.push(last.clone());
+            let patches = remote.line(line).into_iter().map(|(version, _)| version);
+            for version in patches.filter(|version| version.patch > line.patch && version.pre.is_empty()) {
+                versions.extend((!has(&text, version)?).then(|| version.clone()));
             }
         }
     }
@@ -60,10 +57,12 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let mut proposals = Vec::new();
     for version in versions {
         let released = remote.tags.get(&version).ok_or_else(|| format!("{} is not on origin", tag(&version)))?;
-        let branch = release_branch(&Version::new(version.major, version.minor, 0));
-        remote.branch(&branch)?;
-        fetch(sh, &[&branch])?;
+        fetch(sh, &[&format!("refs/tags/{}", tag(&version))])?;
         let theirs = notes::read(&Worktree::add(sh, released)?.root)?;
+        if named.is_none() && !has(&theirs, &version)? {
+            say(format_args!("{} has no notes of its own", tag(&version)));
+            continue;
+        }
         let section =
             show(&theirs, &version).map_err(|error| format!("{}: {error}", tag(&version)))?.replace("\r\n", "\n");
         if has(&text, &version)? {
@@ -74,7 +73,8 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
                 fs::write(folder.path().join("main"), ours + "\n")?;
                 fs::write(folder.path().join("tag"), section + "\n")?;
                 let diff = cmd!(sh, "git diff --no-index --no-color main tag").quiet().ignore_status();
-                print(&diff.read()?)?;
+                // Behind a bar, since in a workflow's log a line of its own could be a command.
+                print(&diff.read()?.lines().map(|line| format!("| {line}\n")).collect::<String>())?;
                 return Err(format!(
                     "the notes of {version} on {} are not those of {}: see above, and mend one",
                     remote.main,
@@ -87,8 +87,11 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         let tree = Worktree::add(sh, main)?;
         notes::add(&tree.root, &version, &section, None)?;
         let title = format!("Add the release notes of {name} {version}");
-        let body =
-            format!("Brings the notes of {version} from `{branch}` to {}. To look at: their place.\n", remote.main);
+        let body = format!(
+            "Brings the notes of {version}, as they are in {}, to {}. To look at: their place.\n",
+            tag(&version),
+            remote.main
+        );
         let commit = tree.commit(&title)?.ok_or("the notes are there")?;
         proposals.push(Proposal {
             branch: format!("ci/sync-notes-{version}"),

@@ -1,0 +1,336 @@
+//! The train in worlds that nobody planned: foreign branches, forks, tags and worktrees, histories that went back and
+//! forth, an environment that points elsewhere.
+
+mod support;
+
+use std::fs;
+
+use expect_test::expect;
+use serde_json::json;
+use support::text;
+use support::train::{Merge, World};
+
+const PUSH: &str = "push-tag --branch release-12.0.0";
+const PATCH: &str = "release-patch --branch release-12.0.0 --allow-empty --date 2026-03-25";
+
+/// A world on the 20th, with the release proposed.
+fn proposed() -> World {
+    let world = World::new();
+    world.cut("2026-03-05");
+    world.today("2026-03-20");
+    world.done("release-latest --date 2026-03-20");
+    world
+}
+
+#[test]
+fn a_patch_whose_marker_was_dropped_does_not_inherit_that_of_the_release_before() {
+    let world = World::released();
+    world.done(PATCH);
+    world.merge("ci/release-12.0.1", Merge::SquashTitle);
+    assert!(world.refused(PUSH).contains("no commit to tag is marked"));
+}
+
+#[test]
+fn a_release_that_was_reverted_and_done_again_is_tagged_by_hand() {
+    let world = proposed();
+    let first = world.merge("ci/release-12.0.0", Merge::Squash);
+    world.checkout("release-12.0.0");
+    for revert in [&first, "HEAD"] {
+        world.git("github", &["revert", "--no-edit", revert]);
+    }
+    world.git("github", &["commit", "-q", "--amend", "-m", "Reapply \"Release Demo 12.0.0\""]);
+    world.git("github", &["push", "-q", "origin", "HEAD:release-12.0.0"]);
+    let again = world.git("github", &["rev-parse", "HEAD"]);
+    let said = world.refused(PUSH);
+    assert!(said.ends_with(&format!("cargo xtask push-tag --branch release-12.0.0 --commit {again}")), "{said}");
+    world.done(&format!("{PUSH} --commit {again}"));
+    assert_eq!(world.refs()["refs/tags/v12.0.0"], again);
+}
+
+#[test]
+fn a_branch_that_was_merged_back_to_main_is_tagged_all_the_same() {
+    let world = proposed();
+    let merged = world.merge("ci/release-12.0.0", Merge::Commit);
+    world.merge("ci/release-date-for-12.0.0", Merge::Commit);
+    world.checkout("main");
+    world.git("github", &["merge", "-q", "-s", "ours", "-m", "Merge it back", "origin/release-12.0.0"]);
+    world.git("github", &["push", "-q", "origin", "HEAD:main"]);
+    world.done(PUSH);
+    assert_eq!(world.refs()["refs/tags/v12.0.0"], merged);
+}
+
+#[test]
+fn notes_that_were_dated_before_the_cut_are_tagged_by_the_command_that_is_printed() {
+    let world = World::with("name = \"Demo\"", "12.0.0", "## 12.0.0\n\nReleased 2026-03-20.\n");
+    world.cut("2026-03-05");
+    assert!(world.done("release-latest --date 2026-03-20").contains("nothing to do: `release-12.0.0` is dated"));
+    let said = world.refused(PUSH);
+    world.done(said.split("by hand: cargo xtask ").nth(1).unwrap());
+    assert!(world.refs().contains_key("refs/tags/v12.0.0"));
+}
+
+#[test]
+fn a_tag_of_somebody_else_at_the_marked_commit_is_not_in_the_way() {
+    let world = proposed();
+    let merged = world.merge("ci/release-12.0.0", Merge::Commit);
+    world.git("github", &["push", "-q", "origin", &format!("{merged}:refs/tags/v12.0.0-demo")]);
+    world.done(PUSH);
+    assert_eq!(world.refs()["refs/tags/v12.0.0"], merged);
+}
+
+#[test]
+fn wasmtime_release_2_0_1_a_branch_that_is_named_after_a_patch_is_nobodys_train() {
+    let world = World::released();
+    world.git("github", &["push", "-q", "origin", "origin/release-12.0.0:refs/heads/release-12.0.1"]);
+    assert!(world.done("release-latest --date 2026-03-21").contains("the latest train is 12.0.0"));
+    world.today("2026-04-05");
+    world.done("cut --date 2026-04-05");
+    assert!(world.refs().contains_key("refs/heads/release-13.0.0"));
+}
+
+#[test]
+fn a_pull_request_of_a_fork_is_not_ours() {
+    let world = World::released();
+    world.set_stand_in(|state| {
+        let pulls = state["pulls"].as_array_mut().unwrap();
+        pulls.push(json!({
+            "number": 99, "url": "https://github.com/stranger/fork/pull/99", "state": "OPEN", "title": "Release Demo 12.0.1",
+            "body": "", "createdAt": "2026-03-24T00:00:00Z", "headRefName": "ci/release-12.0.1", "headRefOid": "0",
+            "baseRefName": "release-12.0.0", "isCrossRepository": true,
+        }));
+    });
+    let said = world.done(PATCH);
+    assert!(!said.contains("stranger"), "{said}");
+    assert!(world.refs().contains_key("refs/heads/ci/release-12.0.1"));
+}
+
+#[test]
+fn a_branch_that_a_human_made_at_the_last_moment_is_not_proposed() {
+    let world = World::released();
+    let main = world.refs()["refs/heads/main"].clone();
+    let other = world.git("origin.git", &["commit-tree", "-p", &main, "-m", "Mine", "main^{tree}"]);
+    let git = World::real("git");
+    let origin = world.path("origin.git").display().to_string();
+    world.wrap(
+        "git",
+        &format!("case $1 in push) {git} -C {origin} update-ref refs/heads/ci/release-12.0.1 {other};; esac\nexec {git} \"$@\""),
+    );
+    let pulls = world.pulls();
+    let output = world.xtask("clone", PATCH).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("holds other commits"));
+    assert_eq!(world.pulls(), pulls);
+}
+
+#[test]
+fn a_release_whose_first_pull_request_was_merged_gets_its_second() {
+    for merged in ["ci/release-date-for-12.0.0", "ci/bump-to-13.0.0-dev", "ci/release-candidate-12.0.0-rc.1"] {
+        let candidates = merged.contains("-dev") || merged.contains("-rc");
+        let mut world = if candidates {
+            World::with("name = \"Demo\"\nrelease-candidates = true\n", "12.0.0-dev", "## 12.0.0\n\nUnreleased.\n")
+        } else {
+            World::new()
+        };
+        world.today("2026-03-05");
+        let line = if candidates { "cut --date 2026-03-05" } else { "release-latest --date 2026-03-20" };
+        if !candidates {
+            world.cut("2026-03-05");
+        }
+        // The second pull request is not opened, and a human merges the first.
+        let real = world.path("real/gh").display().to_string();
+        let count = world.path("count").display().to_string();
+        world.wrap(
+            "gh",
+            &format!(
+                "case \"$1 $2\" in 'pr create') [ -e {count} ] && exit 1; touch {count};; esac\nexec {real} \"$@\""
+            ),
+        );
+        assert!(!world.xtask("clone", line).output().unwrap().status.success());
+        world.wrap("gh", &format!("exec {real} \"$@\""));
+        world.env.clear();
+        let opened = world.pulls().into_iter().find(|pull| pull.starts_with("OPEN")).unwrap();
+        world.merge(opened.split(' ').nth(1).unwrap(), Merge::Commit);
+        world.done(line);
+        let (all, open) = (world.pulls(), world.pulls().into_iter().filter(|pull| pull.starts_with("OPEN")).count());
+        assert_eq!(open, 1, "{all:#?}");
+    }
+}
+
+#[test]
+fn a_retry_of_the_cut_makes_no_candidate_once_one_is_tagged() {
+    let world = World::with("name = \"Demo\"\nrelease-candidates = true\n", "12.0.0-dev", "## 12.0.0\n\nUnreleased.\n");
+    world.today("2026-03-05");
+    world.done("cut --date 2026-03-05");
+    world.merge("ci/release-candidate-12.0.0-rc.1", Merge::Commit);
+    world.done(PUSH);
+    let state = world.state();
+    world.done("cut --date 2026-03-06");
+    assert_eq!(world.state(), state);
+    world.commit("release-12.0.0", "Backport a fix", &[("a/src/lib.rs", "// mended\n")]);
+    let state = world.state();
+    world.done("cut --date 2026-03-07");
+    assert_eq!(world.state(), state);
+}
+
+#[test]
+fn wasmtime_38_a_train_whose_first_release_was_its_first_patch_has_left() {
+    let world = World::new();
+    world.cut("2026-03-05");
+    let files = ["a/Cargo.toml", "b/Cargo.toml", "Cargo.lock"]
+        .map(|file| (file, world.file("release-12.0.0", file).replace("12.0.0", "12.0.1")));
+    let mut files: Vec<_> = files.iter().map(|(file, text)| (*file, &**text)).collect();
+    files.push(("RELEASES.md", "## 12.0.1\n\nReleased 2026-03-21.\n"));
+    world.commit("release-12.0.0", "By hand\n\n[automatically-tag-and-release-this-commit]", &files);
+    world.done(PUSH);
+    assert!(
+        world
+            .done("release-latest --date 2026-03-22")
+            .contains("nothing to do: the latest train is 12.0.0, and v12.0.1 is out")
+    );
+    world.today("2026-04-05");
+    world.done("cut --date 2026-04-05");
+    world.done("release-patch --all-supported --allow-empty --date 2026-04-06");
+    assert!(world.refs().contains_key("refs/heads/ci/release-12.0.2"));
+}
+
+#[test]
+fn a_patch_that_waits_for_its_tag_does_not_stop_the_others() {
+    let world = World::released();
+    world.cut("2026-04-05");
+    world.release("13.0.0", "2026-04-20");
+    world.done(PATCH);
+    world.merge("ci/release-12.0.1", Merge::Commit);
+    let said = world.done("release-patch --branch release-12.0.0 --branch release-13.0.0 --allow-empty");
+    assert!(said.contains("nothing to do: 12.0.1 waits for `cargo xtask push-tag --branch release-12.0.0`"), "{said}");
+    assert!(world.refs().contains_key("refs/heads/ci/release-13.0.1"));
+}
+
+#[test]
+fn below_0_1_there_are_no_patches() {
+    let world = World::with("name = \"Demo\"", "0.0.1", "## 0.0.1\n\nUnreleased.\n");
+    world.cut("2026-03-05");
+    world.release("0.0.1", "2026-03-20");
+    expect!["error: `release-0.0.1` is at 0.0.2: that version is not the branch's"]
+        .assert_eq(&world.refused("release-patch --branch release-0.0.1 --allow-empty"));
+    world.today("2026-04-05");
+    world.done("cut --date 2026-04-05");
+    assert!(world.refs().contains_key("refs/heads/release-0.0.2"));
+}
+
+#[test]
+fn all_patches_come_back_to_main_and_those_without_notes_do_not_matter() {
+    let world = World::released();
+    let released = world.refs()["refs/tags/v12.0.0"].clone();
+    let tags = ["origin/main:refs/tags/v12.0.9-rc.1", &format!("{released}:refs/tags/v12.0.8")];
+    world.git("github", &[&["push", "-q", "origin"], &tags[..]].concat());
+    for version in ["12.0.1", "12.0.2"] {
+        world.commit("release-12.0.0", "Fix a thing", &[("a/src/lib.rs", version)]);
+        world.done("release-patch --branch release-12.0.0");
+        world.merge(&format!("ci/release-{version}"), Merge::Commit);
+        world.done(PUSH);
+    }
+    let said = world.done("sync-notes");
+    assert!(said.contains("v12.0.8 has no notes of its own"), "{said}");
+    assert!(world.refs().contains_key("refs/heads/ci/sync-notes-12.0.1"));
+    assert!(world.refs().contains_key("refs/heads/ci/sync-notes-12.0.2"));
+}
+
+#[test]
+fn a_clone_in_a_folder_of_our_name_is_nobodys_leftover() {
+    let world = World::new();
+    for folder in ["release-train-demo", "release-train-1-2"] {
+        fs::create_dir(world.path(folder)).unwrap();
+        for clone in ["demo", "tree"] {
+            world.git(folder, &["clone", "-q", "../origin.git", clone]);
+            fs::write(world.path(folder).join(clone).join("untracked"), "mine").unwrap();
+            let output = world.xtask(&format!("{folder}/{clone}"), "push-tag").output().unwrap();
+            assert_eq!(output.status.code(), Some(1));
+            let output = world.xtask(&format!("{folder}/{clone}"), "release-latest").output().unwrap();
+            assert_eq!(output.status.code(), Some(1));
+            assert!(world.path(folder).join(clone).join("untracked").exists());
+        }
+    }
+}
+
+#[test]
+fn a_worktree_of_the_users_that_is_away_for_a_while_stays_theirs() {
+    let world = World::new();
+    world.git("clone", &["worktree", "add", "-q", "--detach", "../mine"]);
+    fs::rename(world.path("mine"), world.path("away")).unwrap();
+    let output = world.xtask("clone", "cut").output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    fs::rename(world.path("away"), world.path("mine")).unwrap();
+    assert_eq!(world.git("mine", &["status", "--short"]), "");
+}
+
+#[test]
+fn an_environment_that_points_git_elsewhere_does_not_matter() {
+    let mut world = World::new();
+    let git = world.path("clone/.git");
+    world.env.push(("GIT_DIR".into(), git.display().to_string()));
+    world.env.push(("GIT_INDEX_FILE".into(), git.join("index").display().to_string()));
+    let output = world.xtask("clone", "cut").output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    world.env.clear();
+    assert_eq!(world.git("clone", &["status", "--short"]), "");
+    assert!(world.refs().contains_key("refs/heads/release-12.0.0"));
+}
+
+#[test]
+fn a_sparse_checkout_makes_no_sparse_release() {
+    let world = World::new();
+    world.git("clone", &["sparse-checkout", "set", "--no-cone", "/Cargo.toml", "/a/"]);
+    world.done("cut");
+    assert!(world.file("ci/bump-to-13.0.0", "b/Cargo.toml").contains("\"=13.0.0\""));
+    assert!(world.file("ci/bump-to-13.0.0", "Cargo.lock").contains("13.0.0"));
+}
+
+#[test]
+fn a_workspace_in_a_folder_of_the_repository_is_released_from_there() {
+    let world = World::new();
+    world.checkout("main");
+    fs::create_dir(world.path("github/rust")).unwrap();
+    for name in ["Cargo.toml", "Cargo.lock", "RELEASES.md", "a", "b"] {
+        world.git("github", &["mv", name, "rust/"]);
+    }
+    world.git("github", &["commit", "-q", "-m", "Move to a folder"]);
+    world.git("github", &["push", "-q", "origin", "HEAD:main"]);
+    world.git("clone", &["pull", "-q"]);
+    let output = world.xtask("clone/rust/a", "cut").output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(world.file("ci/bump-to-13.0.0", "rust/b/Cargo.toml").contains("\"=13.0.0\""));
+    assert!(world.file("ci/bump-to-13.0.0", "rust/RELEASES.md").starts_with("## 13.0.0"));
+}
+
+#[test]
+fn an_output_that_cannot_be_written_keeps_the_tag_back() {
+    let mut world = proposed();
+    world.merge("ci/release-12.0.0", Merge::Commit);
+    world.env.push(("GITHUB_OUTPUT".into(), "/nowhere/output".into()));
+    expect!["error: GITHUB_OUTPUT /nowhere/output: No such file or directory (os error 2)"]
+        .assert_eq(&world.refused(PUSH));
+}
+
+#[test]
+fn pushes_that_go_to_another_repository_are_refused() {
+    let world = World::new();
+    world.git("clone", &["remote", "set-url", "origin", "https://user:secret@github.com/o/r.git"]);
+    world.git("clone", &["remote", "set-url", "--push", "origin", "git@github.com:me/r.git"]);
+    let output = world.xtask("clone", "cut").output().unwrap();
+    expect![[r#"
+        error: origin is github.com/o/r, but pushes go to github.com/me/r: give each a remote of its own
+    "#]]
+    .assert_eq(&text(&output.stderr));
+}
+
+#[test]
+fn what_github_does_not_say_is_not_taken_for_nothing() {
+    for noun in ["issue", "run", "pr"] {
+        let world = World::new();
+        let real = world.path("real/gh").display().to_string();
+        world.cut("2026-03-05");
+        world.wrap("gh", &format!("case $1 in {noun}) echo null; exit 0;; esac\nexec {real} \"$@\""));
+        let said = world.refused("release-latest --date 2026-03-20");
+        assert!(said.starts_with("error: gh printed no list: "), "{said}");
+    }
+}
