@@ -72,7 +72,14 @@ pub fn fetch(sh: &Shell, names: &[&str]) -> Result<()> {
     let unshallow: &[&str] = if shallow { &["--unshallow"] } else { &[] };
     let full = |name: &&str| if name.starts_with("refs/") { name.to_string() } else { format!("refs/heads/{name}") };
     let refs = names.iter().map(full);
-    let quiet = ["--quiet", "--no-tags", "--no-write-fetch-head", "--refmap=", "--recurse-submodules=no"];
+    let quiet = [
+        "--quiet",
+        "--no-tags",
+        "--no-write-fetch-head",
+        "--no-auto-maintenance",
+        "--refmap=",
+        "--recurse-submodules=no",
+    ];
     shell::read(cmd!(sh, "git fetch {quiet...} {unshallow...} origin {refs...}")).map(drop)
 }
 

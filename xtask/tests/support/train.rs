@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 use xshell::{Shell, TempDir};
@@ -17,6 +18,15 @@ pub struct World {
     folder: TempDir,
     /// Further variables of the environment of every process.
     pub env: Vec<(String, String)>,
+}
+
+/// The folder of cargo itself: through rustup's proxy, each of its many calls takes longer.
+fn toolchain() -> &'static str {
+    static FOLDER: OnceLock<String> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let output = Command::new("rustc").args(["--print", "sysroot"]).output().unwrap();
+        format!("{}/bin", text(&output.stdout).trim())
+    })
 }
 
 /// How a pull request is merged.
@@ -89,7 +99,8 @@ impl World {
         let or = |name: &str, default: &str| std::env::var_os(name).unwrap_or(home.join(default).into());
         let mut command = Command::new(program);
         command.current_dir(self.path(folder)).env_clear();
-        command.env("PATH", format!("{}:{}", self.path("bin").display(), std::env::var("PATH").unwrap()));
+        command
+            .env("PATH", format!("{}:{}:{}", self.path("bin").display(), toolchain(), std::env::var("PATH").unwrap()));
         command.env("HOME", self.path("home")).env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_TERMINAL_PROMPT", "0");
         command.env("CARGO_HOME", or("CARGO_HOME", ".cargo")).env("RUSTUP_HOME", or("RUSTUP_HOME", ".rustup"));
         command.env("CARGO_NET_OFFLINE", "true").env("GH_CONFIG_DIR", self.path("gh"));
