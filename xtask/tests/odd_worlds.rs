@@ -13,15 +13,6 @@ use support::train::{Merge, World};
 const PUSH: &str = "push-tag --branch release-12.0.0";
 const PATCH: &str = "release-patch --branch release-12.0.0 --allow-empty --date 2026-03-25";
 
-/// A world on the 20th, with the release proposed.
-fn proposed() -> World {
-    let world = World::new();
-    world.cut("2026-03-05");
-    world.today("2026-03-20");
-    world.done("release-latest --date 2026-03-20");
-    world
-}
-
 #[test]
 fn a_patch_whose_marker_was_dropped_does_not_inherit_that_of_the_release_before() {
     let world = World::released();
@@ -32,7 +23,7 @@ fn a_patch_whose_marker_was_dropped_does_not_inherit_that_of_the_release_before(
 
 #[test]
 fn a_release_that_was_reverted_and_done_again_is_tagged_by_hand() {
-    let world = proposed();
+    let world = World::proposed();
     let first = world.merge("ci/release-12.0.0", Merge::Squash);
     world.checkout("release-12.0.0");
     for revert in [&first, "HEAD"] {
@@ -49,7 +40,7 @@ fn a_release_that_was_reverted_and_done_again_is_tagged_by_hand() {
 
 #[test]
 fn a_branch_that_was_merged_back_to_main_is_tagged_all_the_same() {
-    let world = proposed();
+    let world = World::proposed();
     let merged = world.merge("ci/release-12.0.0", Merge::Commit);
     world.merge("ci/release-date-for-12.0.0", Merge::Commit);
     world.checkout("main");
@@ -71,7 +62,7 @@ fn notes_that_were_dated_before_the_cut_are_tagged_by_the_command_that_is_printe
 
 #[test]
 fn a_tag_of_somebody_else_at_the_marked_commit_is_not_in_the_way() {
-    let world = proposed();
+    let world = World::proposed();
     let merged = world.merge("ci/release-12.0.0", Merge::Commit);
     world.git("github", &["push", "-q", "origin", &format!("{merged}:refs/tags/v12.0.0-demo")]);
     world.done(PUSH);
@@ -304,7 +295,7 @@ fn a_workspace_in_a_folder_of_the_repository_is_released_from_there() {
 
 #[test]
 fn an_output_that_cannot_be_written_keeps_the_tag_back() {
-    let mut world = proposed();
+    let mut world = World::proposed();
     world.merge("ci/release-12.0.0", Merge::Commit);
     world.env.push(("GITHUB_OUTPUT".into(), "/nowhere/output".into()));
     expect!["error: GITHUB_OUTPUT /nowhere/output: No such file or directory (os error 2)"]

@@ -13,15 +13,6 @@ const TAG: &str = "refs/tags/v12.0.0";
 const PUSH: &str = "push-tag --branch release-12.0.0";
 const MARKER: &str = "[automatically-tag-and-release-this-commit]";
 
-/// A world on the 20th, with the release proposed.
-fn proposed() -> World {
-    let world = World::new();
-    world.cut("2026-03-05");
-    world.today("2026-03-20");
-    world.done("release-latest --date 2026-03-20");
-    world
-}
-
 fn tagged(world: &World) -> Option<String> {
     world.refs().remove(TAG)
 }
@@ -29,7 +20,7 @@ fn tagged(world: &World) -> Option<String> {
 #[test]
 fn a_release_is_tagged_however_it_was_merged() {
     for how in [Merge::Commit, Merge::Squash, Merge::Rebase] {
-        let world = proposed();
+        let world = World::proposed();
         assert!(world.done(PUSH).contains("nothing to do: `release-12.0.0` is at 12.0.0, which is not dated"));
         assert_eq!(tagged(&world), None);
         let merged = world.merge("ci/release-12.0.0", how);
@@ -45,7 +36,7 @@ fn a_release_is_tagged_however_it_was_merged() {
 
 #[test]
 fn wasmtime_2_0_1_the_tag_goes_to_the_marked_commit_and_not_to_the_head() {
-    let world = proposed();
+    let world = World::proposed();
     let merged = world.merge("ci/release-12.0.0", Merge::Commit);
     world.commit("release-12.0.0", "Something after it", &[("a/src/lib.rs", "// after\n")]);
     world.done(PUSH);
@@ -54,7 +45,7 @@ fn wasmtime_2_0_1_the_tag_goes_to_the_marked_commit_and_not_to_the_head() {
 
 #[test]
 fn a_fix_that_is_marked_again_is_tagged_in_the_place_of_what_failed() {
-    let world = proposed();
+    let world = World::proposed();
     world.merge("ci/release-12.0.0", Merge::Commit);
     let fix = world.commit("release-12.0.0", &format!("Mend CI\n\n{MARKER}"), &[("a/src/lib.rs", "// mended\n")]);
     world.done(PUSH);
@@ -76,7 +67,7 @@ fn a_patch_that_was_made_by_hand_under_its_marker_is_tagged() {
 
 #[test]
 fn a_revert_that_quotes_the_marker_is_not_tagged() {
-    let world = proposed();
+    let world = World::proposed();
     let merged = world.merge("ci/release-12.0.0", Merge::Squash);
     world.checkout("release-12.0.0");
     world.git("github", &["revert", "--no-edit", &merged]);
@@ -113,7 +104,7 @@ fn a_marked_commit_that_was_not_dated_is_not_tagged() {
 
 #[test]
 fn wasmtime_6566_a_squash_that_dropped_the_marker_is_never_silent() {
-    let world = proposed();
+    let world = World::proposed();
     let merged = world.merge("ci/release-12.0.0", Merge::SquashTitle);
     let head = world.commit("release-12.0.0", "Something after it", &[("a/src/lib.rs", "// after\n")]);
     let said = world.refused(PUSH);
@@ -126,7 +117,7 @@ fn wasmtime_6566_a_squash_that_dropped_the_marker_is_never_silent() {
 
 #[test]
 fn by_hand_the_same_facts_are_checked() {
-    let world = proposed();
+    let world = World::proposed();
     let cut = world.refs()["refs/heads/release-12.0.0"].clone();
     let main = world.refs()["refs/heads/main"].clone();
     let merged = world.merge("ci/release-12.0.0", Merge::Commit);
@@ -147,7 +138,7 @@ fn by_hand_the_same_facts_are_checked() {
 
 #[test]
 fn tags_of_other_people_are_not_in_the_way() {
-    let world = proposed();
+    let world = World::proposed();
     for tag in ["v1", "vscode-1.2", "12.0.0", "v12.0", "v12.0.0-demo"] {
         world.git("github", &["push", "-q", "origin", &format!("origin/main:refs/tags/{tag}")]);
     }
@@ -158,7 +149,7 @@ fn tags_of_other_people_are_not_in_the_way() {
 
 #[test]
 fn a_lightweight_tag_at_the_commit_is_success_and_elsewhere_it_stays() {
-    let world = proposed();
+    let world = World::proposed();
     let merged = world.merge("ci/release-12.0.0", Merge::Commit);
     world.git("github", &["push", "-q", "origin", &format!("HEAD:{TAG}")]);
     world.done(PUSH);
@@ -169,7 +160,7 @@ fn a_lightweight_tag_at_the_commit_is_success_and_elsewhere_it_stays() {
 
 #[test]
 fn wasmtime_5082_a_version_that_is_inherited_names_the_tag() {
-    let world = proposed();
+    let world = World::proposed();
     world.merge("ci/release-12.0.0", Merge::Commit);
     let root = world
         .file("release-12.0.0", "Cargo.toml")
@@ -184,7 +175,7 @@ fn wasmtime_5082_a_version_that_is_inherited_names_the_tag() {
 
 #[test]
 fn messages_that_are_no_utf_8_do_not_matter() {
-    let world = proposed();
+    let world = World::proposed();
     let merged = world.merge("ci/release-12.0.0", Merge::Commit);
     fs::write(world.path("message"), b"Gr\xfc\xdfe\n\nna\xefve\n").unwrap();
     world.git("github", &["commit", "-q", "--allow-empty", "-F", "../message"]);
@@ -195,7 +186,7 @@ fn messages_that_are_no_utf_8_do_not_matter() {
 
 #[test]
 fn the_workflow_is_told_what_follows() {
-    let mut world = proposed();
+    let mut world = World::proposed();
     let output = world.path("output").display().to_string();
     world.env.push(("GITHUB_OUTPUT".into(), output.clone()));
     world.done(PUSH);
@@ -216,7 +207,7 @@ fn the_workflow_is_told_what_follows() {
 
 #[test]
 fn a_shallow_clone_as_ci_makes_it_sees_the_whole_branch() {
-    let world = proposed();
+    let world = World::proposed();
     let merged = world.merge("ci/release-12.0.0", Merge::Commit);
     for count in 0..3 {
         world.commit("release-12.0.0", &format!("Later {count}"), &[]);
@@ -236,7 +227,7 @@ fn a_shallow_clone_as_ci_makes_it_sees_the_whole_branch() {
 
 #[test]
 fn wasmtime_6425_submodules_are_left_alone() {
-    let world = proposed();
+    let world = World::proposed();
     world.git("", &["init", "-q", "-b", "main", "library"]);
     world.git("library", &["commit", "-q", "--allow-empty", "-m", "Begin"]);
     world.checkout("release-12.0.0");
@@ -257,9 +248,9 @@ fn wasmtime_6425_submodules_are_left_alone() {
 
 #[test]
 fn wasmtime_14169_the_tool_that_runs_is_mains_however_old_the_branch() {
-    let world = proposed();
+    let world = World::proposed();
     world.merge("ci/release-12.0.0", Merge::Commit);
-    // The branch has no xtask at all, and a toolchain that nobody has.
+    // The branch's workspace holds no xtask at all.
     let head = world.commit(
         "release-12.0.0",
         &format!("Older\n\n{MARKER}"),

@@ -20,7 +20,8 @@ cargo xtask push-tag [--branch release-X.Y.0] [--commit SHA]
 Looks through the commits of the release branch (the one that is checked out, if none is named) since its last tag,
 along first parents, for the newest whose message, or the message of a commit that it merged, holds the line
 [automatically-tag-and-release-this-commit]. Pushes its tag if the facts agree: its version belongs to the branch, is
-no development version, is still the branch's and is not tagged, and its notes are dated, there and at the branch's head, or it is a candidate.
+no development version, is still the branch's and is not tagged, and its notes are dated and have stayed so, or it is a
+candidate.
 
   --commit  tags this commit of the branch, marked or not, if the facts agree
 

@@ -319,6 +319,15 @@ impl World {
         branch
     }
 
+    /// A world on the 20th, with the release proposed.
+    pub fn proposed() -> World {
+        let world = World::new();
+        world.cut("2026-03-05");
+        world.today("2026-03-20");
+        world.done("release-latest --date 2026-03-20");
+        world
+    }
+
     /// A world whose 12.0.0 has left, and whose main is at 13.0.0.
     pub fn released() -> World {
         let world = World::new();
