@@ -268,6 +268,13 @@ fn a_section_is_shown_from_its_heading_to_its_last_line() {
 }
 
 #[test]
+fn dashes_below_text_make_a_heading_and_end_no_section() {
+    let notes = "## 1.0.0\n\nUnreleased.\n\nAt last\n-------\n\n## 0.9.0\n\nReleased 2024-01-20.\n";
+    assert_eq!(tree(notes).done(&["notes", "show", "1.0.0"]).0, "## 1.0.0\n\nUnreleased.\n\nAt last\n-------\n");
+    assert!(!after(notes, &["new", "1.1.0"]).contains("-------\n\n## 1.0.0"));
+}
+
+#[test]
 fn a_reader_who_has_seen_enough_is_no_error() {
     use std::io::Read;
     use std::process::{Command, Stdio};

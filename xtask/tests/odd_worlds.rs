@@ -114,6 +114,25 @@ fn a_branch_that_a_human_made_at_the_last_moment_is_not_proposed() {
 }
 
 #[test]
+fn a_release_branch_that_somebody_else_cut_at_the_last_moment_is_not_moved_forward() {
+    let world = World::new();
+    let older = world.refs()["refs/heads/main"].clone();
+    world.commit("main", "Something newer", &[]);
+    let git = World::real("git");
+    let origin = world.path("origin.git").display().to_string();
+    world.wrap(
+        "git",
+        &format!(
+            "case $1 in push) {git} -C {origin} update-ref refs/heads/release-12.0.0 {older};; esac\nexec {git} \"$@\""
+        ),
+    );
+    let output = world.xtask("clone", "cut").output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert_eq!(world.refs()["refs/heads/release-12.0.0"], older);
+    assert!(!world.refs().contains_key("refs/heads/ci/bump-to-13.0.0"));
+}
+
+#[test]
 fn a_release_whose_first_pull_request_was_merged_gets_its_second() {
     for merged in ["ci/release-date-for-12.0.0", "ci/bump-to-13.0.0-dev", "ci/release-candidate-12.0.0-rc.1"] {
         let candidates = merged.contains("-dev") || merged.contains("-rc");
