@@ -2,7 +2,8 @@
 //! changes the user's checkout, index, branches or tags, and writes nothing beyond this machine: that is `outward.rs`.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fmt::Display;
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use semver::Version;
@@ -135,10 +136,12 @@ pub fn current_branch(sh: &Shell) -> Result<String> {
 /// one that was killed has left, and reads the remote.
 pub fn begin(sh: &Shell) -> Result<(File, Remote)> {
     let git = shell::read(cmd!(sh, "git rev-parse --path-format=absolute --git-common-dir"))?;
-    let lock = File::create(PathBuf::from(git.trim()).join("release-train.lock"))?;
-    if lock.try_lock().is_err() {
+    let path = PathBuf::from(git.trim()).join("release-train.lock");
+    let failed = |error: &dyn Display| format!("{}: {error}", path.display());
+    let lock = File::create(&path).map_err(|error| failed(&error))?;
+    if let Err(TryLockError::WouldBlock) = lock.try_lock() {
         say(format_args!("waiting for another task in this clone"));
-        lock.lock()?;
+        lock.lock().map_err(|error| failed(&error))?;
     }
     let worktrees = shell::read(cmd!(sh, "git worktree list --porcelain"))?;
     // The first one is the clone itself.
@@ -147,9 +150,15 @@ pub fn begin(sh: &Shell) -> Result<(File, Remote)> {
             remove(sh, folder);
         }
     }
-    let [from, to] = [&[][..], &["--push"]].map(|push| shell::read(cmd!(sh, "git remote get-url {push...} origin")));
-    if let (Some(from), Some(to)) = (repository(&from?), repository(&to?))
-        && from != to
+    let urls =
+        [&["--all"][..], &["--all", "--push"]].map(|all| shell::read(cmd!(sh, "git remote get-url {all...} origin")));
+    let [from, to] = urls;
+    let (from, to) = (from?, to?);
+    if from.lines().count() != 1 || to.lines().count() != 1 {
+        return Err("origin has several addresses: give each a remote of its own".into());
+    }
+    if let (Some(from), Some(to)) = (repository(&from), repository(&to))
+        && !from.eq_ignore_ascii_case(&to)
     {
         return Err(format!("origin is {from}, but pushes go to {to}: give each a remote of its own").into());
     }
@@ -184,8 +193,12 @@ impl Worktree<'_> {
         let folder = (0..1_000).map(name).find(|folder| fs::create_dir(folder).is_ok());
         let folder = folder.ok_or_else(|| format!("{}: no folder can be made", std::env::temp_dir().display()))?;
         let tree = folder.join("tree");
-        let worktree = Worktree { sh, folder, root: tree.join(in_repository.trim_end()) };
+        let mut worktree = Worktree { sh, folder, root: tree.join(in_repository.trim_end()) };
         shell::read(cmd!(sh, "git {OWN...} worktree add --quiet --detach {tree} {commit}"))?;
+        if !worktree.root.join("Cargo.toml").exists() {
+            // The workspace moved within the repository since that commit, or until then.
+            worktree.root = tree;
+        }
         Ok(worktree)
     }
 
@@ -214,6 +227,6 @@ impl Drop for Worktree<'_> {
 
 fn remove(sh: &Shell, folder: &Path) {
     let tree = folder.join("tree");
-    let _ = shell::read(cmd!(sh, "git worktree remove --force {tree}"));
+    let _ = shell::read(cmd!(sh, "git worktree remove --force --force {tree}"));
     let _ = fs::remove_dir_all(folder);
 }

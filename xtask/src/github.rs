@@ -20,7 +20,7 @@ pub struct PullRequest {
 /// `gh` for the repository that `origin` is, whatever other remotes there are.
 pub fn gh<'a>(sh: &'a Shell, arguments: &[&str]) -> Result<Cmd<'a>> {
     let cmd = sh.cmd("gh").args(arguments).env("GH_PROMPT_DISABLED", "1");
-    if sh.var_os("GH_REPO").is_some() {
+    if sh.var_os("GH_REPO").is_some_and(|repository| !repository.is_empty()) {
         return Ok(cmd);
     }
     let origin = shell::read(cmd!(sh, "git remote get-url origin"))?;
@@ -30,16 +30,17 @@ pub fn gh<'a>(sh: &'a Shell, arguments: &[&str]) -> Result<Cmd<'a>> {
     })
 }
 
-/// `host/owner/name` of a remote's address; `None` for a path, or a host that only the user's ssh knows.
+/// `host/owner/name` of a remote's address. `None` for a path, and for an ssh host other than GitHub's own: it may be an
+/// alias, which `gh` knows how to resolve.
 pub fn repository(address: &str) -> Option<String> {
     let address = address.trim();
-    let (host, path) = match address.split_once("://") {
-        Some((_, rest)) => rest.split_once('/')?,
-        None => address.split_once(':')?,
-    };
-    let host = host.rsplit('@').next()?.split(':').next()?.trim_start_matches("ssh.");
+    let (scheme, rest) = address.split_once("://").unwrap_or(("ssh", address));
+    let (host, path) = rest.split_once(if address.contains("://") { '/' } else { ':' })?;
+    let host = host.rsplit('@').next()?.split(':').next()?;
+    let host = if host == "ssh.github.com" { "github.com" } else { host };
     let path = path.trim_matches('/').trim_end_matches(".git");
-    (host.contains('.') && !host.contains('/') && path.matches('/').count() == 1).then(|| format!("{host}/{path}"))
+    let known = scheme.starts_with("http") || host == "github.com";
+    (known && path.matches('/').count() == 1).then(|| format!("{host}/{path}"))
 }
 
 /// All pull requests from a branch of the repository, not of a fork, to another, newest first.
@@ -86,4 +87,26 @@ pub fn runs(sh: &Shell, branch: &str, commit: &str) -> Result<Vec<(String, Strin
 fn list(gh: Cmd) -> Result<Vec<Value>> {
     let printed = shell::read(gh).map_err(|error| format!("gh: {error}"))?;
     Ok(serde_json::from_str(&printed).map_err(|error| format!("gh printed no list: {error}"))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_repository_is_read_from_the_addresses_that_say_it() {
+        for address in [
+            "https://github.com/o/r.git",
+            "https://x-access-token:secret@github.com/o/r/",
+            "git@github.com:o/r.git",
+            "ssh://git@ssh.github.com:443/o/r.git",
+        ] {
+            assert_eq!(repository(address).as_deref(), Some("github.com/o/r"), "{address}");
+        }
+        for address in
+            ["/srv/r.git", "file:///srv/r.git", "../r.git", "C:/x/y", "git@github.com-work:o/r.git", "work:o/r"]
+        {
+            assert_eq!(repository(address), None, "{address}");
+        }
+    }
 }

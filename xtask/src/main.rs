@@ -32,7 +32,7 @@ The release train of this workspace.
 cargo xtask TASK [OPTIONS]         cargo xtask TASK --help
 
 The train
-  cut                              push main to release-X.Y.Z and bump main (5th of the month)
+  cut                              push main to release-X.Y.0 and bump main (5th of the month)
   release-latest                   date the latest train's release, in pull requests (20th)
   release-patch                    the same for a patch of one release branch or of several
   release-candidate                the same for the next candidate

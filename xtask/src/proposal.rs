@@ -71,8 +71,8 @@ fn found(sh: &Shell, remote: &Remote, proposal: &Proposal) -> Result<Option<Stri
         let state = state.to_lowercase();
         return Err(format!("`{branch}`: {url} was {state}: reopen it, or delete the branch and run this again").into());
     }
-    fetch(sh, &[branch])?;
     let base = remote.branch(&proposal.base)?;
+    fetch(sh, &[branch, &proposal.base])?;
     // A run that was killed leaves one commit of ours.
     match subjects(sh, base, head)? == [&*proposal.title] {
         true => Ok(None),

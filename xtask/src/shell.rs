@@ -2,6 +2,7 @@
 //! It decides nothing.
 
 use std::io::{ErrorKind, Write};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use xshell::Cmd;
@@ -20,8 +21,9 @@ pub fn read_given(cmd: Cmd, stdin: &str) -> Result<String> {
     let mut command = Command::from(clean(cmd));
     command.env("CARGO_TERM_COLOR", "never").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let program = command.get_program().display().to_string();
+    let folder = command.get_current_dir().map(Path::to_path_buf);
     let mut child = command.spawn().map_err(|error| match error.kind() {
-        ErrorKind::NotFound => format!("`{program}` is not installed"),
+        ErrorKind::NotFound if folder.is_none_or(|folder| folder.exists()) => format!("`{program}` is not installed"),
         _ => format!("`{program}`: {error}"),
     })?;
     // One that ends before it has read says itself why.

@@ -382,7 +382,8 @@ fn after_bump_that_fails_leaves_a_bump_that_is_complete_and_says_so() {
     let tree = Tree::new(&[("Cargo.toml", &(package("a", "1.0.0") + "[workspace]\n" + config))]);
     let output = tree.xtask(&["bump"]);
     assert_eq!(output.status.code(), Some(1));
-    expect!["error: after-bump: `git no-such-command` failed; the bump is complete: go on from here, or undo it with `git restore :/`"].assert_eq(text(&output.stderr).lines().last().unwrap());
+    expect!["error: after-bump: `git no-such-command` failed, when every version had been written"]
+        .assert_eq(text(&output.stderr).lines().last().unwrap());
     assert!(tree.read("Cargo.toml").contains("version = \"2.0.0\""));
 }
 
@@ -410,7 +411,7 @@ fn help_is_printed_and_nothing_is_done() {
         cargo xtask TASK [OPTIONS]         cargo xtask TASK --help
 
         The train
-          cut                              push main to release-X.Y.Z and bump main (5th of the month)
+          cut                              push main to release-X.Y.0 and bump main (5th of the month)
           release-latest                   date the latest train's release, in pull requests (20th)
           release-patch                    the same for a patch of one release branch or of several
           release-candidate                the same for the next candidate

@@ -54,7 +54,7 @@ fn a_branch_that_was_merged_back_to_main_is_tagged_all_the_same() {
 fn notes_that_were_dated_before_the_cut_are_tagged_by_the_command_that_is_printed() {
     let world = World::with("name = \"Demo\"", "12.0.0", "## 12.0.0\n\nReleased 2026-03-20.\n");
     world.cut("2026-03-05");
-    assert!(world.done("release-latest --date 2026-03-20").contains("nothing to do: `release-12.0.0` is dated"));
+    assert!(world.done("release-latest --date 2026-03-20").contains("`release-12.0.0` is dated; "));
     let said = world.refused(PUSH);
     world.done(said.split("by hand: cargo xtask ").nth(1).unwrap());
     assert!(world.refs().contains_key("refs/tags/v12.0.0"));
@@ -239,10 +239,15 @@ fn all_patches_come_back_to_main_and_those_without_notes_do_not_matter() {
         world.merge(&format!("ci/release-{version}"), Merge::Commit);
         world.done(PUSH);
     }
-    let said = world.done("sync-notes");
-    assert!(said.contains("v12.0.8 has no notes of its own"), "{said}");
+    world.done("sync-notes");
+    // One of a line at a time: the second would conflict with the first.
     assert!(world.refs().contains_key("refs/heads/ci/sync-notes-12.0.1"));
-    assert!(world.refs().contains_key("refs/heads/ci/sync-notes-12.0.2"));
+    assert!(!world.refs().contains_key("refs/heads/ci/sync-notes-12.0.2"));
+    world.merge("ci/sync-notes-12.0.1", Merge::Commit);
+    world.done("sync-notes");
+    world.merge("ci/sync-notes-12.0.2", Merge::Commit);
+    let said = world.done("sync-notes");
+    assert!(said.contains("v12.0.8 has no notes of its own") && said.contains("nothing to do"), "{said}");
 }
 
 #[test]
@@ -343,4 +348,77 @@ fn what_github_does_not_say_is_not_taken_for_nothing() {
         let said = world.refused("release-latest --date 2026-03-20");
         assert!(said.starts_with("error: gh printed no list: "), "{said}");
     }
+}
+
+#[test]
+fn main_that_is_at_no_train_is_not_cut() {
+    for version in ["1.2.3", "0.1.1"] {
+        let world = World::with("", version, &format!("## {version}\n\nUnreleased.\n"));
+        assert!(world.refused("cut").contains("a train is cut at X.Y.0"));
+    }
+}
+
+#[test]
+fn a_cut_whose_bump_was_thrown_away_is_completed_whatever_has_happened_since() {
+    let world = World::new();
+    world.today("2026-03-05");
+    world.done("cut --date 2026-03-05");
+    world.close("ci/bump-to-13.0.0");
+    world.git("github", &["push", "-q", "origin", ":ci/bump-to-13.0.0"]);
+    world.commit("release-12.0.0", "Backport a fix", &[("RELEASES.md", "## 12.0.0\n\nReleased 2026-03-20.\n")]);
+    world.commit("release-12.0.0", "Mark\n\n[automatically-tag-and-release-this-commit]", &[]);
+    world.done(PUSH);
+    world.done("cut --date 2026-03-21");
+    assert_eq!(world.pulls().last().unwrap(), "OPEN ci/bump-to-13.0.0 -> main: Bump Demo to 13.0.0");
+}
+
+#[test]
+fn a_workspace_that_has_moved_since_the_cut_is_released_all_the_same() {
+    let world = World::new();
+    world.cut("2026-03-05");
+    world.checkout("main");
+    fs::create_dir(world.path("github/rust")).unwrap();
+    for name in ["Cargo.toml", "Cargo.lock", "RELEASES.md", "a", "b"] {
+        world.git("github", &["mv", name, "rust/"]);
+    }
+    world.git("github", &["commit", "-q", "-m", "Move to a folder"]);
+    world.git("github", &["push", "-q", "origin", "HEAD:main"]);
+    world.git("clone", &["pull", "-q"]);
+    let output = world.xtask("clone/rust", "release-latest --date 2026-03-20").output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(world.file("ci/release-12.0.0", "RELEASES.md").contains("Released 2026-03-20"));
+    assert!(world.file("ci/release-date-for-12.0.0", "rust/RELEASES.md").contains("Released 2026-03-20"));
+}
+
+#[test]
+fn a_date_on_main_that_was_thrown_away_is_proposed_again_until_the_tag() {
+    let world = World::proposed();
+    world.merge("ci/release-12.0.0", Merge::Commit);
+    world.close("ci/release-date-for-12.0.0");
+    world.git("github", &["push", "-q", "origin", ":ci/release-date-for-12.0.0"]);
+    world.done("release-latest --date 2026-03-21");
+    assert_eq!(world.pulls().iter().filter(|pull| pull.starts_with("OPEN")).count(), 1);
+}
+
+#[test]
+fn a_killed_worktree_that_git_had_locked_leaves_no_entry() {
+    let world = World::new();
+    let folder = world.path("tmp/release-train-1-0");
+    fs::create_dir(&folder).unwrap();
+    world.git("clone", &["worktree", "add", "-q", "--lock", "--detach", &folder.join("tree").display().to_string()]);
+    let output = world.xtask("clone", "cut").output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(world.git("clone", &["worktree", "list"]).lines().count(), 1);
+    assert!(!folder.exists());
+}
+
+#[test]
+fn an_origin_of_several_addresses_is_refused() {
+    let world = World::new();
+    world.git("clone", &["remote", "set-url", "--add", "--push", "origin", "/elsewhere"]);
+    world.git(
+        "clone",
+        &["remote", "set-url", "--add", "--push", "origin", &world.path("origin.git").display().to_string()],
+    );
+    assert!(world.refused("cut").contains("origin has several addresses"));
 }

@@ -82,10 +82,7 @@ fn wasmtime_4927_notes_that_are_dated_already_stop_nothing() {
     world.merge("ci/release-12.0.0", Merge::Commit);
     let state = world.state();
     let said = world.done("release-latest --date 2026-03-21");
-    assert!(
-        said.contains("nothing to do: `release-12.0.0` is dated; `cargo xtask push-tag --branch release-12.0.0`"),
-        "{said}"
-    );
+    assert!(said.contains("`release-12.0.0` is dated; `cargo xtask push-tag --branch release-12.0.0`"), "{said}");
     assert_eq!(world.state(), state);
 }
 
@@ -304,14 +301,11 @@ fn a_train_with_candidates_from_the_cut_to_the_release() {
         OPEN ci/bump-to-13.0.0-dev -> main: Bump Demo to 13.0.0-dev"#]]
     .assert_eq(&world.pulls().join("\n"));
     world.merge("ci/bump-to-13.0.0-dev", Merge::Commit);
-    expect!["error: `release-12.0.0` is at 12.0.0-dev, which is not tagged: release that first"]
+    expect!["error: `release-12.0.0` is at 12.0.0-dev: `cargo xtask release-latest` releases it"]
         .assert_eq(&world.refused("release-patch --branch release-12.0.0"));
     world.done("release-candidate");
     world.merge("ci/release-candidate-12.0.0-rc.1", Merge::Squash);
-    expect![
-        "error: `release-12.0.0` is released, or waits for its tag: `cargo xtask push-tag --branch release-12.0.0`"
-    ]
-    .assert_eq(&world.refused("release-candidate"));
+    assert!(world.done("release-candidate").contains("nothing to do"));
     world.done("push-tag --branch release-12.0.0");
     assert!(world.refs().contains_key("refs/tags/v12.0.0-rc.1"));
     expect!["error: `release-12.0.0` has not changed since v12.0.0-rc.1: backport the fixes first"]
@@ -325,10 +319,7 @@ fn a_train_with_candidates_from_the_cut_to_the_release() {
     assert_eq!(tags, ["refs/tags/v12.0.0", "refs/tags/v12.0.0-rc.1", "refs/tags/v12.0.0-rc.2"]);
     assert!(world.file("v12.0.0", "b/Cargo.toml").contains("\"=12.0.0\""));
     assert!(world.file("main", "b/Cargo.toml").contains("\"=13.0.0-dev\""));
-    expect![
-        "error: `release-12.0.0` is released, or waits for its tag: `cargo xtask push-tag --branch release-12.0.0`"
-    ]
-    .assert_eq(&world.refused("release-candidate"));
+    assert!(world.done("release-candidate").contains("nothing to do"));
 }
 
 #[test]

@@ -67,9 +67,8 @@ pub fn bump_workspace(sh: &Shell, bump: &Bump) -> Result<Version> {
     plan.report(&edits);
     let _root = sh.push_dir(&workspace.root);
     for command in &workspace.config.after_bump {
-        shell::run(sh.cmd(&command[0]).args(&command[1..])).map_err(|error| {
-            format!("after-bump: {error}; the bump is complete: go on from here, or undo it with `git restore :/`")
-        })?;
+        shell::run(sh.cmd(&command[0]).args(&command[1..]))
+            .map_err(|error| format!("after-bump: {error}, when every version had been written"))?;
     }
     Ok(plan.train)
 }

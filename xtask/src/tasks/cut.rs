@@ -9,17 +9,17 @@ use crate::github::pull_requests;
 use crate::proposal::{Proposal, propose};
 use crate::tasks::bump::bump_workspace;
 use crate::tasks::{name, notes, release};
-use crate::version::{Bump, release_branch, release_of, tag};
+use crate::version::{Bump, branch_version, release_branch, release_of, tag};
 use crate::workspace::Workspace;
 use crate::{Arguments, Result, finish, say};
 
 pub const HELP: &str = "\
 cargo xtask cut [--force]
 
-Pushes main to release-X.Y.Z, where X.Y.Z is its version, and opens a pull request that bumps main to the next major
+Pushes main, at X.Y.0, to release-X.Y.0, and opens a pull request that bumps main to the next major
 version and opens the notes of that one. With `release-candidates` it opens the one of the first candidate, too.
 
-There is one cut a month, and none while the train before has not left (its X.Y.0 is not tagged); --force makes one
+There is one cut a month, and none while the train before has not left (no release of it is tagged); --force makes one
 all the same. What is there already is kept.
 ";
 
@@ -36,6 +36,9 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let workspace = Workspace::load(sh)?;
     let version = release_of(&workspace.version);
     let branch = release_branch(&version);
+    if branch_version(&branch).is_none() {
+        return Err(format!("{} is at {version}, but a train is cut at X.Y.0: bump it first", remote.main).into());
+    }
 
     let brought = pull_requests(sh, &bump_branch(&workspace.version), &remote.main)?;
     let this_month = |opened: Date| (opened.year(), opened.month()) == (today.year(), today.month());
@@ -44,14 +47,17 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         say(format_args!("nothing to do: {} made this month's cut; --force makes another", brought.url));
         return Ok(());
     }
-    let next = bump_workspace(sh, &Bump::Major)?;
+    let next = Bump::Major.next(&workspace.version, workspace.config.release_candidates)?;
     let bump_branch = bump_branch(&next);
     let commit = remote.branches.get(&branch).unwrap_or(main);
     if commit != main {
         fetch(sh, &[&branch])?;
     }
-    // With the branch of the bump, it is a cut that was begun: nothing can stop it any more.
-    if !remote.branches.contains_key(&bump_branch) {
+    // A cut that was begun is completed, whatever has happened since.
+    let mut bumps = pull_requests(sh, &bump_branch, &remote.main)?.into_iter().filter(|bump| bump.state != "MERGED");
+    let begun =
+        remote.branches.contains_key(&bump_branch) || remote.branches.contains_key(&branch) && bumps.next().is_some();
+    if !begun {
         if remote.tags.contains_key(&version) {
             return Err(format!("{} is at {version}, which is tagged: bump it first", remote.main).into());
         }
@@ -75,6 +81,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         }
     }
 
+    bump_workspace(sh, &Bump::Major)?;
     notes::open(&workspace, &release_of(&next))?;
     let title = format!("Bump {} to {next}", name(sh, &workspace.config)?);
     let body = format!(

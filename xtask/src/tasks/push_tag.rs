@@ -25,7 +25,8 @@ candidate.
 
   --commit  tags this commit of the branch, marked or not, if the facts agree
 
-Writes `tag` and `version` to $GITHUB_OUTPUT. Nothing to tag is no error.
+Writes `tag` and `version` to $GITHUB_OUTPUT if the tag was pushed, or was there at the branch's head or at --commit.
+Nothing to tag is no error.
 ";
 
 /// Reads the command line, and tags.
@@ -45,11 +46,11 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let tag = tag(&version);
     let by_hand = by_hand.map(|commit| resolve(sh, &commit)).transpose()?;
     if let Some(tagged) = remote.tags.get(&version) {
-        if let Some(commit) = by_hand.filter(|commit| commit != tagged) {
+        if let Some(commit) = by_hand.as_ref().filter(|commit| *commit != tagged) {
             return Err(format!("{tag} is at {tagged}, not at {commit}: a tag that is out is not moved").into());
         }
         say(format_args!("nothing to do: {tag} is at {tagged}"));
-        return if tagged == head { output.write(&tag, &version) } else { Ok(()) };
+        return if tagged == head || by_hand.is_some() { output.write(&tag, &version) } else { Ok(()) };
     }
 
     if !ready {

@@ -22,9 +22,9 @@ use crate::{Arguments, Result, finish, github, say};
 pub const LATEST_HELP: &str = "\
 cargo xtask release-latest
 
-For the highest release branch, if its X.Y.0 is not tagged: opens a pull request to the branch that dates X.Y.0 in
-RELEASES.md (and drops a candidate's suffix) in a commit whose merging tags and releases it, and one to main that dates
-it there. --date YYYY-MM-DD stands for today.
+For the highest release branch, if no release of it is tagged: opens a pull request to main that dates X.Y.0 in its
+RELEASES.md, and one to the branch that dates it there (and drops a candidate's suffix) in a commit whose merging tags and
+releases it. --date YYYY-MM-DD stands for today.
 ";
 
 pub const PATCH_HELP: &str = "\
@@ -64,18 +64,18 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
             format!("`{branch}` is at {}, but {version} is not tagged: mend its version", workspace.version).into()
         );
     }
-    let text = notes::read(&tree.root)?;
-    if workspace.version.pre.is_empty() && is_dated(&text, &version).map_err(|error| on(branch, &error))? {
-        say(format_args!("nothing to do: `{branch}` is dated; `cargo xtask push-tag --branch {branch}` tags it"));
-        return Ok(());
-    }
-    if !workspace.version.pre.is_empty() {
-        bump_workspace(sh, &Bump::Release)?;
-    }
-    notes::date(&tree.root, &version, today).map_err(|error| on(branch, &error))?;
-    let release = release(sh, &tree, &workspace, branch, commit, ("ci/release", &version), &security(sh)?)?;
-    drop(in_tree);
     let mut proposals = Vec::new();
+    let is_candidate = !workspace.version.pre.is_empty();
+    if !is_candidate && is_dated(&notes::read(&tree.root)?, &version).map_err(|error| on(branch, &error))? {
+        say(format_args!("`{branch}` is dated; `cargo xtask push-tag --branch {branch}` tags it"));
+    } else {
+        if is_candidate {
+            bump_workspace(sh, &Bump::Release)?;
+        }
+        notes::date(&tree.root, &version, today).map_err(|error| on(branch, &error))?;
+        proposals.push(release(sh, &tree, &workspace, branch, commit, ("ci/release", &version), &security(sh)?)?);
+    }
+    drop(in_tree);
 
     let main = &remote.main;
     let tree = Worktree::add(sh, remote.branch(main)?)?;
@@ -92,10 +92,9 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
         );
         let commit = tree.commit(&title)?.ok_or("the date changed nothing")?;
         let branch = format!("ci/release-date-for-{version}");
-        proposals.push(Proposal { branch, base: main.clone(), title, body, commit });
+        // In front of the release: once that is tagged, there is nothing left to do.
+        proposals.insert(0, Proposal { branch, base: main.clone(), title, body, commit });
     }
-    // The release comes last: once it is merged, there is nothing left to do.
-    proposals.push(release);
     propose(sh, &remote, Vec::new(), proposals)
 }
 
@@ -126,13 +125,17 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         let _in_tree = sh.push_dir(&tree.root);
         let workspace = load(sh, branch)?;
         let now = &workspace.version;
+        if !now.pre.is_empty() {
+            return Err(format!("`{branch}` is at {now}: `cargo xtask release-latest` releases it").into());
+        }
         let Some(tagged) = remote.tags.get(now) else {
-            if !now.pre.is_empty() || !is_dated(&notes::read(&tree.root)?, now).map_err(|error| on(branch, &error))? {
+            if !is_dated(&notes::read(&tree.root)?, now).map_err(|error| on(branch, &error))? {
                 return Err(format!("`{branch}` is at {now}, which is not tagged: release that first").into());
             }
             say(format_args!("nothing to do: {now} waits for `cargo xtask push-tag --branch {branch}`"));
             continue;
         };
+        fetch(sh, &[&format!("refs/tags/{}", tag(now))])?; // it need not be on the branch
         let subjects = subjects(sh, tagged, commit)?;
         if tagged == commit && !allow_empty {
             let tag = tag(now);
@@ -170,9 +173,13 @@ pub fn next_candidate(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let commit = remote.branch(&branch)?;
     fetch(sh, &[&branch])?;
 
-    let proposal = candidate(sh, &remote, &branch, commit)?;
-    let waits = || format!("`{branch}` is released, or waits for its tag: `cargo xtask push-tag --branch {branch}`");
-    propose(sh, &remote, Vec::new(), vec![proposal.ok_or_else(waits)?])
+    let proposals = Vec::from_iter(candidate(sh, &remote, &branch, commit)?);
+    if proposals.is_empty() {
+        say(format_args!(
+            "nothing to do: `{branch}` is released, or waits for `cargo xtask push-tag --branch {branch}`"
+        ));
+    }
+    propose(sh, &remote, Vec::new(), proposals)
 }
 
 /// The proposal of the candidate that follows a commit of a release branch; `None` if its version is no development

@@ -9,7 +9,7 @@ use crate::git::{Worktree, begin, fetch};
 use crate::notes::{has, is_archive, show};
 use crate::proposal::{Proposal, propose};
 use crate::tasks::{name, notes};
-use crate::version::tag;
+use crate::version::{same_line, tag};
 use crate::workspace::Workspace;
 use crate::{Arguments, Result, finish, print, say};
 
@@ -17,8 +17,9 @@ pub const HELP: &str = "\
 cargo xtask sync-notes [--version X.Y.Z]
 
 Opens a pull request that puts the notes of a patch release where they belong in main's RELEASES.md: of the version
-named, or of all patches of the release branches. Nothing is to be done where main has the section, or keeps an archive.
-A section that differs is shown and left to you.
+named, or of every patch of the release branches whose section main lacks, one of a line at a time. Nothing is to be done
+where main has the section, or keeps an archive. If the section of --version differs on main, the difference is shown and
+left to you.
 ";
 
 /// Reads the command line, and proposes.
@@ -55,7 +56,15 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     }
 
     let mut proposals = Vec::new();
+    let mut proposed: Vec<Version> = Vec::new();
     for version in versions {
+        // Two of one line go to the same place: the second would conflict with the first.
+        if let Some(first) = proposed.iter().find(|first| same_line(first, &version)) {
+            say(format_args!(
+                "the notes of {version} come after those of {first}: run this again once they are merged"
+            ));
+            continue;
+        }
         let released = remote.tags.get(&version).ok_or_else(|| format!("{} is not on origin", tag(&version)))?;
         fetch(sh, &[&format!("refs/tags/{}", tag(&version))])?;
         let theirs = notes::read(&Worktree::add(sh, released)?.root)?;
@@ -72,7 +81,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
                 let _in_folder = sh.push_dir(folder.path());
                 fs::write(folder.path().join("main"), ours + "\n")?;
                 fs::write(folder.path().join("tag"), section + "\n")?;
-                let diff = cmd!(sh, "git diff --no-index --no-color main tag").quiet().ignore_status();
+                let diff = cmd!(sh, "git diff --no-index --no-color --no-ext-diff main tag").quiet().ignore_status();
                 // Behind a bar, since in a workflow's log a line of its own could be a command.
                 print(&diff.read()?.lines().map(|line| format!("| {line}\n")).collect::<String>())?;
                 return Err(format!(
@@ -84,6 +93,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
             }
             continue;
         }
+        proposed.push(version.clone());
         let tree = Worktree::add(sh, main)?;
         notes::add(&tree.root, &version, &section, None)?;
         let title = format!("Add the release notes of {name} {version}");
