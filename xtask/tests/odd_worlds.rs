@@ -300,9 +300,8 @@ fn a_sparse_checkout_makes_no_sparse_release() {
     assert!(world.file("ci/bump-to-13.0.0", "Cargo.lock").contains("13.0.0"));
 }
 
-#[test]
-fn a_workspace_in_a_folder_of_the_repository_is_released_from_there() {
-    let world = World::new();
+/// Moves the workspace on main to the folder `rust`, in the maintainer's clone too.
+fn move_to_a_folder(world: &World) {
     world.checkout("main");
     fs::create_dir(world.path("github/rust")).unwrap();
     for name in ["Cargo.toml", "Cargo.lock", "RELEASES.md", "a", "b"] {
@@ -311,6 +310,12 @@ fn a_workspace_in_a_folder_of_the_repository_is_released_from_there() {
     world.git("github", &["commit", "-q", "-m", "Move to a folder"]);
     world.git("github", &["push", "-q", "origin", "HEAD:main"]);
     world.git("clone", &["pull", "-q"]);
+}
+
+#[test]
+fn a_workspace_in_a_folder_of_the_repository_is_released_from_there() {
+    let world = World::new();
+    move_to_a_folder(&world);
     let output = world.xtask("clone/rust/a", "cut").output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(world.file("ci/bump-to-13.0.0", "rust/b/Cargo.toml").contains("\"=13.0.0\""));
@@ -376,14 +381,7 @@ fn a_cut_whose_bump_was_thrown_away_is_completed_whatever_has_happened_since() {
 fn a_workspace_that_has_moved_since_the_cut_is_released_all_the_same() {
     let world = World::new();
     world.cut("2026-03-05");
-    world.checkout("main");
-    fs::create_dir(world.path("github/rust")).unwrap();
-    for name in ["Cargo.toml", "Cargo.lock", "RELEASES.md", "a", "b"] {
-        world.git("github", &["mv", name, "rust/"]);
-    }
-    world.git("github", &["commit", "-q", "-m", "Move to a folder"]);
-    world.git("github", &["push", "-q", "origin", "HEAD:main"]);
-    world.git("clone", &["pull", "-q"]);
+    move_to_a_folder(&world);
     let output = world.xtask("clone/rust", "release-latest --date 2026-03-20").output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(world.file("ci/release-12.0.0", "RELEASES.md").contains("Released 2026-03-20"));
