@@ -65,7 +65,6 @@ pub fn security_issues(sh: &Shell) -> Result<Vec<(String, String)>> {
     let arguments =
         ["issue", "list", "--state", "open", "--search", "RUSTSEC", "--limit", "100", "--json", "title,url"];
     let issues = list(gh(sh, &arguments)?)?;
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
     Ok(issues.iter().map(|issue| (text(&issue["title"]), text(&issue["url"]))).collect())
 }
 
@@ -73,7 +72,6 @@ pub fn security_issues(sh: &Shell) -> Result<Vec<(String, String)>> {
 pub fn runs(sh: &Shell, branch: &str, commit: &str) -> Result<Vec<(String, String)>> {
     let fields = "headSha,workflowName,status,conclusion";
     let runs = list(gh(sh, &["run", "list", "--branch", branch, "--limit", "100", "--json", fields])?)?;
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
     let of_commit = runs.iter().filter(|run| run["headSha"] == commit);
     Ok(of_commit
         .map(|run| {
@@ -81,6 +79,10 @@ pub fn runs(sh: &Shell, branch: &str, commit: &str) -> Result<Vec<(String, Strin
             (text(&run["workflowName"]), text(state))
         })
         .collect())
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_string()
 }
 
 /// The list of objects that `gh` prints.

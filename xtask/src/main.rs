@@ -21,10 +21,13 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use pico_args::Arguments;
+use time::Date;
 use xshell::Shell;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 type Result<T, E = Error> = std::result::Result<T, E>;
+/// A task, with the arguments that are left and the day that is today.
+type Task = fn(&Shell, Arguments, Date) -> Result<()>;
 
 const HELP: &str = "\
 The release train of this workspace.
@@ -67,31 +70,24 @@ fn dispatch(mut arguments: Arguments) -> Result<()> {
     let help = arguments.contains(["-h", "--help"]);
     let date = arguments.opt_value_from_str::<_, String>("--date")?;
     let today = date.map_or_else(|| Ok(calendar::today()), |date| calendar::parse_date(&date))?;
-    let task = arguments.subcommand()?;
-    let sh = Shell::new()?;
-    match task.as_deref() {
-        Some("bump") if help => print(tasks::bump::HELP),
-        Some("bump") => tasks::bump::run(&sh, arguments),
-        Some("cut") if help => print(tasks::cut::HELP),
-        Some("cut") => tasks::cut::run(&sh, arguments, today),
-        Some("notes") if help => print(tasks::notes::HELP),
-        Some("notes") => tasks::notes::run(&sh, arguments, today),
-        Some("push-tag") if help => print(tasks::push_tag::HELP),
-        Some("push-tag") => tasks::push_tag::run(&sh, arguments),
-        Some("release-candidate") if help => print(tasks::release::CANDIDATE_HELP),
-        Some("release-candidate") => tasks::release::next_candidate(&sh, arguments),
-        Some("release-latest") if help => print(tasks::release::LATEST_HELP),
-        Some("release-latest") => tasks::release::latest(&sh, arguments, today),
-        Some("release-patch") if help => print(tasks::release::PATCH_HELP),
-        Some("release-patch") => tasks::release::patch(&sh, arguments, today),
-        Some("sync-notes") if help => print(tasks::sync_notes::HELP),
-        Some("sync-notes") => tasks::sync_notes::run(&sh, arguments),
-        Some(task) => Err(Usage(format!("there is no task `{task}`")).into()),
-        None => {
-            finish(arguments)?;
-            print(HELP)
+    let Some(task) = arguments.subcommand()? else {
+        finish(arguments)?;
+        return print(HELP);
+    };
+    let (text, run): (&str, Task) = match task.as_str() {
+        "bump" => (tasks::bump::HELP, |sh, arguments, _| tasks::bump::run(sh, arguments)),
+        "cut" => (tasks::cut::HELP, tasks::cut::run),
+        "notes" => (tasks::notes::HELP, tasks::notes::run),
+        "push-tag" => (tasks::push_tag::HELP, |sh, arguments, _| tasks::push_tag::run(sh, arguments)),
+        "release-candidate" => {
+            (tasks::release::CANDIDATE_HELP, |sh, arguments, _| tasks::release::next_candidate(sh, arguments))
         }
-    }
+        "release-latest" => (tasks::release::LATEST_HELP, tasks::release::latest),
+        "release-patch" => (tasks::release::PATCH_HELP, tasks::release::patch),
+        "sync-notes" => (tasks::sync_notes::HELP, |sh, arguments, _| tasks::sync_notes::run(sh, arguments)),
+        _ => return Err(Usage(format!("there is no task `{task}`")).into()),
+    };
+    if help { print(text) } else { run(&Shell::new()?, arguments, today) }
 }
 
 /// A command line that is not understood.

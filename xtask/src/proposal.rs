@@ -3,7 +3,7 @@
 
 use xshell::Shell;
 
-use crate::git::{Remote, fetch, subjects};
+use crate::git::{Remote, Worktree, fetch, subjects};
 use crate::github::{PullRequest, pull_requests};
 use crate::{Result, outward, say};
 
@@ -17,6 +17,22 @@ pub struct Proposal {
     pub body: String,
     /// What it proposes, committed here and not yet pushed.
     pub commit: String,
+}
+
+impl Proposal {
+    /// Commits what was changed in a tree, under the title and with what is to stand below it, if anything.
+    pub fn commit(
+        tree: &Worktree,
+        branch: String,
+        base: &str,
+        title: String,
+        below: &str,
+        body: String,
+    ) -> Result<Proposal> {
+        let commit = tree.commit(format!("{title}\n\n{below}").trim_end())?;
+        let commit = commit.ok_or_else(|| format!("{title}: there is nothing to commit"))?;
+        Ok(Proposal { branch, base: base.to_string(), title, body, commit })
+    }
 }
 
 /// Pushes what is missing of `branches` (commits and names) and of the proposals' branches, all or none, and opens what

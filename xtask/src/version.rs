@@ -5,6 +5,11 @@ use semver::{Comparator, Op, Prerelease, Version, VersionReq};
 
 use crate::Result;
 
+/// Reads a version that somebody typed.
+pub fn parse(text: &str) -> Result<Version> {
+    Ok(Version::parse(text).map_err(|error| format!("`{text}` is no version X.Y.Z: {error}"))?)
+}
+
 /// The kinds of bump. Each crate goes on from its own version.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Bump {

@@ -88,13 +88,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         "`{branch}` is cut. Merging this makes {} the development of {next}.\n\nWhat {version} still needs lands on {0} first and is backported to `{branch}`. To look at: the versions, and the new section in `RELEASES.md`.\n",
         remote.main
     );
-    let bump = Proposal {
-        branch: bump_branch,
-        base: remote.main.clone(),
-        body,
-        commit: tree.commit(&title)?.ok_or("the bump changed nothing")?,
-        title,
-    };
+    let bump = Proposal::commit(&tree, bump_branch, &remote.main, title, "", body)?;
     drop(in_tree);
     let mut proposals = Vec::new();
     if workspace.config.release_candidates && remote.line(&version).is_empty() {

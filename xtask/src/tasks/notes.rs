@@ -10,6 +10,7 @@ use semver::Version;
 use time::Date;
 use xshell::Shell;
 
+use crate::version;
 use crate::workspace::{self, Edit, Workspace};
 use crate::{Arguments, Result, Usage, finish, free, notes, print, say};
 
@@ -34,7 +35,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let action = action.ok_or(Usage("say one of: new, date, show".into()))?;
     let version = free(&mut arguments)?.ok_or(Usage("say which version".into()))?;
     finish(arguments)?;
-    let version = Version::parse(&version).map_err(|error| format!("`{version}` is no version X.Y.Z: {error}"))?;
+    let version = version::parse(&version)?;
 
     let workspace = Workspace::load(sh)?;
     match &*action {

@@ -90,10 +90,9 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
         let body = format!(
             "Dates {version} in `{FILE}` of {main}, as its release does on `{branch}`. To look at: the date.\n"
         );
-        let commit = tree.commit(&title)?.ok_or("the date changed nothing")?;
         let branch = format!("ci/release-date-for-{version}");
         // In front of the release: once that is tagged, there is nothing left to do.
-        proposals.insert(0, Proposal { branch, base: main.clone(), title, body, commit });
+        proposals.insert(0, Proposal::commit(&tree, branch, main, title, "", body)?);
     }
     propose(sh, &remote, Vec::new(), proposals)
 }
@@ -217,14 +216,13 @@ fn release(
     checks: &str,
 ) -> Result<Proposal> {
     let title = format!("Release {} {version}", name(sh, &workspace.config)?);
-    let commit = tree.commit(&format!("{title}\n\n{MARKER}\n"))?.ok_or("there is nothing to commit")?;
     let body = format!(
         "Merging this tags {} and releases it. To look at before:\n\n- [ ] The notes of {} in `{FILE}`.\n{checks}{}\nThe line below must stay in the message of the commit, also if it is squashed. Do not rebase it if commits were added here: they would come after the one that is released.\n\n{MARKER}\n",
         tag(version),
         release_of(version),
         ci(sh, base, head)?,
     );
-    Ok(Proposal { branch: format!("{prefix}-{version}"), base: base.to_string(), title, body, commit })
+    Proposal::commit(tree, format!("{prefix}-{version}"), base, title, MARKER, body)
 }
 
 /// The line of the checklist about security issues.

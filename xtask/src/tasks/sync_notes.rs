@@ -9,7 +9,7 @@ use crate::git::{Worktree, begin, fetch};
 use crate::notes::{has, is_archive, show};
 use crate::proposal::{Proposal, propose};
 use crate::tasks::{name, notes};
-use crate::version::{same_line, tag};
+use crate::version::{self, same_line, tag};
 use crate::workspace::Workspace;
 use crate::{Arguments, Result, finish, print, say};
 
@@ -26,9 +26,7 @@ left to you.
 pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let named: Option<String> = arguments.opt_value_from_str("--version")?;
     finish(arguments)?;
-    let named =
-        named.map(|text| Version::parse(&text).map_err(|error| format!("`{text}` is no version X.Y.Z: {error}")));
-    let named = named.transpose()?;
+    let named = named.map(|text| version::parse(&text)).transpose()?;
 
     let (_alone, remote) = begin(sh)?;
     let main = remote.branch(&remote.main)?;
@@ -102,14 +100,8 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
             tag(&version),
             remote.main
         );
-        let commit = tree.commit(&title)?.ok_or("the notes are there")?;
-        proposals.push(Proposal {
-            branch: format!("ci/sync-notes-{version}"),
-            base: remote.main.clone(),
-            title,
-            body,
-            commit,
-        });
+        let branch = format!("ci/sync-notes-{version}");
+        proposals.push(Proposal::commit(&tree, branch, &remote.main, title, "", body)?);
     }
     if proposals.is_empty() {
         say(format_args!("nothing to do: {} has the notes", remote.main));
