@@ -16,6 +16,7 @@ pub struct Config {
     pub version_strings: Vec<VersionString>,
     /// Programs with their arguments.
     pub after_bump: Vec<Vec<String>>,
+    pub owners: Vec<String>,
     /// A file, relative to the root of the workspace.
     pub notes_template: Option<String>,
     pub release_candidates: bool,
@@ -34,6 +35,7 @@ impl Default for Config {
             independent: Vec::new(),
             version_strings: Vec::new(),
             after_bump: Vec::new(),
+            owners: Vec::new(),
             notes_template: None,
             release_candidates: false,
             lts_every: None,
@@ -79,7 +81,7 @@ impl Config {
                     "a list of commands, each a list of strings",
                     list(value, command).map(|commands| config.after_bump = commands),
                 ),
-                "owners" => (STRINGS, list(value, string).map(drop)),
+                "owners" => (STRINGS, list(value, string).map(|names| config.owners = names)),
                 "notes-template" => ("a string", string(value).map(|file| config.notes_template = Some(file))),
                 "release-candidates" => ("true or false", value.as_bool().map(|yes| config.release_candidates = yes)),
                 "lts-every" => (NUMBER, number(value).map(|trains| config.lts_every = Some(trains))),

@@ -13,7 +13,7 @@ use xshell::{Shell, cmd};
 use crate::calendar::parse_date;
 use crate::github::repository;
 use crate::version::{self, tag_version};
-use crate::{Result, say, shell};
+use crate::{Result, say, shell, workspace};
 
 /// The refs of `origin`, read at one moment.
 pub struct Remote {
@@ -126,6 +126,11 @@ pub fn commit_date(sh: &Shell, commit: &str) -> Result<Date> {
     parse_date(log(sh, &["-1", "--format=%cs", commit])?.trim())
 }
 
+/// The moment of HEAD, in ISO 8601.
+pub fn commit_time(sh: &Shell) -> Result<String> {
+    Ok(log(sh, &["-1", "--format=%cI"])?.trim().to_string())
+}
+
 /// The branch that is checked out.
 pub fn current_branch(sh: &Shell) -> Result<String> {
     let branch = shell::read(cmd!(sh, "git symbolic-ref --quiet --short HEAD"));
@@ -185,8 +190,7 @@ const OWN: [&str; 4] = ["-c", "core.hooksPath=/dev/null", "-c", "core.sparseChec
 
 impl Worktree<'_> {
     pub fn add<'a>(sh: &'a Shell, commit: &str) -> Result<Worktree<'a>> {
-        let manifest = shell::read(cmd!(sh, "cargo locate-project --workspace --message-format plain"))?;
-        let workspace = PathBuf::from(manifest.trim()).parent().map(PathBuf::from).unwrap_or_default();
+        let workspace = workspace::root(sh)?;
         let in_repository = shell::read(cmd!(sh, "git -C {workspace} rev-parse --show-prefix"))?;
 
         let name = |count| std::env::temp_dir().join(format!("{PREFIX}{}-{count}", std::process::id()));

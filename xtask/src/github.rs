@@ -81,6 +81,58 @@ pub fn runs(sh: &Shell, branch: &str, commit: &str) -> Result<Vec<(String, Strin
         .collect())
 }
 
+/// A release, public or a draft.
+pub struct Release {
+    pub tag: String,
+    pub url: String,
+    pub draft: bool,
+    pub candidate: bool,
+    pub assets: Vec<Asset>,
+}
+
+pub struct Asset {
+    pub name: String,
+    /// In bytes.
+    pub size: u64,
+    /// Of its SHA-256, where the server says it.
+    pub digest: String,
+    /// Whether its upload came to its end.
+    pub whole: bool,
+}
+
+/// All releases, with the drafts that the token may see.
+pub fn releases(sh: &Shell) -> Result<Vec<Release>> {
+    let printed = shell::read(gh(sh, &["api", "--paginate", "repos/{owner}/{repo}/releases?per_page=100"])?);
+    let printed = printed.map_err(|error| format!("gh: {error}"))?;
+    // Each page is a list.
+    let pages = serde_json::Deserializer::from_str(&printed).into_iter::<Vec<Value>>();
+    let pages: Vec<Vec<Value>> =
+        pages.collect::<Result<_, _>>().map_err(|error| format!("gh api printed no list of releases: {error}"))?;
+    let asset = |asset: &Value| Asset {
+        name: text(&asset["name"]),
+        size: asset["size"].as_u64().unwrap_or_default(),
+        digest: text(&asset["digest"]),
+        whole: asset["state"] == "uploaded",
+    };
+    let release = |release: &Value| Release {
+        tag: text(&release["tag_name"]),
+        url: text(&release["html_url"]),
+        draft: release["draft"] == true,
+        candidate: release["prerelease"] == true,
+        assets: release["assets"].as_array().into_iter().flatten().map(asset).collect(),
+    };
+    Ok(pages.iter().flatten().map(release).collect())
+}
+
+/// The tag of the release that the server gives out as the latest, if any.
+pub fn latest_release(sh: &Shell) -> Result<Option<String>> {
+    match shell::read(gh(sh, &["api", "repos/{owner}/{repo}/releases/latest"])?) {
+        Ok(printed) => Ok(serde_json::from_str::<Value>(&printed)?["tag_name"].as_str().map(str::to_string)),
+        Err(error) if error.to_string().contains("HTTP 404") => Ok(None),
+        Err(error) => Err(format!("gh: {error}").into()),
+    }
+}
+
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_string()
 }

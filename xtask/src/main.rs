@@ -1,17 +1,23 @@
 //! The command line: help, arguments, dispatch and exit codes. It does no work itself.
 
+mod answer;
 mod calendar;
 mod config;
+mod findings;
 mod git;
 mod github;
 mod lockfile;
 mod manifest;
 mod notes;
 mod outward;
+mod packages;
 mod proposal;
+mod registry;
 mod rehearse;
+mod sha256;
 mod shell;
 mod tasks;
+mod upload;
 mod version;
 mod workspace;
 
@@ -40,12 +46,21 @@ The train
   release-patch                    the same for a patch of one release branch or of several
   release-candidate                the same for the next candidate
   push-tag                         tag the merged release
+  publish                          every crate that the registry lacks, until none is missing
+  verify                           find what would stop or spoil a release
+  dist                             binaries and a source tarball, into target/dist
+  github-release                   a draft with them; public once the registry has every crate
   sync-notes                       bring the notes of a patch release to main
+  yank VERSION|--candidates        take a release, or replaced candidates, out of what cargo picks
 
 Versions and notes
   bump [major|minor|patch|rc|release|X.Y.Z]
                                    write the next version everywhere it stands
   notes new|date|show VERSION      open, date or print a section of RELEASES.md
+
+Try it
+  rehearse                         a month of releases in a sandbox; nothing leaves this machine
+  rehearse TASK                    one task there, and what it would propose
 
 Options
   --date YYYY-MM-DD                stands for today
@@ -77,14 +92,20 @@ fn dispatch(mut arguments: Arguments) -> Result<()> {
     let (text, run): (&str, Task) = match task.as_str() {
         "bump" => (tasks::bump::HELP, |sh, arguments, _| tasks::bump::run(sh, arguments)),
         "cut" => (tasks::cut::HELP, tasks::cut::run),
+        "dist" => (tasks::dist::HELP, |sh, arguments, _| tasks::dist::run(sh, arguments)),
+        "github-release" => (tasks::github_release::HELP, |sh, arguments, _| tasks::github_release::run(sh, arguments)),
         "notes" => (tasks::notes::HELP, tasks::notes::run),
+        "publish" => (tasks::publish::HELP, |sh, arguments, _| tasks::publish::run(sh, arguments)),
         "push-tag" => (tasks::push_tag::HELP, |sh, arguments, _| tasks::push_tag::run(sh, arguments)),
+        "rehearse" => (rehearse::HELP, rehearse::run),
         "release-candidate" => {
             (tasks::release::CANDIDATE_HELP, |sh, arguments, _| tasks::release::next_candidate(sh, arguments))
         }
         "release-latest" => (tasks::release::LATEST_HELP, tasks::release::latest),
         "release-patch" => (tasks::release::PATCH_HELP, tasks::release::patch),
         "sync-notes" => (tasks::sync_notes::HELP, |sh, arguments, _| tasks::sync_notes::run(sh, arguments)),
+        "verify" => (tasks::verify::HELP, |sh, arguments, _| tasks::verify::run(sh, arguments)),
+        "yank" => (tasks::yank::HELP, |sh, arguments, _| tasks::yank::run(sh, arguments)),
         _ => return Err(Usage(format!("there is no task `{task}`")).into()),
     };
     if help { print(text) } else { run(&Shell::new()?, arguments, today) }

@@ -61,6 +61,12 @@ impl Manifest {
         self.package()?.get("version").filter(|version| version.is_str())
     }
 
+    /// `file:line` of a key of `[package]`, or of its name where it has no such key.
+    pub fn place(&self, key: &str) -> String {
+        let item = self.package().and_then(|package| package.get(key).or_else(|| package.get("name")));
+        item.map_or(self.file.clone(), |item| self.at(item))
+    }
+
     /// Whether the package takes the version of `[workspace.package]`.
     pub fn inherits_version(&self) -> bool {
         let version = self.package().and_then(|package| table(package, "version"));

@@ -1,10 +1,14 @@
 //! Everything that changes something beyond this machine, and nothing else: who audits the tool reads this file and its
 //! callers first. A test keeps these commands out of every other file.
 
+use std::path::PathBuf;
+
+use semver::Version;
+use time::OffsetDateTime;
 use xshell::{Shell, cmd};
 
 use crate::github::gh;
-use crate::{Result, shell};
+use crate::{Result, answer, shell};
 
 /// Pushes new refs to `origin`, all or none: each a commit or tag object and the full name that must not be there yet.
 /// Nothing of the user's goes along: no tags, no submodules, no hooks, no signature.
@@ -21,4 +25,58 @@ pub fn open_pull_request(sh: &Shell, head: &str, base: &str, title: &str, body: 
     let arguments = ["pr", "create", "--head", head, "--base", base, "--title", title, "--body-file", "-"];
     let printed = shell::act(gh(sh, &arguments)?, body).map_err(|error| format!("gh: {error}"))?;
     Ok(printed.trim().to_string())
+}
+
+/// Publishes crates and hands over each line that cargo says on stderr. False if cargo failed: some may be out then.
+pub fn publish(sh: &Shell, registry: &str, names: &[String], said: &mut dyn FnMut(&str)) -> Result<bool> {
+    let packages = names.iter().flat_map(|name| ["--package", name]);
+    shell::follow(cmd!(sh, "cargo publish --no-verify --registry {registry} {packages...}"), said)
+}
+
+/// Makes somebody, or a team, an owner of a crate, or says what somebody else has to run for it.
+pub fn add_owner(sh: &Shell, registry: &str, name: &str, owner: &str) -> Result<()> {
+    let cmd = || cmd!(sh, "cargo owner --registry {registry} --add {owner} {name}");
+    let (_, why) = match shell::act(cmd(), "") {
+        Ok(_) => return Ok(()),
+        Err(error) => answer::read(&error.to_string(), OffsetDateTime::now_utc()),
+    };
+    if why.contains("already an owner") {
+        return Ok(());
+    }
+    Err(format!("{name}: {why}; someone who may do it runs: {}", cmd()).into())
+}
+
+/// Yanks one version of a crate.
+pub fn yank(sh: &Shell, registry: &str, name: &str, version: &Version) -> Result<()> {
+    let version = version.to_string();
+    shell::act(cmd!(sh, "cargo yank --registry {registry} --version {version} {name}"), "").map(drop)
+}
+
+/// Makes a draft of a release for a tag that is there.
+pub fn draft_release(sh: &Shell, tag: &str, title: &str, notes: &str, candidate: bool) -> Result<()> {
+    let mut arguments = vec!["release", "create", tag, "--draft", "--title", title, "--notes-file", "-"];
+    arguments.extend(candidate.then_some("--prerelease"));
+    act_on_github(sh, &arguments, notes)
+}
+
+/// Uploads files to a release, in the place of those that are there under their names.
+pub fn upload_assets(sh: &Shell, tag: &str, files: &[PathBuf]) -> Result<()> {
+    let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+    let files = files.iter().map(String::as_str);
+    act_on_github(sh, &["release", "upload", tag, "--clobber"].into_iter().chain(files).collect::<Vec<_>>(), "")
+}
+
+/// Makes a draft public. What is the latest release is said, and never left to the server.
+pub fn publish_release(sh: &Shell, tag: &str, candidate: bool, latest: bool) -> Result<()> {
+    let (candidate, latest) = (format!("--prerelease={candidate}"), format!("--latest={latest}"));
+    act_on_github(sh, &["release", "edit", tag, "--draft=false", &candidate, &latest], "")
+}
+
+/// Makes a release that is public the latest one.
+pub fn mark_latest(sh: &Shell, tag: &str) -> Result<()> {
+    act_on_github(sh, &["release", "edit", tag, "--latest"], "")
+}
+
+fn act_on_github(sh: &Shell, arguments: &[&str], stdin: &str) -> Result<()> {
+    shell::act(gh(sh, arguments)?, stdin).map(drop).map_err(|error| format!("gh: {error}").into())
 }

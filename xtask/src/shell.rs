@@ -1,7 +1,7 @@
 //! How children are started: without a shell in between, and without what `cargo run` put into our environment.
 //! It decides nothing.
 
-use std::io::{ErrorKind, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -46,13 +46,42 @@ pub fn act(cmd: Cmd, stdin: &str) -> Result<String> {
 
 /// Prints a command that changes something and runs it. What it prints goes to our stderr: stdout is for our results.
 pub fn run(cmd: Cmd) -> Result<()> {
+    watched(cmd, Stdio::from(std::io::stderr())).map(drop)
+}
+
+/// The same for a command whose stdout is wanted.
+pub fn capture(cmd: Cmd) -> Result<String> {
+    watched(cmd, Stdio::piped())
+}
+
+fn watched(cmd: Cmd, stdout: Stdio) -> Result<String> {
     let line = cmd.to_string();
     say(format_args!("$ {line}"));
-    let status = Command::from(clean(cmd)).stdout(std::io::stderr()).status();
-    match status.map_err(|error| format!("`{line}`: {error}"))?.success() {
-        true => Ok(()),
+    let mut command = Command::from(clean(cmd));
+    let output = command.stdin(Stdio::inherit()).stdout(stdout).stderr(Stdio::inherit()).output();
+    let output = output.map_err(|error| format!("`{line}`: {error}"))?;
+    match output.status.success() {
+        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
         false => Err(format!("`{line}` failed").into()),
     }
+}
+
+/// Prints a cargo command that acts beyond this machine, runs it, and hands over each line of its stderr as it comes.
+/// Whether it succeeded.
+pub fn follow(cmd: Cmd, said: &mut dyn FnMut(&str)) -> Result<bool> {
+    let line = cmd.to_string();
+    say(format_args!("$ {line}"));
+    let mut command = Command::from(clean(cmd));
+    // Whatever the user likes to see.
+    for (name, value) in [("COLOR", "never"), ("QUIET", "false"), ("VERBOSE", "false"), ("PROGRESS_WHEN", "never")] {
+        command.env(format!("CARGO_TERM_{name}"), value);
+    }
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+    let mut child = child.map_err(|error| format!("`{line}`: {error}"))?;
+    for line in child.stderr.take().into_iter().flat_map(|stderr| BufReader::new(stderr).split(b'\n')) {
+        said(&String::from_utf8_lossy(&line?));
+    }
+    Ok(child.wait()?.success())
 }
 
 /// Takes out of the environment what is not meant for the command. Git sets its own for hooks: they would point it at the
@@ -78,11 +107,16 @@ fn clean(mut cmd: Cmd) -> Cmd {
 }
 
 /// What a program said on stderr, as one line: the messages and the place, without source excerpts and warnings.
-fn one_line(stderr: &str) -> String {
+pub fn one_line(stderr: &str) -> String {
     let noise = |line: &&str| {
         let excerpt = line.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start().starts_with('|');
-        let frame =
-            ["warning:", "Caused by:", "referenced by workspace", "failed to load manifest for workspace member"];
+        let frame = [
+            "warning:",
+            "Caused by",
+            "Updating `",
+            "referenced by workspace",
+            "failed to load manifest for workspace member",
+        ];
         line.is_empty() || excerpt || frame.iter().any(|frame| line.starts_with(frame))
     };
     let bare = |line: &'_ str| {

@@ -7,7 +7,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use semver::Version;
+use semver::{Version, VersionReq};
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
@@ -23,6 +23,10 @@ pub struct Workspace {
     pub version: Version,
     /// The members, in cargo's order.
     pub crates: Vec<Crate>,
+    /// The members that cargo works on where none is named; empty if the workspace does not say.
+    pub defaults: Vec<String>,
+    /// Where cargo builds.
+    pub target: PathBuf,
     /// The root manifest first, then those of the members.
     pub manifests: Vec<Manifest>,
     /// From the folder of a member to its place in `crates`.
@@ -37,9 +41,15 @@ pub struct Crate {
     pub version: Version,
     /// Whether some registry takes it.
     pub published: bool,
+    /// The only registries that do; empty for any.
+    pub registries: Vec<String>,
+    /// The members that must be published before it, as places in `crates`. A dev-dependency without a version is left out
+    /// of the package.
+    pub needs: Vec<usize>,
     /// Whether it moves with the train: published and not `independent`, or of an inherited version.
     pub moves: bool,
-    pub repository: Option<String>,
+    /// What cargo says of the package (`cargo metadata`).
+    pub about: Value,
     /// Its place in `manifests`.
     pub manifest: usize,
 }
@@ -81,13 +91,15 @@ impl Workspace {
                 return Err(fault(&format!("`independent`: `{name}` takes its version from the workspace")).into());
             }
             let version = Version::parse(package["version"].as_str().unwrap_or_default())?;
-            let repository = text(&package["repository"]);
+            let registries = package["publish"].as_array().into_iter().flatten().filter_map(text).collect();
             crates.push(Crate {
+                needs: Vec::new(),
+                registries,
                 moves: inherits || published && !independent,
                 name,
                 version,
                 published,
-                repository,
+                about: package.clone(),
                 manifest,
             });
         }
@@ -100,13 +112,33 @@ impl Workspace {
                 return Err(fault(&format!("`{key}`: `{name}` is no published member")).into());
             }
         }
+        let ids = |key: &str| metadata[key].as_array().into_iter().flatten().cloned().collect::<Vec<_>>();
+        let (defaults, members) = (ids("workspace_default_members"), ids("workspace_members"));
+        let named =
+            crates.iter().filter(|member| defaults.len() < members.len() && defaults.contains(&member.about["id"]));
+        let defaults = named.map(|member| member.name.clone()).collect();
+        let target = PathBuf::from(text(&metadata["target_directory"]).unwrap_or_default());
         let version = train_version(&config, &manifests[0], &crates).map_err(|error| fault(&error))?;
         let folder = |member: &Crate| manifests[member.manifest].path.parent().map(Path::to_path_buf);
         let folders = crates.iter().enumerate().filter_map(|(at, member)| Some((folder(member)?, at)));
         let folders: HashMap<PathBuf, usize> = folders.collect();
+        let places: HashMap<String, usize> =
+            crates.iter().enumerate().map(|(at, member)| (member.name.clone(), at)).collect();
+        for (at, package) in metadata["packages"].as_array().into_iter().flatten().enumerate() {
+            let dependencies = package["dependencies"].as_array().into_iter().flatten();
+            let stays = |dependency: &&Value| dependency["kind"] != "dev" || dependency["req"] != "*";
+            // By name: `[patch]` meets a requirement without a path, too.
+            let member = |dependency: &Value| {
+                let need = places.get(dependency["name"].as_str()?).copied().filter(|need| *need != at)?;
+                let requirement = VersionReq::parse(dependency["req"].as_str()?).ok()?;
+                requirement.matches(&crates[need].version).then_some(need)
+            };
+            let needs: BTreeSet<usize> = dependencies.filter(stays).filter_map(member).collect();
+            crates[at].needs = needs.into_iter().collect();
+        }
         let patches = manifests[0].patches().into_iter();
         let patched = patches.filter_map(|(name, folder)| Some((name.to_string(), *folders.get(&folder)?))).collect();
-        Ok(Workspace { root, config, version, crates, manifests, folders, patched })
+        Ok(Workspace { root, config, version, crates, defaults, target, manifests, folders, patched })
     }
 
     /// The member that a requirement is about, as a place in `crates`: named by its path, or put in the place of the
@@ -148,6 +180,12 @@ impl Workspace {
         }
         found
     }
+}
+
+/// The root of the workspace around the shell's current directory, also of one that does not load.
+pub fn root(sh: &Shell) -> Result<PathBuf> {
+    let manifest = shell::read(cmd!(sh, "cargo locate-project --workspace --message-format plain"))?;
+    Ok(PathBuf::from(manifest.trim()).parent().map(PathBuf::from).unwrap_or_default())
 }
 
 /// Which version names the train: `version-of`, else `[workspace.package]`, else the published root package, else the

@@ -10,10 +10,12 @@ use std::process::{Command, ExitCode};
 use pico_args::Arguments;
 use serde_json::{Value, json};
 
+use crate::sha256::sha256;
 use crate::{Result, calendar, print, say};
 
-/// The state, in the folder that the real `gh` keeps its configuration in: lists `pulls`, `issues` and `runs` of objects
-/// with the fields that `--json` asks for, and `today`, the day on which pull requests are opened.
+/// The state, in the folder that the real `gh` keeps its configuration in: lists `pulls`, `issues`, `runs` and
+/// `releases` of objects with the fields that `--json` or the API has, the tag `latest`, and `today`, the day on which pull
+/// requests are opened.
 const STATE: &str = "stand-in.json";
 
 /// Runs one command and records it in the file `calls`, a JSON list a line.
@@ -41,9 +43,13 @@ fn run() -> Result<()> {
         Err(_) => json!({ "pulls": [], "issues": [], "runs": [] }),
     };
     let mut arguments = Arguments::from_vec(words);
+    let _paged = arguments.contains("--paginate");
     let command = (arguments.subcommand()?.unwrap_or_default(), arguments.subcommand()?.unwrap_or_default());
     match (command.0.as_str(), command.1.as_str()) {
         ("pr", "create") => create(arguments, &mut state, &folder),
+        ("release", verb @ ("create" | "upload" | "edit")) => release(verb, arguments, &mut state, &folder),
+        ("api", "repos/{owner}/{repo}/releases?per_page=100") => releases(arguments, &state),
+        ("api", "repos/{owner}/{repo}/releases/latest") => latest(arguments, &state),
         ("pr", "list") => list(arguments, &state["pulls"], &["head", "state"]),
         ("issue", "list") => list(arguments, &state["issues"], &["state", "search"]),
         ("run", "list") => list(arguments, &state["runs"], &["branch"]),
@@ -118,6 +124,86 @@ fn create(mut arguments: Arguments, state: &mut Value, folder: &Path) -> Result<
     }));
     fs::write(folder.join(STATE), serde_json::to_string_pretty(state)?)?;
     print(&format!("{url}\n"))
+}
+
+/// Makes, fills or changes a release: an object with `tag_name`, `draft`, `prerelease` and `assets`, as the API has it. The
+/// tag of the latest one is `latest`.
+fn release(verb: &str, mut arguments: Arguments, state: &mut Value, folder: &Path) -> Result<()> {
+    let flag = |arguments: &mut Arguments, name: &'static str| -> Result<Option<bool>> {
+        // As for gh: `--flag`, or `--flag=value`, and never `--flag value`.
+        let words = std::env::args().filter_map(|word| word.strip_prefix(name).map(str::to_string));
+        match words.max().as_deref() {
+            Some("") => Ok(arguments.contains(name).then_some(true)),
+            Some(_) => Ok(arguments.opt_value_from_str(name)?),
+            None => Ok(None),
+        }
+    };
+    let draft = flag(&mut arguments, "--draft")?;
+    let candidate = flag(&mut arguments, "--prerelease")?;
+    let is_latest = flag(&mut arguments, "--latest")?;
+    let clobber = flag(&mut arguments, "--clobber")?;
+    let title: Option<String> = arguments.opt_value_from_str("--title")?;
+    let notes: Option<String> = arguments.opt_value_from_str("--notes-file")?;
+    let tag: String = arguments.free_from_str()?;
+    if !state["releases"].is_array() {
+        state["releases"] = json!([]);
+    }
+    let releases = state["releases"].as_array_mut().ok_or("the state has no list of releases")?;
+    let found = releases.iter_mut().find(|release| release["tag_name"] == *tag);
+    let found = match (verb, found) {
+        ("create", Some(found)) if found["draft"] == false => {
+            return Err("HTTP 422: Validation Failed: Release.tag_name already exists".into());
+        }
+        ("create", _) => {
+            refuse_the_rest(arguments)?;
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text)?;
+            let (title, _) = (title.ok_or("the stand-in wants --title")?, notes.ok_or("and --notes-file -")?);
+            let url = format!("https://github.com/rehearsal/rehearsal/releases/tag/{tag}");
+            releases.push(json!({
+                "tag_name": tag, "html_url": url, "name": title, "body": text,
+                "draft": draft == Some(true), "prerelease": candidate == Some(true), "assets": [],
+            }));
+            return Ok(fs::write(folder.join(STATE), serde_json::to_string_pretty(state)?)?);
+        }
+        (_, found) => found.ok_or("release not found")?,
+    };
+    if verb == "upload" {
+        for file in arguments.finish() {
+            let content = fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+            let name = Path::new(&file).file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let assets = found["assets"].as_array_mut().ok_or("the release has no list of assets")?;
+            if clobber.is_none() && assets.iter().any(|asset| asset["name"] == *name) {
+                return Err(format!("asset under the same name already exists: [{name}]").into());
+            }
+            assets.retain(|asset| asset["name"] != *name);
+            assets.push(json!({ "name": name, "state": "uploaded", "size": content.len(), "digest": format!("sha256:{}", sha256(&content)) }));
+        }
+    } else {
+        refuse_the_rest(arguments)?;
+        draft.into_iter().for_each(|draft| found["draft"] = json!(draft));
+        candidate.into_iter().for_each(|candidate| found["prerelease"] = json!(candidate));
+        // Where nothing is said, the server takes what was made public last.
+        if is_latest.unwrap_or(draft == Some(false)) {
+            state["latest"] = json!(tag);
+        }
+    }
+    Ok(fs::write(folder.join(STATE), serde_json::to_string_pretty(state)?)?)
+}
+
+fn releases(arguments: Arguments, state: &Value) -> Result<()> {
+    refuse_the_rest(arguments)?;
+    let releases = state["releases"].as_array().cloned().unwrap_or_default();
+    // gh prints one list after the other.
+    let pages: String = releases.chunks(100).map(|page| Value::from(page).to_string()).collect();
+    print(if pages.is_empty() { "[]" } else { &pages })
+}
+
+fn latest(arguments: Arguments, state: &Value) -> Result<()> {
+    refuse_the_rest(arguments)?;
+    let mut releases = state["releases"].as_array().into_iter().flatten();
+    let latest = releases.find(|release| release["tag_name"] == state["latest"]);
+    print(&latest.ok_or("gh: Not Found (HTTP 404)")?.to_string())
 }
 
 /// The commit of a branch of `origin`.

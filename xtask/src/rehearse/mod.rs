@@ -1,3 +1,220 @@
 //! The sandbox for rehearsals: nothing here is part of a real release.
 
+mod board;
 pub mod gh;
+mod month;
+mod people;
+#[allow(dead_code)] // its faults are for the tests
+pub mod registry;
+mod sandbox;
+mod single;
+
+use std::fs;
+use std::path::Path;
+
+use time::Date;
+use xshell::{Shell, cmd};
+
+use crate::sha256;
+use crate::version::{branch_version, release_branch, release_of};
+use crate::workspace::Workspace;
+use crate::{Arguments, Error, Result, Usage, finish, manifest, print, shell, tasks, workspace};
+use sandbox::{Actor, Sandbox};
+
+pub const HELP: &str = "\
+cargo xtask rehearse [--demo] [--keep] [--verbose]
+cargo xtask rehearse [--keep] TASK [OPTIONS]
+
+The first runs a month of releases of this workspace, as it is committed at HEAD, in a sandbox: a temporary folder with
+an `origin`, clones of it, a stand-in for gh and a registry. The tasks are those of the workflows, run by this very binary;
+what people and GitHub do, a merge or a fix, is done for them. Nothing of your environment gets in, no token either, and
+nothing leaves the machine, but for downloads from crates.io if the workspace has dependencies there.
+
+The second runs one task there, from what your clone knows of origin's branches and tags, at the commit that is checked
+out, and shows what it would propose and which commands it ran. Pull requests and releases on GitHub are not known there.
+
+  --demo     the month of a small workspace that comes with the tool: it needs no network
+  --keep     leaves the folder; after a failure it is left all the same
+  --verbose  shows what each command says
+  --date     begins the month on the next 5th from this day
+";
+
+/// Reads the command line, and rehearses.
+pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
+    let demo = arguments.contains("--demo");
+    let keep = arguments.contains("--keep");
+    let verbose = arguments.contains("--verbose");
+    let task = arguments.subcommand()?;
+    if let (Some(task), true) = (&task, demo) {
+        return Err(Usage(format!("--demo is a whole month, without `{task}`")).into());
+    }
+    if task.is_none() {
+        finish(arguments.clone())?;
+    }
+    let root = workspace::root(sh)?;
+
+    let mut sandbox = Sandbox::new(sh, today)?;
+    sandbox.keep.set(keep);
+    print(&format!("the sandbox is {}\n", sandbox.root.display()))?;
+    let result = match &task {
+        Some(task) => {
+            let options: Vec<String> =
+                arguments.finish().into_iter().map(|word| word.to_string_lossy().into_owned()).collect();
+            let task: Vec<&str> = [task.as_str()].into_iter().chain(options.iter().map(String::as_str)).collect();
+            single::run(sh, &mut sandbox, &root, &task)
+        }
+        None => whole_month(sh, &mut sandbox, &root, demo, verbose, today),
+    };
+    let kept = |error: Error| -> Error {
+        if !sandbox.root.join("clone").exists() {
+            return error; // it did not begin
+        }
+        sandbox.keep.set(true);
+        let root = sandbox.root.display();
+        format!("{error}; the sandbox is kept: the task ran in {root}/clone, {root}/gh/calls has its calls of gh")
+            .into()
+    };
+    result.map_err(kept)
+}
+
+fn whole_month(sh: &Shell, sandbox: &mut Sandbox, root: &Path, demo: bool, verbose: bool, today: Date) -> Result<()> {
+    sandbox.git("", "init --quiet -b main people")?;
+    let what = if demo {
+        let demo = root.join("xtask").join("demo");
+        if !demo.join("Cargo.toml").exists() {
+            return Err(format!("{} is not there: --demo is for a clone of release-train", demo.display()).into());
+        }
+        copy(&demo, &sandbox.root.join("people"))?;
+        sandbox.init_origin("demo", "main")?;
+        "the demo".to_string()
+    } else {
+        take_head(sh, sandbox, root)?
+    };
+    let workspace = prepare(sh, sandbox)?;
+    sandbox.git("people", "add --all")?;
+    let message = format!("Begin with {what}");
+    sandbox.must(Actor::Human, "people", "git", &["commit", "--quiet", "--allow-empty", "-m", &message])?;
+    sandbox.git("people", &format!("remote add origin ../{}", sandbox.origin))?;
+    sandbox.git("people", "push --quiet origin main")?;
+    sandbox.clone_origin("clone", &[])?;
+    month::run(sh, sandbox, &workspace, verbose, today)
+}
+
+/// Puts the tree of HEAD into the humans' clone, and returns what it is. Its history stays where it is: the month begins
+/// with one commit.
+fn take_head(sh: &Shell, sandbox: &mut Sandbox, root: &Path) -> Result<String> {
+    let _root = sh.push_dir(root);
+    let head = shell::read(cmd!(sh, "git rev-parse --short HEAD"))?;
+    let name = tasks::repository_name(sh)?;
+    sandbox.init_origin(&name, "main")?;
+    say_what_is_left_out(sh)?;
+    sandbox.inside = shell::read(cmd!(sh, "git rev-parse --show-prefix"))?.trim().to_string();
+    fetch(sh, sandbox, "people", &["--depth=1"], &["HEAD"])?;
+    sandbox.git("people", "read-tree --reset -u FETCH_HEAD")?;
+    let _ = fs::remove_file(sandbox.root.join("people/.git/shallow"));
+    Ok(format!("{name} as of {}", head.trim()))
+}
+
+fn say_what_is_left_out(sh: &Shell) -> Result<()> {
+    match shell::read(cmd!(sh, "git status --porcelain"))?.lines().next() {
+        Some(change) => print(&format!("not committed, and so left out: {}, ...\n", change[3..].trim())),
+        None => Ok(()),
+    }
+}
+
+/// Fetches from the repository around the shell's current directory into one of the sandbox. By the user's own git: it may
+/// be told to trust a folder that belongs to somebody else.
+fn fetch(sh: &Shell, sandbox: &Sandbox, folder: &str, options: &[&str], refs: &[&str]) -> Result<()> {
+    let repository = shell::read(cmd!(sh, "git rev-parse --show-toplevel"))?;
+    let (repository, folder) = (repository.trim(), sandbox.root.join(folder));
+    let quiet = ["-c", "core.hooksPath=/dev/null", "-C"];
+    shell::read(cmd!(sh, "git {quiet...} {folder} fetch --quiet --no-tags {options...} {repository} {refs...}"))
+        .map(drop)
+}
+
+/// Makes the workspace one that a month can begin with, starts the registry, and says what was changed.
+fn prepare(sh: &Shell, sandbox: &mut Sandbox) -> Result<Workspace> {
+    let root = sandbox.workspace("people");
+    let _root = sh.push_dir(&root);
+    let workspace = Workspace::load(sh)?;
+    let version = release_of(&workspace.version);
+    if branch_version(&release_branch(&version)).is_none() || !["", "dev"].contains(&workspace.version.pre.as_str()) {
+        return Err(format!(
+            "HEAD is at {}, but a train is cut at X.Y.0: bump it, commit, and run this again",
+            workspace.version
+        )
+        .into());
+    }
+    sandbox.start_registry(from_registries(&workspace))?;
+
+    let choosy = workspace.crates.iter().filter(|member| member.published && !member.registries.is_empty());
+    let choosy: Vec<_> = choosy.collect();
+    if !choosy.is_empty() {
+        open_to_rehearsal(&root.join("Cargo.toml"))?;
+        for member in &choosy {
+            open_to_rehearsal(&workspace.manifests[member.manifest].path)?;
+        }
+        let count = choosy.len();
+        print(&format!(
+            "in the copy, the `publish` of {count} crates admits the registry of the rehearsal, and no other\n"
+        ))?;
+    }
+    let notes = root.join(tasks::notes::FILE);
+    let text = fs::read_to_string(&notes).unwrap_or_default();
+    if crate::notes::is_dated(&text, &version).unwrap_or(false) {
+        return Err(format!(
+            "{} dates {version}: it is released, so bump, commit, and run this again",
+            tasks::notes::FILE
+        )
+        .into());
+    }
+    if !crate::notes::has(&text, &version).unwrap_or(true) {
+        fs::OpenOptions::new().create(true).append(true).open(&notes)?;
+        match sandbox.xtask(Actor::Tool, "people", &["notes", "new", &version.to_string()])? {
+            (true, said) => print(&format!("in the copy, {}", said.trim_start()))?,
+            (false, said) => return Err(said.trim_end().to_string().into()),
+        }
+    }
+    Ok(workspace)
+}
+
+/// Whether a member has a dependency that is not a path.
+fn from_registries(workspace: &Workspace) -> bool {
+    let about = workspace.crates.iter().flat_map(|member| member.about["dependencies"].as_array());
+    about.flatten().any(|dependency| dependency["source"].is_string())
+}
+
+/// Writes the registry of the rehearsal into the `publish` of a manifest, if that is a list.
+fn open_to_rehearsal(path: &Path) -> Result<()> {
+    let text = fs::read_to_string(path)?;
+    let document = manifest::parse(&path.display().to_string(), text.as_str())?;
+    let workspace = document.get("workspace").and_then(|workspace| workspace.get("package"));
+    let tables = [document.get("package"), workspace];
+    let lists = tables.into_iter().flatten().filter_map(|table| table.get("publish"));
+    let spans = lists.filter(|publish| publish.is_array()).filter_map(|publish| publish.span());
+    let mut spans: Vec<_> = spans.collect();
+    spans.sort_by_key(|span| std::cmp::Reverse(span.start));
+    let mut changed = text.clone();
+    for span in spans {
+        changed.replace_range(span, "[\"rehearsal\"]");
+    }
+    if changed != text {
+        fs::write(path, changed)?;
+    }
+    Ok(())
+}
+
+/// Copies a folder without what was built in it.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        match entry.file_type()?.is_dir() {
+            true if entry.file_name() == "target" => {}
+            true => copy(&entry.path(), &to)?,
+            false => drop(fs::copy(entry.path(), to)?),
+        }
+    }
+    Ok(())
+}

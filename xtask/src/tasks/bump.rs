@@ -73,6 +73,17 @@ pub fn bump_workspace(sh: &Shell, bump: &Bump) -> Result<Version> {
     Ok(plan.train)
 }
 
+/// Version strings and a lock file that do not hold the present version, as `file: what is wrong`.
+pub fn stale(workspace: &Workspace) -> Vec<String> {
+    let crates = workspace.crates.iter().map(|member| member.version.clone()).collect();
+    let plan = Plan { workspace, train: workspace.version.clone(), inherited: None, crates };
+    let mut edits = Vec::new();
+    let strings = workspace.config.version_strings.iter().map(|line| plan.version_string(line, &mut edits));
+    let mut found: Vec<Result<()>> = strings.collect();
+    found.push(plan.lock_file(&mut edits));
+    found.into_iter().filter_map(|result| Some(result.err()?.to_string())).collect()
+}
+
 /// Where every version goes.
 struct Plan<'a> {
     workspace: &'a Workspace,

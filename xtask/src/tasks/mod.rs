@@ -2,22 +2,94 @@
 
 pub mod bump;
 pub mod cut;
+pub mod dist;
+pub mod github_release;
 pub mod notes;
+pub mod publish;
 pub mod push_tag;
 pub mod release;
 pub mod sync_notes;
+pub mod verify;
+pub mod yank;
 
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use semver::Version;
+use time::OffsetDateTime;
 use xshell::{Shell, cmd};
 
 use crate::config::Config;
-use crate::{Result, shell};
+use crate::git::Remote;
+use crate::version::tag;
+use crate::{Arguments, Result, say, shell};
 
 /// The project's name in titles: the configured one, or the repository's.
 fn name(sh: &Shell, config: &Config) -> Result<String> {
     if let Some(name) = &config.name {
         return Ok(name.clone());
     }
-    let origin = shell::read(cmd!(sh, "git remote get-url origin"))?;
-    let last = origin.trim().trim_end_matches('/').rsplit(['/', ':']).next().unwrap_or_default();
-    Ok(last.trim_end_matches(".git").to_string())
+    repository_name(sh)
+}
+
+/// The last name in the address of origin, or else that of the repository's folder.
+pub fn repository_name(sh: &Shell) -> Result<String> {
+    let address = shell::read(cmd!(sh, "git remote get-url origin")).ok();
+    let folder = shell::read(cmd!(sh, "git rev-parse --show-toplevel"))?;
+    let last = |place: &str| -> Option<String> {
+        // A clone of `.` has an address that ends so.
+        let name = Path::new(place.trim()).file_name()?.to_str()?.rsplit([':', '\\']).next()?;
+        Some(name.trim_end_matches(".git").to_string()).filter(|name| !name.is_empty())
+    };
+    let name = address.and_then(|address| last(&address)).or_else(|| last(&folder));
+    Ok(name.ok_or("the repository has no name: say `name` in [workspace.metadata.release-train]")?)
+}
+
+/// How long a task goes on when nothing goes forward.
+fn patience(arguments: &mut Arguments) -> Result<Duration> {
+    Ok(Duration::from_secs(arguments.opt_value_from_str("--patience")?.unwrap_or(300)))
+}
+
+/// Waits until the moment that a registry has named, with a count-down where a human watches. Returns how long that was:
+/// to wait as one is told is not to stand still.
+fn wait(until: OffsetDateTime, why: &str) -> Duration {
+    let begun = Instant::now();
+    let left = || Duration::try_from(until - OffsetDateTime::now_utc()).unwrap_or_default();
+    say(format_args!("{why}\nwaiting until then, {} s", left().as_secs()));
+    while !left().is_zero() {
+        if std::io::stderr().is_terminal() {
+            let _ = write!(std::io::stderr(), "{:6} s \r", left().as_secs());
+        }
+        sleep(left().min(Duration::from_secs(1)));
+    }
+    begun.elapsed()
+}
+
+/// Waits a while, the longer, the longer nothing has gone forward.
+fn pause(quiet: Instant) {
+    sleep((quiet.elapsed() / 2).clamp(Duration::from_secs(1), Duration::from_secs(60)));
+}
+
+/// Fails if a file is not as it was committed; with `untracked` at `normal` rather than `no`, also if one is new.
+fn committed(sh: &Shell, untracked: &str) -> Result<()> {
+    let changes = shell::read(cmd!(sh, "git status --porcelain --untracked-files={untracked}"))?;
+    match changes.lines().next() {
+        Some(change) => {
+            Err(format!("`{}` is not committed: what goes out must be a commit", change[3..].trim()).into())
+        }
+        None => Ok(()),
+    }
+}
+
+/// The tag of a version, which must be at HEAD: whatever is made public is what everybody finds under the tag.
+fn at_tag(sh: &Shell, remote: &Remote, version: &Version) -> Result<String> {
+    let tag = tag(version);
+    let head = shell::read(cmd!(sh, "git rev-parse HEAD"))?;
+    match remote.tags.get(version) {
+        Some(commit) if commit == head.trim() => Ok(tag),
+        Some(commit) => Err(format!("{tag} is at {commit}, not at HEAD: check it out, `git checkout {tag}`").into()),
+        None => Err(format!("origin has no tag {tag}: `push-tag` comes first").into()),
+    }
 }

@@ -59,7 +59,7 @@ pub fn open(workspace: &Workspace, version: &Version) -> Result<()> {
             section.map_err(|error| format!("{file}: {error}; `notes-template` in Cargo.toml names it"))?
         }
     };
-    let repository = workspace.crates.iter().find_map(|member| member.repository.as_deref());
+    let repository = workspace.crates.iter().find_map(|member| member.about["repository"].as_str());
     add(&workspace.root, version, &section, repository)
 }
 

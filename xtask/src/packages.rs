@@ -1,0 +1,122 @@
+//! What `verify` has cargo build: each crate packaged as its users will get it, and the public ones compared with the last
+//! release. It writes to the target folder alone.
+
+use std::fs;
+use std::path::PathBuf;
+
+use xshell::{Shell, cmd};
+
+use crate::findings::Findings;
+use crate::git::fetch;
+use crate::registry::{CRATES_IO, Registry};
+use crate::sha256::sha256;
+use crate::workspace::{Crate, Workspace};
+use crate::{Result, shell};
+
+/// Packages and builds every crate as its users will get it, and looks at the sizes. A version that the registry has is not
+/// packaged again: to cargo, one that differs from it is corrupt.
+pub fn build(
+    sh: &Shell,
+    workspace: &Workspace,
+    registry: Option<&Registry>,
+    to_come: &[&Crate],
+    findings: &mut Findings,
+) -> Result<()> {
+    /// Of crates.io, compressed, unless it allows a crate more.
+    const LIMIT: u64 = 10 << 20;
+    let there = workspace.crates.iter().filter(|member| member.published).count() - to_come.len();
+    if there > 0 {
+        findings.warning("", format_args!("{there} crates are published at their versions, and not packaged again"));
+    }
+    if to_come.is_empty() {
+        return Ok(()); // without a name, cargo would take every member
+    }
+    let names = to_come.iter().flat_map(|member| ["--package", &member.name]);
+    let registry = registry.map(|registry| registry.name.as_str()).filter(|name| *name != CRATES_IO);
+    let registry = registry.into_iter().flat_map(|name| ["--registry", name]);
+    // To cargo, a package of the same name and version is the same for ever: others than these must not be about.
+    let verify = workspace.target.join("verify");
+    let target = verify.join(content(sh)?);
+    for other in fs::read_dir(&verify).into_iter().flatten().flatten().map(|entry| entry.path()) {
+        if other != target {
+            let _ = fs::remove_dir_all(other);
+        }
+    }
+    // What is not committed is looked at, too: it is what the next commit will be. A lock file that is kept stays as it is.
+    let locked = shell::read(cmd!(sh, "git ls-files Cargo.lock"))?;
+    let locked = if locked.is_empty() { None } else { Some("--locked") };
+    let package = cmd!(sh, "cargo package --allow-dirty {locked...} --target-dir {target} {registry...} {names...}");
+    if let Err(error) = shell::run(package) {
+        findings.error("", format_args!("{error}: it is said above why"));
+        return Ok(());
+    }
+    for Crate { name, version, manifest, .. } in to_come {
+        let package = target.join(format!("package/{name}-{version}.crate"));
+        let size = fs::metadata(&package).map_err(|error| format!("{}: {error}", package.display()))?.len();
+        if size <= LIMIT {
+            continue;
+        }
+        let manifest = &workspace.manifests[*manifest];
+        let folder = manifest.path.parent().unwrap_or(&workspace.root);
+        let listed = shell::read(cmd!(sh, "cargo package --allow-dirty --list --package {name}"))?;
+        let size_of = |file: &str| Some((fs::metadata(folder.join(file)).ok()?.len(), file.to_string()));
+        let mut files: Vec<(u64, String)> = listed.lines().filter_map(size_of).collect();
+        files.sort_by(|one, other| other.cmp(one));
+        let biggest = files.iter().take(3).map(|(size, file)| format!("{file} ({:.1} MiB)", mebibytes(*size)));
+        let biggest: Vec<String> = biggest.collect();
+        findings.error(&manifest.file, format_args!("`{name}` packs to {:.1} MiB, and 10 are allowed; the biggest files are {}: `exclude` what users do not need", mebibytes(size), biggest.join(", ")));
+    }
+    Ok(())
+}
+
+/// A name for what the files of the checkout hold now.
+fn content(sh: &Shell) -> Result<String> {
+    let mut content = shell::read(cmd!(sh, "git rev-parse HEAD"))?;
+    content += &shell::read(cmd!(sh, "git -c core.quotePath=false diff --binary HEAD"))?;
+    let new = shell::read(cmd!(sh, "git -c core.quotePath=false ls-files --others --exclude-standard"))?;
+    let files: Vec<PathBuf> = new.lines().map(|file| sh.current_dir().join(file)).collect();
+    for file in files {
+        content += &file.display().to_string();
+        content += &sha256(&fs::read(file).unwrap_or_default());
+    }
+    Ok(sha256(content.as_bytes())[..16].to_string())
+}
+
+fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
+/// Compares the public crates with the last release of the line, of which they are to be a patch.
+pub fn compare(
+    sh: &Shell,
+    workspace: &Workspace,
+    (tag, commit): (&str, &str),
+    wanted: bool,
+    findings: &mut Findings,
+) -> Result<()> {
+    if shell::read(cmd!(sh, "cargo semver-checks --version")).is_err() {
+        let how = "cargo semver-checks is not installed: cargo install --locked cargo-semver-checks";
+        if wanted {
+            findings.error("", how)
+        } else {
+            findings.warning("", how)
+        }
+        return Ok(());
+    }
+    fetch(sh, &[&format!("refs/tags/{tag}")])?;
+    let public = |member: &&Crate| match &workspace.config.public {
+        Some(public) => public.contains(&member.name),
+        None => member.published,
+    };
+    let members: Vec<&Crate> = workspace.crates.iter().filter(|member| member.moves).filter(public).collect();
+    if members.is_empty() {
+        return Ok(());
+    }
+    let names = members.iter().flat_map(|member| ["--package", &member.name]);
+    if let Err(error) =
+        shell::run(cmd!(sh, "cargo semver-checks --baseline-rev {commit} --release-type patch {names...}"))
+    {
+        findings.error("", format_args!("{error}: this is no patch of {tag}"));
+    }
+    Ok(())
+}

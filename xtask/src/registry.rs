@@ -1,0 +1,252 @@
+//! What the registry says: which versions of a crate are in its sparse index. It only reads, without a token, and takes
+//! nothing but the registry's own word for it: a crate is unpublished if the index answers 404, and everything else but an
+//! answer is an error.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use semver::Version;
+use serde_json::Value;
+use ureq::Agent;
+use ureq::tls::{RootCerts, TlsConfig};
+use xshell::Shell;
+
+use crate::workspace::{Crate, Workspace};
+use crate::{Result, manifest, say};
+
+pub const CRATES_IO: &str = "crates-io";
+
+/// A registry that cargo publishes to.
+pub struct Registry {
+    /// As cargo's configuration calls it.
+    pub name: String,
+    /// Where its index begins, with a slash at the end.
+    index: String,
+    agent: Agent,
+    /// How long a question that is not answered is asked again.
+    patience: Duration,
+}
+
+/// The versions of a crate that are in the index, and whether each is yanked. Empty: the registry has never seen it.
+pub type Versions = BTreeMap<Version, bool>;
+
+impl Registry {
+    /// The registry that a workspace goes to, by cargo's rule: the one that is named, else the default of cargo's
+    /// configuration, else the only one that the crates allow, else crates.io. Fails if a crate may not go there (a named
+    /// one leaves those out), if its index is not known, or if it cannot be read here.
+    pub fn of(sh: &Shell, workspace: &Workspace, named: Option<String>, patience: Duration) -> Result<Registry> {
+        let published = || workspace.crates.iter().filter(|member| member.published);
+        let lists: BTreeSet<&[String]> = published().map(|member| &member.registries[..]).collect();
+        let name = match (&named, configured(sh, &["registry", "default"]), Vec::from_iter(lists).as_slice()) {
+            (Some(name), ..) => name.clone(),
+            (None, Err(error), _) => return Err(error),
+            (None, Ok(Some(default)), _) => default,
+            (None, Ok(None), [[only]]) => only.clone(),
+            (None, Ok(None), _) => CRATES_IO.to_string(),
+        };
+        let strangers = published().filter(|member| !goes_to(member, &name)).map(|member| member.name.as_str());
+        let strangers: Vec<&str> = strangers.collect();
+        match strangers[..] {
+            [] => {}
+            [_, ..] if named.is_some() && strangers.len() < published().count() => {
+                say(format_args!("not for registry `{name}`, by their `publish`: {}", strangers.join(" ")));
+            }
+            [..] => {
+                let strangers = strangers.join("`, `");
+                return Err(format!("`{strangers}` may not go to registry `{name}`, by their `publish`: name the right one with --registry").into());
+            }
+        }
+        let index = match name.as_str() {
+            CRATES_IO => "sparse+https://index.crates.io/".to_string(),
+            _ => configured(sh, &["registries", &name, "index"])?.ok_or_else(|| {
+                let variable = variable(&["registries", &name, "index"]);
+                format!("registry `{name}`: set {variable} to the address of its index, sparse+https://...")
+            })?,
+        };
+        if index.contains('@') {
+            return Err(format!(
+                "registry `{name}`: the address of its index holds credentials: cargo takes none there"
+            )
+            .into());
+        }
+        let address = index.strip_prefix("sparse+").ok_or_else(|| {
+            format!(
+                "registry `{name}`: {index} is no sparse index (sparse+https://...), which is what can be asked here"
+            )
+        })?;
+        let index = format!("{}/", address.trim_end_matches('/'));
+        let registry = Registry { name, index, agent: agent(), patience };
+        // An address that is none, or a server that says 404 to everything, must not look like a registry without crates.
+        let config = registry.get("config.json", Instant::now() + patience)?.unwrap_or_default();
+        match serde_json::from_str::<Value>(&config) {
+            Ok(config) if config["auth-required"] == true => Err(registry.wants_credentials()),
+            Ok(config) if config["dl"].is_string() => Ok(registry),
+            _ => Err(format!("registry `{}`: {} has no config.json of an index", registry.name, registry.index).into()),
+        }
+    }
+
+    /// The crates that it is to have.
+    pub fn members<'a>(&self, workspace: &'a Workspace) -> impl Iterator<Item = &'a Crate> {
+        workspace.crates.iter().filter(|member| member.published && goes_to(member, &self.name))
+    }
+
+    /// Those crates, each with what the index has of it.
+    pub fn state<'a>(&self, workspace: &'a Workspace) -> Result<Vec<(&'a Crate, Versions)>> {
+        let members: Vec<&Crate> = self.members(workspace).collect();
+        let names: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
+        Ok(members.into_iter().zip(self.versions(&names)?).collect())
+    }
+
+    fn wants_credentials(&self) -> crate::Error {
+        format!("registry `{}`: its index wants credentials to be read, and this tool holds none", self.name).into()
+    }
+
+    /// What the index has of these crates, in their order, asked over a few connections at once.
+    pub fn versions(&self, names: &[&str]) -> Result<Vec<Versions>> {
+        let deadline = Instant::now() + self.patience;
+        let next = AtomicUsize::new(0);
+        let ask = || -> Result<Vec<(usize, Versions)>> {
+            let mut answers = Vec::new();
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some(name) = names.get(at) else { return Ok(answers) };
+                // Where one fails, the others need not go on.
+                answers.push((
+                    at,
+                    self.versions_of(name, deadline).inspect_err(|_| next.store(names.len(), Ordering::Relaxed))?,
+                ));
+            }
+        };
+        let answers = thread::scope(|scope| {
+            let asking: Vec<_> = (0..names.len().min(16)).map(|_| scope.spawn(ask)).collect();
+            asking
+                .into_iter()
+                .map(|thread| thread.join().map_err(|_| "a question to the index broke off")?)
+                .collect::<Result<Vec<_>>>()
+        })?;
+        let mut answers: Vec<(usize, Versions)> = answers.into_iter().flatten().collect();
+        answers.sort_by_key(|(at, _)| *at);
+        Ok(answers.into_iter().map(|(_, versions)| versions).collect())
+    }
+
+    fn versions_of(&self, name: &str, deadline: Instant) -> Result<Versions> {
+        let name = name.to_lowercase();
+        let letters = |from, count| name.chars().skip(from).take(count).collect::<String>();
+        // "Index files" in the Cargo book.
+        let path = match name.len() {
+            length @ (1 | 2) => format!("{length}/{name}"),
+            3 => format!("3/{}/{name}", letters(0, 1)),
+            _ => format!("{}/{}/{name}", letters(0, 2), letters(2, 2)),
+        };
+        let lines = self.get(&path, deadline)?.unwrap_or_default();
+        let version = |line| -> Option<(Version, bool)> {
+            let line: Value = serde_json::from_str(line).ok()?;
+            Some((Version::parse(line["vers"].as_str()?).ok()?, line["yanked"] == true))
+        };
+        let read = lines.lines().map(|line| version(line).ok_or(line)).collect::<Result<Versions, _>>();
+        read.map_err(|line| format!("{}{path}: `{line}` is no line of an index", self.index).into())
+    }
+
+    /// A file of the index, or `None` if it is not there. It is asked for again, at growing distances, while the answer is
+    /// neither, until the deadline.
+    fn get(&self, path: &str, deadline: Instant) -> Result<Option<String>> {
+        let address = format!("{}{path}", self.index);
+        let mut pause = Duration::from_millis(250);
+        loop {
+            let answer = self.agent.get(&address).call().map(|answer| (answer.status().as_u16(), answer.into_body()));
+            let trouble = match answer {
+                Ok((200, mut body)) => match body.with_config().limit(1 << 30).read_to_string() {
+                    Ok(text) => return Ok(Some(text)),
+                    Err(error) => error.to_string(),
+                },
+                // "Sparse protocol" in the Cargo book: all three say that there is no such crate.
+                Ok((404 | 410 | 451, _)) => return Ok(None),
+                Ok((401 | 403, _)) => return Err(self.wants_credentials()),
+                Ok((status, _)) => format!("status {status}"),
+                Err(error) => error.to_string(),
+            };
+            if Instant::now() + pause > deadline {
+                return Err(format!("{address}: {trouble}; what is published cannot be known").into());
+            }
+            thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_secs(30));
+        }
+    }
+}
+
+/// Whether the manifest of a crate lets it go to a registry.
+fn goes_to(member: &Crate, name: &str) -> bool {
+    member.registries.is_empty() || member.registries.iter().any(|registry| registry == name)
+}
+
+/// The categories that crates.io has. Its web API is for occasional questions, which this is.
+pub fn categories() -> Result<BTreeSet<String>> {
+    let asked = agent().get("https://crates.io/api/v1/category_slugs").call();
+    let mut answer = asked.map_err(|error| format!("crates.io: {error}"))?;
+    if answer.status() != 200 {
+        return Err(format!("crates.io: status {}", answer.status().as_u16()).into());
+    }
+    let answer: Value = serde_json::from_str(&answer.body_mut().read_to_string()?)?;
+    let slugs = answer["category_slugs"].as_array().ok_or("crates.io names no categories")?;
+    Ok(slugs.iter().filter_map(|category| category["slug"].as_str().map(str::to_string)).collect())
+}
+
+/// Asks with the roots that this machine trusts, and with a name, as crates.io wants it.
+pub fn agent() -> Agent {
+    let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
+    let config = Agent::config_builder()
+        .tls_config(tls)
+        .user_agent(concat!("release-train xtask/", env!("CARGO_PKG_VERSION")))
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(30)));
+    config.build().into()
+}
+
+/// Where cargo keeps what it downloads, and the user's own configuration of it.
+pub fn cargo_home() -> Option<PathBuf> {
+    let home = std::env::var_os("CARGO_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    home.or_else(|| Some(std::env::home_dir()?.join(".cargo")))
+}
+
+/// The environment variable of a key of cargo's configuration.
+fn variable(key: &[&str]) -> String {
+    format!("CARGO_{}", key.join("_").to_uppercase().replace('-', "_"))
+}
+
+/// A string of cargo's configuration, found as cargo finds it: in the environment, else in the files `.cargo/config.toml`
+/// from here upwards, else in that of cargo's home.
+fn configured(sh: &Shell, key: &[&str]) -> Result<Option<String>> {
+    if let Ok(value) = std::env::var(variable(key)) {
+        return Ok(Some(value));
+    }
+    let here = sh.current_dir();
+    for folder in here.ancestors().map(|folder| folder.join(".cargo")).chain(cargo_home()) {
+        // Cargo takes the older name first.
+        let Some(file) =
+            ["config", "config.toml"].map(|name| folder.join(name)).into_iter().find(|file| file.is_file())
+        else {
+            continue;
+        };
+        if let Some(value) = value(&file, key)? {
+            return Ok(Some(value));
+        }
+    }
+    Ok(None)
+}
+
+fn value(file: &Path, key: &[&str]) -> Result<Option<String>> {
+    let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let document = manifest::parse(&file.display().to_string(), text)?;
+    if document.get("include").is_some() {
+        let (file, variable) = (file.display(), variable(key));
+        return Err(
+            format!("{file}: what it includes is not looked at here: set {variable}, or name the --registry").into()
+        );
+    }
+    let item = key.iter().try_fold(document.as_item(), |item, key| item.get(key));
+    Ok(item.and_then(|item| item.as_str()).map(str::to_string))
+}

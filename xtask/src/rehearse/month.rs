@@ -1,0 +1,149 @@
+//! A month of releases, from the cut to a patch: the tasks as the workflows start them, and what people do in between, each
+//! step with its outcome.
+
+use std::fs;
+use std::io::{self, Write};
+use std::time::Instant;
+
+use semver::Version;
+use time::{Date, Duration};
+use xshell::Shell;
+
+use super::board::{self, World};
+use super::people;
+use super::sandbox::{Actor, Sandbox};
+use crate::version::{release_branch, release_of, tag};
+use crate::workspace::Workspace;
+use crate::{Result, print};
+
+/// What the workflows run at a tag, in this order. `github-release` comes twice: it makes the draft, and makes it public.
+const AT_TAG: &[&str] = &["verify", "dist", "github-release", "publish", "github-release"];
+
+struct Month<'a> {
+    sandbox: &'a Sandbox,
+    verbose: bool,
+    /// The world after the last step.
+    seen: World,
+}
+
+/// Runs a month from the next 5th on, and shows what it has come to.
+pub fn run(sh: &Shell, sandbox: &Sandbox, workspace: &Workspace, verbose: bool, today: Date) -> Result<()> {
+    let begun = Instant::now();
+    let fifth = match today.replace_day(5)? {
+        fifth if fifth >= today => fifth,
+        past => (past + Duration::days(31)).replace_day(5)?,
+    };
+    let version = release_of(&workspace.version);
+    let branch = release_branch(&version);
+    let candidates = workspace.config.release_candidates && workspace.version.pre.as_str() == "dev";
+    let mut month = Month { sandbox, verbose, seen: World::read(sandbox)? };
+
+    sandbox.set_day(fifth)?;
+    month.task("main", &["cut"])?;
+    month.human("merge", people::merge)?;
+    if candidates {
+        month.release(&branch)?;
+    }
+
+    sandbox.set_day(fifth.replace_day(12)?)?;
+    month.fix(workspace, &version, &branch, "Mend what a tester found")?;
+    if candidates {
+        month.task("main", &["release-candidate"])?;
+        month.human("merge", people::merge)?;
+        month.release(&branch)?;
+    }
+
+    sandbox.set_day(fifth.replace_day(20)?)?;
+    month.task("main", &["release-latest"])?;
+    month.human("merge", people::merge)?;
+    month.release(&branch)?;
+    if candidates {
+        month.task("main", &["yank", "--candidates"])?;
+    }
+
+    sandbox.set_day(fifth.replace_day(27)?)?;
+    let patch = Version { patch: version.patch + 1, ..version };
+    month.fix(workspace, &patch, &branch, "Mend what a user found")?;
+    month.task("main", &["release-patch", "--branch", &branch])?;
+    month.human("merge", people::merge)?;
+    month.release(&branch)?;
+    month.task("main", &["sync-notes"])?;
+    month.human("merge", people::merge)?;
+
+    month.step(Actor::Human, "cargo build of a user's crate", |sandbox| {
+        let world = World::read(sandbox)?;
+        Ok((true, board::consume(sandbox, workspace, &world)?))
+    })?;
+    board::show(sh, sandbox, &month.seen)?;
+    print(&format!(
+        "{} is out, and {} after it, in {:.0} s\n",
+        tag(&release_of(&workspace.version)),
+        tag(&patch),
+        begun.elapsed().as_secs_f64()
+    ))
+}
+
+impl Month<'_> {
+    /// Tags what was merged to a release branch, and does what follows from a tag.
+    fn release(&mut self, branch: &str) -> Result<()> {
+        let before: Vec<String> = self.tags();
+        self.task(branch, &["push-tag", "--branch", branch])?;
+        let tag = self.tags().into_iter().find(|tag| !before.contains(tag));
+        let tag = tag.ok_or_else(|| format!("`push-tag` tagged nothing on {branch}"))?;
+        self.sandbox.git("clone", "fetch --quiet --tags origin")?;
+        self.sandbox.git("clone", &format!("checkout --quiet {tag}"))?;
+        // A workflow finds nothing of an earlier release.
+        let _ = fs::remove_dir_all(self.sandbox.workspace("clone").join("target/dist"));
+        for task in AT_TAG {
+            self.step(Actor::Tool, task, |sandbox| sandbox.xtask(Actor::Tool, "clone", &[task]))?;
+        }
+        Ok(())
+    }
+
+    fn tags(&self) -> Vec<String> {
+        self.seen.refs.keys().filter_map(|name| Some(name.strip_prefix("refs/tags/")?.to_string())).collect()
+    }
+
+    /// A fix on main, and on the release branch.
+    fn fix(&mut self, workspace: &Workspace, version: &Version, branch: &str, what: &str) -> Result<()> {
+        self.human("a fix on main", |sandbox| people::fix(sandbox, workspace, version, what))?;
+        self.human("its backport", |sandbox| people::backport(sandbox, branch))
+    }
+
+    /// Runs a task where a branch is checked out.
+    fn task(&mut self, branch: &str, arguments: &[&str]) -> Result<()> {
+        people::checkout(self.sandbox, "clone", branch)?;
+        self.step(Actor::Tool, &arguments.join(" "), |sandbox| sandbox.xtask(Actor::Tool, "clone", arguments))
+    }
+
+    fn human(&mut self, what: &str, act: impl FnOnce(&Sandbox) -> Result<String>) -> Result<()> {
+        self.step(Actor::Human, what, |sandbox| Ok((true, act(sandbox)?)))
+    }
+
+    /// One line: what is done, how long it took, and what has come of it. Of a step that failed, all that it said, too.
+    fn step(&mut self, actor: Actor, what: &str, act: impl FnOnce(&Sandbox) -> Result<(bool, String)>) -> Result<()> {
+        let who = if actor == Actor::Tool { "tool" } else { "human" };
+        let day = self.sandbox.day();
+        print(&format!("{day}  {who:<5}  {what:<38}"))?;
+        let _ = io::stdout().flush(); // while it runs, one sees what does
+        let begun = Instant::now();
+        let (well, said) = act(self.sandbox).unwrap_or_else(|error| (false, error.to_string()));
+        let time = begun.elapsed().as_secs_f64();
+        let world = World::read(self.sandbox)?;
+        let news = world.since(&self.seen);
+        self.seen = world;
+        let outcome = match (well, news.is_empty()) {
+            (false, _) => "failed",
+            (true, false) => &news,
+            (true, true) => said.lines().rfind(|line| !line.starts_with("$ ")).unwrap_or_default(),
+        };
+        print(&format!("  {time:5.1} s  {outcome}\n"))?;
+        if self.verbose || !well {
+            print(&said.lines().map(|line| format!("    | {line}\n")).collect::<String>())?;
+        }
+        match well {
+            true => Ok(()),
+            false => Err(format!("`{what}` of {day} failed: what it said is above").into()),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What humans do in a rehearsal, with what GitHub does for them: they merge pull requests, fix, and backport. They work in
+//! a clone of their own.
+
+use std::fs;
+use std::path::Path;
+
+use semver::Version;
+use serde_json::json;
+
+use super::sandbox::{Actor, Sandbox};
+use crate::workspace::{Workspace, relative};
+use crate::{Result, notes, tasks};
+
+/// Merges every open pull request, in the order in which they were opened, with merge commits, and deletes their branches.
+/// Returns where they went.
+pub fn merge(sandbox: &Sandbox) -> Result<String> {
+    let pulls = sandbox.github()?["pulls"].as_array().cloned().unwrap_or_default();
+    let mut merged = Vec::new();
+    for (at, pull) in pulls.iter().enumerate().filter(|(_, pull)| pull["state"] == "OPEN") {
+        let field = |name: &str| pull[name].as_str().unwrap_or_default();
+        let (head, base, title) = (field("headRefName"), field("baseRefName"), field("title"));
+        checkout(sandbox, "people", base)?;
+        let commit = sandbox.git("people", &format!("rev-parse origin/{head}"))?;
+        let message = format!("Merge pull request #{} from {head}\n\n{title}", at + 1);
+        let merge = ["merge", "--quiet", "--no-ff", "-m", &message, &commit];
+        sandbox.must(Actor::Human, "people", "git", &merge)?;
+        sandbox.git("people", &format!("push --quiet origin HEAD:refs/heads/{base} :refs/heads/{head}"))?;
+        sandbox.change(|state| {
+            state["pulls"][at]["state"] = json!("MERGED");
+            state["pulls"][at]["headRefOid"] = json!(commit);
+        })?;
+        merged.push(format!("#{} into {base}", at + 1));
+    }
+    match merged.is_empty() {
+        true => Err("there is no open pull request to merge".into()),
+        false => Ok(merged.join(", ")),
+    }
+}
+
+/// Mends something on main, and in the notes if they have a section for it.
+pub fn fix(sandbox: &Sandbox, workspace: &Workspace, version: &Version, what: &str) -> Result<String> {
+    checkout(sandbox, "people", "main")?;
+    let root = sandbox.workspace("people");
+    let source = |place: &str| {
+        workspace.crates.iter().filter(|member| member.published).find_map(|member| {
+            let targets = member.about["targets"].as_array()?;
+            let lib = targets.iter().find(|target| target["kind"][0] == place)?;
+            Some(relative(&workspace.root, Path::new(lib["src_path"].as_str()?)))
+        })
+    };
+    let file = source("lib").or_else(|| source("bin")).unwrap_or("README.md".to_string());
+    let before = fs::read_to_string(root.join(&file)).unwrap_or_default();
+    let slashes = if file.ends_with(".rs") { "// " } else { "" };
+    fs::write(root.join(&file), format!("{before}\n{slashes}{what}.\n"))?;
+
+    let file = root.join(tasks::notes::FILE);
+    let text = fs::read_to_string(&file)?;
+    if let Ok(section) = notes::show(&text, version).map(str::to_string) {
+        fs::write(&file, text.replacen(&section, &format!("{section}\n\n* {what}."), 1))?;
+    }
+    sandbox.git("people", "add --all")?;
+    sandbox.must(Actor::Human, "people", "git", &["commit", "--quiet", "-m", what])?;
+    sandbox.git("people", "push --quiet origin HEAD:refs/heads/main")?;
+    Ok(format!("main is at {}", sandbox.git("people", "rev-parse --short HEAD")?))
+}
+
+/// Picks main's last commit to a release branch.
+pub fn backport(sandbox: &Sandbox, branch: &str) -> Result<String> {
+    checkout(sandbox, "people", branch)?;
+    sandbox.git("people", "cherry-pick -x origin/main")?;
+    sandbox.git("people", &format!("push --quiet origin HEAD:refs/heads/{branch}"))?;
+    Ok(format!("{branch} is at {}", sandbox.git("people", "rev-parse --short HEAD")?))
+}
+
+/// Checks out a branch of origin as it is now, under its name, as a workflow finds it.
+pub fn checkout(sandbox: &Sandbox, clone: &str, branch: &str) -> Result<()> {
+    sandbox.git(clone, "fetch --quiet --prune --tags origin")?;
+    sandbox.git(clone, &format!("checkout --quiet -B {branch} origin/{branch}")).map(drop)
+}

@@ -1,0 +1,130 @@
+//! `yank`: takes the crates of a release, or of the candidates that later ones have replaced, out of what cargo picks. The
+//! versions of the crates are read where they were released, at the tag, and never counted up from the train's.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use semver::Version;
+use time::OffsetDateTime;
+use xshell::Shell;
+
+use crate::answer::{self, Answer};
+use crate::git::{Remote, Worktree, begin, fetch};
+use crate::registry::Registry;
+use crate::tasks::{patience, pause, wait};
+use crate::version::{parse, release_of, same_line, tag};
+use crate::workspace::Workspace;
+use crate::{Arguments, Result, finish, free, outward, say};
+
+pub const HELP: &str = "\
+cargo xtask yank VERSION|--candidates [--registry NAME] [--patience SECONDS]
+
+Yanks each crate of a release, at the version that it has at the release's tag, if it is in the registry and not yanked
+yet. A crate whose version another release of the line, or a later one, has too stays. Stopped at any point, it goes on when it is
+started again. What was yanked by mistake comes back with `--undo` of cargo's own command.
+
+  --candidates  the candidates that a later tag of their line has replaced, once that is in the registry
+  --registry, --patience  as for `publish`
+
+Yanking needs an API token with the scope `yank`: one of trusted publishing may not.
+";
+
+/// From the name of each published crate to its version and whether that moved with the train.
+type Crates = BTreeMap<String, (Version, bool)>;
+
+/// Reads the command line, and yanks.
+pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
+    let candidates = arguments.contains("--candidates");
+    let named = arguments.opt_value_from_str("--registry")?;
+    let patience = patience(&mut arguments)?;
+    let version = free(&mut arguments)?;
+    finish(arguments)?;
+    let (_alone, remote) = begin(sh)?;
+    let registry = Registry::of(sh, &Workspace::load(sh)?, named, patience)?;
+
+    let versions: Vec<&Version> = match (&version, candidates) {
+        (Some(text), false) => {
+            let version = parse(text)?;
+            let known = remote.tags.get_key_value(&version);
+            vec![known.ok_or_else(|| format!("origin has no tag {}: what it released is not known", tag(&version)))?.0]
+        }
+        (None, true) => remote.tags.keys().filter(|version| !version.pre.is_empty()).collect(),
+        _ => return Err("say which VERSION, or --candidates".into()),
+    };
+    // What other releases need: of the line, and for one that has left, of the lines after it.
+    let concerned =
+        |other: &Version| versions.iter().any(|version| same_line(version, other) || !candidates && other > *version);
+    let mut released: BTreeMap<&Version, Crates> = BTreeMap::new();
+    for version in remote.tags.keys().filter(|other| concerned(other)) {
+        match crates_at(sh, &remote, version) {
+            Ok(crates) => drop(released.insert(version, crates)),
+            // Somebody else's tag of this form, or one from before the workspace was one.
+            Err(error) if versions.as_slice() != [version] => say(format_args!("{error}; left out")),
+            Err(error) => return Err(error),
+        }
+    }
+    let mut wanted: BTreeSet<(&String, &Version)> = BTreeSet::new();
+    for version in versions.iter().filter(|version| released.contains_key(*version)) {
+        for (name, (own, moves)) in &released[*version] {
+            let others = || released.iter().filter(|(other, _)| other != &version);
+            let has = |crates: &Crates| crates.get(name).is_some_and(|(theirs, _)| theirs == own);
+            let replaced = || {
+                others()
+                    .any(|(other, crates)| other > version && same_line(version, other) && crates.contains_key(name))
+            };
+            if !moves || candidates && own.pre.is_empty() {
+                continue; // it is no part of this release
+            } else if others().any(|(_, crates)| has(crates)) {
+                say(format_args!("{name} {own} stays: another release has it, too"));
+            } else if !candidates || replaced() {
+                wanted.insert((name, own));
+            }
+        }
+    }
+
+    let names: Vec<&str> = BTreeSet::from_iter(wanted.iter().map(|(name, _)| name.as_str())).into_iter().collect();
+    let index: BTreeMap<&str, _> = names.iter().copied().zip(registry.versions(&names)?).collect();
+    let there = |name: &String, version: &Version| index[name.as_str()].get(version) == Some(&false);
+    let mut left: Vec<_> = wanted.into_iter().filter(|(name, version)| there(name, version)).collect();
+    if candidates {
+        // Not before what replaces it can be had.
+        left.retain(|(name, own)| {
+            index[name.as_str()]
+                .iter()
+                .any(|(other, yanked)| other > *own && !yanked && release_of(other) == release_of(own))
+        });
+    }
+    if left.is_empty() {
+        say(format_args!("nothing to do: {} has nothing to yank", registry.name));
+    }
+    for (at, (name, version)) in left.iter().enumerate() {
+        let mut quiet = Instant::now();
+        while let Err(error) = outward::yank(sh, &registry.name, name, version) {
+            match answer::read(&error.to_string(), OffsetDateTime::now_utc()) {
+                (Answer::Later(until), why) => {
+                    quiet += wait(until, &why);
+                }
+                (Answer::Trouble, why) if quiet.elapsed() < patience => {
+                    say(format_args!("{why}"));
+                    pause(quiet);
+                }
+                (_, why) => {
+                    let left = left.len() - at;
+                    return Err(format!("`{name}` {version}: {why}; {left} are left, and the same command goes on from there (it needs an API token with the scope `yank`)").into());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The published crates at a tag.
+fn crates_at(sh: &Shell, remote: &Remote, version: &Version) -> Result<Crates> {
+    let (name, failed) = (tag(version), |error: crate::Error| format!("{}: {error}", tag(version)));
+    fetch(sh, &[&format!("refs/tags/{name}")])?;
+    let tree = Worktree::add(sh, &remote.tags[version])?;
+    let _in_tree = sh.push_dir(&tree.root);
+    let workspace = Workspace::load(sh).map_err(failed)?;
+    let released = workspace.crates.into_iter().filter(|member| member.published);
+    Ok(released.map(|member| (member.name, (member.version, member.moves))).collect())
+}
