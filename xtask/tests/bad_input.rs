@@ -50,9 +50,7 @@ fn a_manifest_that_is_missing() {
     fs::remove_file(tree.path().join("b/Cargo.toml")).unwrap();
     tree.refused(
         &["bump"],
-        expect![
-            "error: Caused by: failed to read `$TREE/b/Cargo.toml`: Caused by: No such file or directory (os error 2)"
-        ],
+        expect!["error: failed to read `$TREE/b/Cargo.toml`: No such file or directory (os error 2)"],
     );
 }
 
@@ -71,7 +69,7 @@ fn a_requirement_that_is_none() {
         "b/Cargo.toml",
         &(package("b", "1.0.0") + "[dependencies]\na = { path = \"../a\", version = \"one\" }\n"),
     );
-    tree.refused(&["bump"], expect!["error: Caused by: failed to parse manifest at `$TREE/b/Cargo.toml`: Caused by: failed to parse the version requirement `one` for dependency `a`: Caused by: unexpected character 'o' while parsing major version number"]);
+    tree.refused(&["bump"], expect!["error: failed to parse manifest at `$TREE/b/Cargo.toml`: failed to parse the version requirement `one` for dependency `a`: unexpected character 'o' while parsing major version number"]);
 }
 
 #[test]

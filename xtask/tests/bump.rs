@@ -416,12 +416,21 @@ fn help_is_printed_and_nothing_is_done() {
           release-patch                    the same for a patch of one release branch or of several
           release-candidate                the same for the next candidate
           push-tag                         tag the merged release
+          publish                          every crate that the registry lacks, until none is missing
+          verify                           find what would stop or spoil a release
+          dist                             binaries and a source tarball, into target/dist
+          github-release                   a draft with them; public once the registry has every crate
           sync-notes                       bring the notes of a patch release to main
+          yank VERSION|--candidates        take a release, or replaced candidates, out of what cargo picks
 
         Versions and notes
           bump [major|minor|patch|rc|release|X.Y.Z]
                                            write the next version everywhere it stands
           notes new|date|show VERSION      open, date or print a section of RELEASES.md
+
+        Try it
+          rehearse                         a month of releases in a sandbox; nothing leaves this machine
+          rehearse TASK                    one task there, and what it would propose
 
         Options
           --date YYYY-MM-DD                stands for today

@@ -34,20 +34,20 @@ fn the_fifth_of_the_month() {
         +### Changed
         +
         diff --git a/a/Cargo.toml b/a/Cargo.toml
-        index 6c5d435..2ee0a23 100644
+        index 11341eb..1faf9aa 100644
         --- a/a/Cargo.toml
         +++ b/a/Cargo.toml
         @@ -3 +3 @@ name = "a"
         -version = "12.0.0"
         +version = "13.0.0"
         diff --git a/b/Cargo.toml b/b/Cargo.toml
-        index e278aa8..4ade3ee 100644
+        index ecb7c93..e0619d4 100644
         --- a/b/Cargo.toml
         +++ b/b/Cargo.toml
         @@ -3 +3 @@ name = "b"
         -version = "12.0.0"
         +version = "13.0.0"
-        @@ -6 +6 @@ edition = "2021"
+        @@ -8 +8 @@ description = "For a test."
         -a = { path = "../a", version = "=12.0.0" }
         +a = { path = "../a", version = "=13.0.0" }"#]]
     .assert_eq(&world.git("origin.git", &["diff", "--unified=0", "main", "ci/bump-to-13.0.0", "--", "*.toml", "*.md"]));

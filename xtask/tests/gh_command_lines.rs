@@ -7,21 +7,40 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::{Command, Stdio};
 
+use serde_json::json;
+use support::registry::Rules;
 use support::text;
 use support::train::{Merge, World};
 
-/// The command lines of a month.
-fn issued() -> BTreeSet<Vec<String>> {
-    let world = World::with("name = \"Demo\"\nrelease-candidates = true\n", "12.0.0-dev", "## 12.0.0\n\nUnreleased.\n");
+/// The command lines of a month, and the world whose files they name.
+fn issued() -> (World, BTreeSet<Vec<String>>) {
+    let mut world =
+        World::with("name = \"Demo\"\nrelease-candidates = true\n", "12.0.0-dev", "## 12.0.0\n\nUnreleased.\n");
     world.cut("2026-03-05");
     world.merge("ci/release-candidate-12.0.0-rc.1", Merge::Commit);
+    world.done("push-tag --branch release-12.0.0");
     world.release("12.0.0", "2026-03-20");
     world.done("release-patch --branch release-12.0.0 --allow-empty");
     world.merge("ci/release-12.0.1", Merge::Commit);
     world.done("push-tag --branch release-12.0.0");
     world.done("sync-notes");
+    let _registry = world.registry(Rules::default());
+    for tag in ["v12.0.0-rc.1", "v12.0.1", "v12.0.0"] {
+        world.check_out(tag);
+        let dist = world.path("clone/target/dist");
+        let _ = fs::remove_dir_all(&dist);
+        fs::create_dir_all(&dist).unwrap();
+        fs::write(dist.join(format!("demo-{tag}-src.tar.gz")), tag).unwrap();
+        world.done("publish");
+        world.done("github-release");
+    }
+    world.set_stand_in(|state| state["latest"] = json!("v12.0.0"));
+    world.done("github-release");
+    // The last one named files that are there.
+    let named = |line: &Vec<String>| line.iter().all(|word| !word.starts_with('/') || fs::exists(word).unwrap());
     let calls = fs::read_to_string(world.path("gh/calls")).unwrap();
-    calls.lines().map(|line| serde_json::from_str::<Vec<String>>(line).unwrap()).collect()
+    let calls = calls.lines().map(|line| serde_json::from_str::<Vec<String>>(line).unwrap()).filter(named).collect();
+    (world, calls)
 }
 
 #[test]
@@ -34,7 +53,11 @@ fn the_real_gh_accepts_every_command_line() {
     for line in ["init -q", "remote add origin https://github.invalid/o/r.git"] {
         assert!(Command::new("git").args(line.split(' ')).current_dir(home.path()).status().unwrap().success());
     }
-    for line in issued() {
+    let (_world, lines) = issued();
+    for line in ["create", "upload", "edit"] {
+        assert!(lines.iter().any(|words| words[..2] == ["release", line]), "{line}");
+    }
+    for line in lines {
         let mut command = Command::new(&gh);
         command
             .args(&line)

@@ -20,15 +20,16 @@ fn only_outward_rs_changes_anything_beyond_this_machine() {
         ("cargo", &["publish", "yank", "owner"]),
     ];
     for path in sources(&source) {
-        // The stand-in for gh changes a file of its own.
-        if path.ends_with("outward.rs") || path.ends_with("rehearse/gh.rs") {
+        // The stand-ins for gh and for the registry change files of their own.
+        if path.ends_with("outward.rs") || path.components().any(|part| part.as_os_str() == "rehearse") {
             continue;
         }
         let text = fs::read_to_string(&path).unwrap();
         for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
             let words: Vec<&str> = line.split(|c: char| !c.is_alphanumeric() && !"-_.".contains(c)).collect();
             for (tool, acts) in outward {
-                let said = words.iter().position(|word| *word == tool);
+                // Our own tasks may be named anywhere.
+                let said = words.windows(2).position(|pair| pair[0] == tool && pair[1] != "xtask");
                 let acts = said.is_some_and(|at| words[at..].iter().any(|word| acts.contains(word)));
                 assert!(!acts, "{}:{}: {line}", path.display(), at + 1);
             }

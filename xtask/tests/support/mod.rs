@@ -2,6 +2,11 @@
 
 #![allow(dead_code)] // each test file uses its part
 
+pub mod publishing;
+#[path = "../../src/rehearse/registry.rs"]
+pub mod registry;
+#[path = "../../src/sha256.rs"]
+pub mod sha256;
 pub mod train;
 
 use std::collections::BTreeMap;
@@ -10,10 +15,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use expect_test::Expect;
-use xshell::{Shell, TempDir};
+use tempfile::TempDir;
 
 pub struct Tree {
     folder: TempDir,
+}
+
+/// A folder that is gone after the test; in memory where there is such a place: the tests make tens of thousands of files,
+/// and a disk's file system remembers each that was deleted.
+pub fn temporary() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    folder.unwrap()
 }
 
 /// A virtual root manifest with these members.
@@ -30,7 +43,7 @@ pub fn package(name: &str, version: &str) -> String {
 impl Tree {
     /// Writes the files, and an empty library beside each manifest of a package.
     pub fn new(files: &[(&str, &str)]) -> Tree {
-        let tree = Tree { folder: Shell::new().unwrap().create_temp_dir().unwrap() };
+        let tree = Tree { folder: temporary() };
         for (file, text) in files {
             tree.write(file, text);
             if let Some(folder) = file.strip_suffix("Cargo.toml").filter(|_| text.contains("[package]")) {

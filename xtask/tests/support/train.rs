@@ -10,9 +10,11 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 use serde_json::{Value, json};
-use xshell::{Shell, TempDir};
+use tempfile::TempDir;
 
-use super::{package, root, text};
+use super::publishing::package;
+use super::registry::{Registry, Rules};
+use super::{root, temporary, text};
 
 pub struct World {
     folder: TempDir,
@@ -21,7 +23,7 @@ pub struct World {
 }
 
 /// The folder of cargo itself: through rustup's proxy, each of its many calls takes longer.
-fn toolchain() -> &'static str {
+pub fn toolchain() -> &'static str {
     static FOLDER: OnceLock<String> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let output = Command::new("rustc").args(["--print", "sysroot"]).output().unwrap();
@@ -47,9 +49,9 @@ impl World {
     }
 
     pub fn with(config: &str, version: &str, notes: &str) -> World {
-        let folder = Shell::new().unwrap().create_temp_dir().unwrap();
+        let folder = temporary();
         let world = World { folder, env: Vec::new() };
-        for folder in ["bin", "gh", "home", "real", "tmp"] {
+        for folder in ["bin", "gh", "home", "real", "template", "tmp"] {
             fs::create_dir(world.path(folder)).unwrap();
         }
         for name in ["bin/gh", "real/gh"] {
@@ -61,8 +63,8 @@ impl World {
         let manifest = root("a b") + "[workspace.metadata.release-train]\n" + config;
         for (file, text) in [
             ("Cargo.toml", manifest),
-            ("a/Cargo.toml", package("a", version)),
-            ("b/Cargo.toml", package("b", version) + &dependency),
+            ("a/Cargo.toml", package("a", version, "")),
+            ("b/Cargo.toml", package("b", version, &dependency)),
             ("RELEASES.md", notes.to_string()),
             ("a/src/lib.rs", String::new()),
             ("b/src/lib.rs", String::new()),
@@ -81,7 +83,7 @@ impl World {
 
     /// Another world in the same state.
     pub fn copy(&self) -> World {
-        let copy = World { folder: Shell::new().unwrap().create_temp_dir().unwrap(), env: self.env.clone() };
+        let copy = World { folder: temporary(), env: self.env.clone() };
         self.run("", "cp", &["-a", ".", &copy.path("").display().to_string()]);
         for clone in ["clone", "github"] {
             let origin = copy.path("origin.git").display().to_string();
@@ -105,6 +107,8 @@ impl World {
         command.env("CARGO_HOME", or("CARGO_HOME", ".cargo")).env("RUSTUP_HOME", or("RUSTUP_HOME", ".rustup"));
         command.env("CARGO_NET_OFFLINE", "true").env("GH_CONFIG_DIR", self.path("gh"));
         command.env("TMPDIR", self.path("tmp"));
+        // A repository without git's sample hooks is a third of the files.
+        command.env("GIT_TEMPLATE_DIR", self.path("template"));
         for role in ["AUTHOR", "COMMITTER"] {
             // One moment for all commits: the same commit made again is the same object.
             command.env(format!("GIT_{role}_NAME"), "Demo").env(format!("GIT_{role}_EMAIL"), "demo@example.com");
@@ -178,6 +182,28 @@ impl World {
         last
     }
 
+    /// A registry that cargo takes for crates.io from now on.
+    pub fn registry(&mut self, rules: Rules) -> Registry {
+        let home = self.path("cargo");
+        let _ = fs::create_dir(&home);
+        let registry = Registry::start(self.path("registry"), rules).unwrap();
+        fs::write(home.join("config.toml"), registry.configuration()).unwrap();
+        for (name, value) in [
+            ("CARGO_HOME", home.display().to_string()),
+            ("CARGO_NET_OFFLINE", "false".to_string()),
+            ("CARGO_REGISTRIES_REHEARSAL_TOKEN", "secret-token".to_string()),
+        ] {
+            self.env.push((name.to_string(), value));
+        }
+        registry
+    }
+
+    /// Checks a commit or tag of `origin` out in the maintainer's clone.
+    pub fn check_out(&self, name: &str) {
+        self.git("clone", &["fetch", "-q", "origin", "refs/tags/*:refs/tags/*", "refs/heads/*:refs/remotes/origin/*"]);
+        self.git("clone", &["checkout", "-q", "--detach", name]);
+    }
+
     // What is there.
 
     /// The refs of `origin`, tags peeled.
@@ -245,6 +271,14 @@ impl World {
         self.git("github", &["commit", "-q", "--allow-empty", "-m", message]);
         self.git("github", &["push", "-q", "origin", &format!("HEAD:refs/heads/{branch}")]);
         self.git("github", &["rev-parse", "HEAD"])
+    }
+
+    /// Brings the lock file of main up to date.
+    pub fn lock(&self) {
+        self.checkout("main");
+        self.run("github", "cargo", &["generate-lockfile", "--offline"]);
+        self.git("github", &["commit", "-q", "-am", "Lock"]);
+        self.git("github", &["push", "-q", "origin", "HEAD:main"]);
     }
 
     /// Checks out the head of a branch of `origin` where humans work.

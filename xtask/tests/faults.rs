@@ -1,0 +1,377 @@
+//! Proof that no task gets stuck: each is disturbed at each call of git, gh and cargo that it makes, and run again. The
+//! state at the end is that of a run that nothing disturbed, ref by ref, pull request by pull request, crate by crate and
+//! release by release. `cargo test` takes a sample; everything, in some minutes:
+//! `cargo test -p xtask --test faults -- --ignored --nocapture`.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::Value;
+use support::publishing::{Failure, Fault};
+use support::registry::{Registry, Rules};
+use support::text;
+use support::train::{Merge, World, toolchain};
+
+/// A task, and the world just before it.
+struct Task {
+    line: &'static str,
+    before: World,
+}
+
+const OWNERS: &str = "name = \"Demo\"\nowners = [\"github:demo:team\"]\n";
+const CANDIDATES: &str = "name = \"Demo\"\nrelease-candidates = true\n";
+const NOTES: &str = "## 12.0.0\n\nUnreleased.\n\n### Added\n\n* A thing.\n";
+const PUSH_TAG: &str = "push-tag --branch release-12.0.0";
+
+/// Every task of a month.
+fn tasks() -> Vec<Task> {
+    let mut tasks = Vec::new();
+    let mut keep = |line: &'static str, world: &World| tasks.push(Task { line, before: world.copy() });
+
+    let world = World::with(CANDIDATES, "12.0.0-dev", NOTES);
+    world.today("2026-03-05");
+    keep("cut --date 2026-03-05", &world);
+    world.cut("2026-03-05");
+    world.merge("ci/release-candidate-12.0.0-rc.1", Merge::Commit);
+    world.done(PUSH_TAG);
+    world.commit("release-12.0.0", "Backport a fix", &[("a/src/lib.rs", "// mended\n")]);
+    keep("release-candidate --branch release-12.0.0", &world);
+    let mut yanked = world.copy();
+    yanked.done("release-candidate --branch release-12.0.0");
+    yanked.merge("ci/release-candidate-12.0.0-rc.2", Merge::Commit);
+    yanked.done(PUSH_TAG);
+    let registry = yanked.registry(Rules::default());
+    for tag in ["v12.0.0-rc.1", "v12.0.0-rc.2"] {
+        yanked.check_out(tag);
+        yanked.done("publish");
+    }
+    drop(registry);
+    keep("yank --candidates", &yanked);
+
+    let world = World::with(OWNERS, "12.0.0", NOTES);
+    world.commit("main", "A program", &[("b/src/main.rs", "fn main() {}\n"), ("LICENSE", "Do.\n")]);
+    world.cut("2026-03-05");
+    world.today("2026-03-20");
+    keep("release-latest --date 2026-03-20", &world);
+    world.done("release-latest --date 2026-03-20");
+    world.merge("ci/release-12.0.0", Merge::Commit);
+    world.merge("ci/release-date-for-12.0.0", Merge::Commit);
+    keep(PUSH_TAG, &world);
+    world.done(PUSH_TAG);
+
+    let mut published = world.copy();
+    let registry = published.registry(Rules::default());
+    published.check_out("v12.0.0");
+    keep("verify --fast", &published);
+    keep("dist", &published);
+    let dist = published.path("clone/target/dist");
+    fs::create_dir_all(&dist).unwrap();
+    for name in ["b-v12.0.0-x86_64-unknown-linux-gnu.tar.gz", "demo-v12.0.0-src.tar.gz"] {
+        fs::write(dist.join(name), name).unwrap();
+    }
+    keep("github-release", &published);
+    published.done("github-release");
+    keep("publish --patience 5", &published);
+    published.done("publish");
+    keep("github-release", &published);
+    drop(registry);
+
+    world.commit("release-12.0.0", "Backport a fix", &[("a/src/lib.rs", "// mended\n")]);
+    world.today("2026-03-25");
+    keep("release-patch --branch release-12.0.0 --date 2026-03-25", &world);
+    world.done("release-patch --branch release-12.0.0 --date 2026-03-25");
+    world.merge("ci/release-12.0.1", Merge::Commit);
+    world.done(PUSH_TAG);
+    keep("sync-notes", &world);
+    tasks
+}
+
+/// What happens to a call.
+#[derive(Clone, Copy, Debug)]
+enum How {
+    FailsBefore,
+    FailsAfter,
+    KilledAfter,
+}
+
+/// A world like another, with a registry of its own, whose git, gh and cargo can be disturbed.
+fn prepared(world: &World, rules: Rules) -> (World, Registry) {
+    let mut copy = world.copy();
+    let registry = copy.registry(rules);
+    // In the place of each program: writes every call of the task down, and disturbs the one that DISTURB says. What the
+    // programs call themselves is not the task's.
+    let (calls, happened) = (copy.path("calls"), copy.path("happened"));
+    let reals = [
+        ("git", World::real("git")),
+        ("gh", copy.path("real/gh").display().to_string()),
+        ("cargo", format!("{}/cargo", toolchain())),
+    ];
+    for (program, real) in reals {
+        copy.wrap(
+            program,
+            &format!(
+                r#"
+[ -z "$NESTED" ] || exec {real} "$@"
+export NESTED=1
+echo "{program} $*" | tr '\n' ' ' >> {calls}; echo >> {calls}
+[ "$(wc -l < {calls})" = "${{DISTURB%% *}}" ] || exec {real} "$@"
+touch {happened}
+case $DISTURB in
+  *FailsBefore) echo 'error: the line is dead' >&2; exit 1;;
+  *FailsAfter) {real} "$@"; echo 'error: the line went dead' >&2; exit 1;;
+  *KilledAfter) {real} "$@"; kill -9 $PPID; exit 1;;
+esac"#,
+                calls = calls.display(),
+                happened = happened.display()
+            ),
+        );
+    }
+    (copy, registry)
+}
+
+fn run(world: &World, line: &str, disturb: &str) -> Output {
+    world.xtask("clone", line).env("DISTURB", disturb).output().unwrap()
+}
+
+/// The calls of an undisturbed run, and the state after it.
+fn calm(task: &Task) -> (Vec<String>, BTreeMap<String, String>) {
+    let (world, _registry) = prepared(&task.before, Rules::default());
+    let output = run(&world, task.line, "0");
+    assert!(output.status.success(), "{}: {}", task.line, text(&output.stderr));
+    let calls = fs::read_to_string(world.path("calls")).unwrap();
+    (calls.lines().map(str::to_string).collect(), state(&world))
+}
+
+/// Everything that a task can change: refs, pull requests and releases, the index, owners and packages, artifacts.
+fn state(world: &World) -> BTreeMap<String, String> {
+    let mut state: BTreeMap<String, String> = world.refs();
+    if let Value::Object(stand_in) = world.stand_in() {
+        state.extend(stand_in.into_iter().map(|(key, value)| (format!("gh {key}"), value.to_string())));
+    }
+    for folder in ["registry", "clone/target/dist"] {
+        for file in files(&world.path(folder)) {
+            let name = file.strip_prefix(world.path("")).unwrap().display().to_string();
+            state.insert(name, support::sha256::sha256(&fs::read(&file).unwrap()));
+        }
+    }
+    state
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap());
+    entries
+        .flat_map(|entry| if entry.file_type().unwrap().is_dir() { files(&entry.path()) } else { vec![entry.path()] })
+        .collect()
+}
+
+fn is_outward(call: &str) -> bool {
+    let acts = ["git push", "gh pr create", "gh release", "cargo publish", "cargo owner", "cargo yank"];
+    acts.iter().any(|act| call.starts_with(act))
+}
+
+/// Runs a task again, at most twice, until it succeeds; whether the state is then the expected one, or what is wrong.
+fn converges(world: &World, line: &str, expected: &BTreeMap<String, String>) -> Result<(), String> {
+    let mut said = String::new();
+    let done = (0..2).any(|_| {
+        let output = run(world, line, "0");
+        said = String::from_utf8_lossy(&output.stderr).into_owned();
+        output.status.success()
+    });
+    let now = state(world);
+    match done {
+        true if now == *expected => Ok(()),
+        true => {
+            let differs = |(key, value): &(&String, &String)| expected.get(*key) != Some(value);
+            let missing = expected.keys().filter(|key| !now.contains_key(*key));
+            Err(format!(
+                "differs in {:?}, lacks {:?}",
+                now.iter().filter(differs).collect::<Vec<_>>(),
+                missing.collect::<Vec<_>>()
+            ))
+        }
+        false => Err(said),
+    }
+}
+
+/// One fault: a task, and either a call of it that is disturbed, or a request to the registry that fails.
+enum Point<'a> {
+    Call(usize, &'a str, How),
+    Request(&'static str, usize, &'static str),
+}
+
+/// Goes through all points, as many at a time as there is room for, and returns those that did not converge.
+fn go_through(points: &[(&Task, &BTreeMap<String, String>, Point)]) -> Vec<String> {
+    let (next, stuck) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while let Some((task, expected, point)) = points.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let (result, what) = meet(task, expected, point);
+                    if let Err(why) = result {
+                        stuck.lock().unwrap().push(format!("{}: {what}: {why}", task.line));
+                    }
+                }
+            });
+        }
+    });
+    stuck.into_inner().unwrap()
+}
+
+fn meet(task: &Task, expected: &BTreeMap<String, String>, point: &Point) -> (Result<(), String>, String) {
+    match *point {
+        Point::Call(at, call, how) => {
+            let (world, _registry) = prepared(&task.before, Rules::default());
+            let output = run(&world, task.line, &format!("{} {how:?}", at + 1));
+            let what = format!("call {} {how:?} `{call}`", at + 1);
+            assert!(world.path("happened").exists(), "{}: {what} did not happen: {}", task.line, text(&output.stderr));
+            assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"), "{what}");
+            (converges(&world, task.line, expected), what)
+        }
+        Point::Request(method, at, kind) => {
+            let fault: Fault = Box::new(move |asked, _, count| {
+                (asked == method && count == at).then(|| match kind {
+                    "lost" => Failure::Lost,
+                    "unanswered" => Failure::Unanswered,
+                    "truncated" => Failure::Truncated,
+                    _ => Failure::Refused(500, "oops".to_string()),
+                })
+            });
+            let (mut world, registry) = prepared(&task.before, Rules { fault: Some(fault), ..Rules::default() });
+            run(&world, task.line, "0");
+            drop(registry);
+            let _registry = world.registry(Rules::default());
+            (converges(&world, task.line, expected), format!("{method} {at} {kind}"))
+        }
+    }
+}
+
+#[test]
+#[ignore = "takes minutes: a sample is below"]
+fn every_fault_converges() {
+    let tasks = tasks();
+    let calm: Vec<_> = tasks.iter().map(with_a_token).collect();
+    let mut points = Vec::new();
+    for (task, (calls, expected)) in tasks.iter().zip(&calm) {
+        for (at, call) in calls.iter().enumerate() {
+            let all = [How::FailsBefore, How::FailsAfter, How::KilledAfter];
+            let ways = if is_outward(call) { &all[..] } else { &all[..1] };
+            points.extend(ways.iter().map(|how| (task, expected, Point::Call(at, call.as_str(), *how))));
+        }
+        println!(
+            "{}: {} calls, {} of them outward",
+            task.line,
+            calls.len(),
+            calls.iter().filter(|call| is_outward(call)).count()
+        );
+    }
+    for (task, (_, expected)) in tasks.iter().zip(&calm).filter(|(task, _)| task.line.starts_with("publish")) {
+        let (world, registry) = prepared(&task.before, Rules::default());
+        run(&world, task.line, "0");
+        for method in ["GET", "PUT"] {
+            let count = registry.log().iter().filter(|line| line.starts_with(method)).count();
+            for at in 0..count {
+                points.extend(
+                    ["lost", "unanswered", "truncated", "500"]
+                        .map(|kind| (task, expected, Point::Request(method, at, kind))),
+                );
+            }
+        }
+    }
+    let stuck = go_through(&points);
+    for one in &stuck {
+        println!("stuck: {one}");
+    }
+    println!("\nfaults: {} of {} converged", points.len() - stuck.len(), points.len());
+    assert!(stuck.is_empty());
+}
+
+/// Starts a task twice at the same moment, in one clone or in two; the state at the end is that of one run.
+fn twice_at_once(task: &Task, expected: &BTreeMap<String, String>, second: &str) -> Result<(), String> {
+    let (world, _registry) = prepared(&task.before, Rules::default());
+    world.git("", &["clone", "-q", "origin.git", "other"]);
+    let head = world.git("clone", &["rev-parse", "HEAD"]);
+    world.git("other", &["checkout", "-q", "--detach", &head]);
+    let start = |clone: &str| {
+        let mut command = world.xtask(clone, task.line);
+        command.env("NESTED", "1").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let both = [start("clone"), start(second)].map(|running| running.wait_with_output().unwrap());
+    let said: Vec<_> = both
+        .iter()
+        .filter(|output| !output.status.success())
+        .map(|output| String::from_utf8_lossy(&output.stderr).into_owned())
+        .collect();
+    // One of two may have to give up before the other; run again, it has nothing to do.
+    if said.len() == 2 {
+        return Err(said.join("\n"));
+    }
+    converges(&world, task.line, expected)
+}
+
+#[test]
+#[ignore = "takes minutes: a sample is below"]
+fn two_at_the_same_time_end_as_one_twenty_times() {
+    let tasks = tasks();
+    for task in &tasks {
+        let (_, expected) = calm(task);
+        for at in 0..20 {
+            // Artifacts lie in the clone.
+            let second = if at % 2 == 0 || task.line.starts_with("github") { "clone" } else { "other" };
+            twice_at_once(task, &expected, second)
+                .unwrap_or_else(|why| panic!("{} in clone and {second}: {why}", task.line));
+        }
+    }
+}
+
+/// One month is enough for all of them, and takes as long as they do.
+#[test]
+fn a_sample_converges_two_at_once_end_as_one_and_a_token_is_in_no_argument_output_or_file() {
+    // Every other task, and of each one outward call.
+    let tasks: Vec<Task> = tasks().into_iter().step_by(2).collect();
+    let calm: Vec<_> = tasks.iter().map(with_a_token).collect();
+    let mut points = Vec::new();
+    let mut twice = Vec::new();
+    for (count, (task, (calls, expected))) in tasks.iter().zip(&calm).enumerate() {
+        let outward: Vec<usize> = (0..calls.len()).filter(|at| is_outward(&calls[*at])).collect();
+        if let Some(at) = outward.get(count % outward.len().max(1)) {
+            let way = [How::KilledAfter, How::FailsAfter, How::FailsBefore][count % 3];
+            points.push((task, expected, Point::Call(*at, calls[*at].as_str(), way)));
+            twice.extend((count % 2 == 0).then_some((task, expected)));
+        }
+    }
+    let mut stuck = go_through(&points);
+    for (task, expected) in twice {
+        let result = twice_at_once(task, expected, "clone");
+        stuck.extend(result.err().map(|why| format!("{} twice at once: {why}", task.line)));
+    }
+    assert!(stuck.is_empty(), "{stuck:#?}");
+}
+
+/// As `calm`, with tokens in the environment, which must come up nowhere.
+fn with_a_token(task: &Task) -> (Vec<String>, BTreeMap<String, String>) {
+    const PLANTED: &str = "planted-4f1c9a";
+    let (mut world, _registry) = prepared(&task.before, Rules::default());
+    for name in ["CARGO_REGISTRIES_REHEARSAL_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"] {
+        world.env.push((name.to_string(), PLANTED.to_string()));
+    }
+    let summary = world.path("summary").display().to_string();
+    world.env.push(("GITHUB_STEP_SUMMARY".to_string(), summary));
+    let output = run(&world, task.line, "0");
+    assert!(output.status.success(), "{}: {}", task.line, text(&output.stderr));
+    for said in [&output.stdout, &output.stderr] {
+        assert!(!String::from_utf8_lossy(said).contains(PLANTED), "{}", task.line);
+    }
+    // The arguments of every call are in one of them.
+    for file in files(&world.path("")) {
+        let holds = |bytes: Vec<u8>| bytes.windows(PLANTED.len()).any(|part| part == PLANTED.as_bytes());
+        assert!(!fs::read(&file).is_ok_and(holds), "{}: {}", task.line, file.display());
+    }
+    let calls = fs::read_to_string(world.path("calls")).unwrap();
+    (calls.lines().map(str::to_string).collect(), state(&world))
+}

@@ -1,0 +1,251 @@
+//! `verify`: everything at once, each with its place.
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use expect_test::expect;
+use support::publishing::{Publishing, package};
+use support::registry::{Failure, Fault, Registry, Rules};
+use support::train::{Merge, World};
+use support::{root, text};
+
+fn world() -> (World, Registry) {
+    let mut world = World::new();
+    let registry = world.registry(Rules::default());
+    (world, registry)
+}
+
+/// What it says, without how it is built.
+fn said(world: &World, line: &str) -> String {
+    let output = world.xtask("clone", line).output().unwrap();
+    let said = text(&output.stderr);
+    let ours = said.lines().filter(|line| !line.starts_with([' ', '$']) || line.starts_with("$ cargo semver"));
+    ours.collect::<Vec<_>>().join("\n").replace(&world.path("").display().to_string(), "WORLD/")
+}
+
+#[test]
+fn a_workspace_that_is_fine() {
+    let (world, _registry) = world();
+    expect![[r#"
+        warning: rehearsal has never seen: a b; trusted publishing cannot create a crate: an owner publishes each once, by hand
+        verified 12.0.0 and its 2 crates: nothing to mend, 1 to know"#]].assert_eq(&said(&world, "verify"));
+    let folders = fs::read_dir(world.path("clone/target/verify")).unwrap().map(|entry| entry.unwrap().path());
+    let package = folders.last().unwrap().join("package");
+    assert!(package.join("a-12.0.0.crate").is_file() && package.join("b-12.0.0.crate").is_file());
+    assert_eq!(world.git("clone", &["status", "--porcelain"]), "");
+}
+
+#[test]
+fn everything_that_is_wrong_is_said_at_once_with_its_place() {
+    let files = [
+        (
+            "Cargo.toml",
+            root("a b c d")
+                + r#"
+[workspace.metadata.release-train]
+version-of = "a"
+public = ["a"]
+version-strings = [{ file = "version.h", line = '#define VERSION "{version}"' }]
+"#,
+        ),
+        ("version.h", "#define VERSION \"0.9.0\"\n".to_string()),
+        ("RELEASES.md", "## 0.9.0\n\nReleased 2026-01-01.\n".to_string()),
+        ("Cargo.lock", "version = 4\n".to_string()),
+        (
+            "a/Cargo.toml",
+            support::package("a", "1.0.0")
+                + "keywords = [\"a\", \"b\", \"c\", \"d\", \"e\", \"f g\"]\nreadme = \"README.md\"\n",
+        ),
+        ("b/Cargo.toml", package("b", "1.0.0", "[dependencies]\na = { path = \"../a\", version = \"=1.0.0\" }\n")),
+        (
+            "c/Cargo.toml",
+            package(
+                "c",
+                "1.0.0",
+                "license-file = \"LICENSE\"\n\n[dependencies]\nd = { path = \"../d\", version = \"=1.0.0\" }\n",
+            ),
+        ),
+        ("d/Cargo.toml", package("d", "1.0.0", "[dev-dependencies]\nc = { path = \"../c\", version = \"=1.0.0\" }\n")),
+    ];
+    let publishing = Publishing::with(&files, Rules::default());
+    let run = |line: &str, actions: bool| {
+        let mut command = publishing.command(env!("CARGO_BIN_EXE_xtask"), line);
+        command.env_remove("GITHUB_ACTIONS").envs(actions.then_some(("GITHUB_ACTIONS", "true")));
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        text(&output.stderr)
+    };
+    expect![[r#"
+        b/Cargo.toml:8: `=1.0.0` pins `a`, which is `public`: say `1.0.0`
+        version.h: no line is `#define VERSION "1.0.0"`: mend it, or `version-strings` in Cargo.toml
+        Cargo.lock: it has no `a` 1.0.0: bring it up to date with `cargo update --workspace`, or undo an interrupted bump with `git restore :/`
+        RELEASES.md: there is no section `## 1.0.0`; `cargo xtask notes new 1.0.0` opens one
+        warning: origin cannot be asked for its tags: 'origin' does not appear to be a git repository: Could not read from remote repository.: Please make sure you have the correct access rights: and the repository exists.
+        warning: rehearsal has never seen: a b c d; trusted publishing cannot create a crate: an owner publishes each once, by hand
+        a/Cargo.toml:2: `a` has no description
+        a/Cargo.toml:2: `a` has no license and no license-file
+        a/Cargo.toml:6: `a`: its readme `README.md` is not there
+        a/Cargo.toml:5: `a` has 6 keywords: 5 are allowed
+        a/Cargo.toml:5: `a`: the keyword `f g` is not allowed: up to 20 letters, digits, `_`, `-` and `+`
+        c/Cargo.toml:7: `c`: its license-file `LICENSE` is not there
+        c/Cargo.toml: in a circle: c d; leave the version out of the dev-dependency that closes it
+        error: 11 to mend, 2 to know
+    "#]].assert_eq(&run("verify", false));
+    // Where GitHub shows it beside the line.
+    expect!["::error file=b/Cargo.toml,line=8::b/Cargo.toml:8: `=1.0.0` pins `a`, which is `public`: say `1.0.0`"]
+        .assert_eq(run("verify --fast", true).lines().next().unwrap());
+}
+
+#[test]
+fn wasmtime_4097_a_pin_that_is_broken_is_found_long_before_release_day() {
+    let (world, _registry) = world();
+    let manifest = world.file("main", "Cargo.toml") + "public = [\"b\"]\n";
+    let b = world.file("main", "b/Cargo.toml").replace("\"=12.0.0\"", "\"12.0.0\"");
+    world.commit("main", "Break the pin", &[("Cargo.toml", &manifest), ("b/Cargo.toml", &b)]);
+    world.git("clone", &["pull", "-q"]);
+    expect![[r#"
+        b/Cargo.toml:8: `12.0.0` does not pin `a`, which is not `public`: say `=12.0.0`
+        warning: rehearsal has never seen: a b; trusted publishing cannot create a crate: an owner publishes each once, by hand
+        error: 1 to mend, 1 to know"#]].assert_eq(&said(&world, "verify --fast"));
+}
+
+#[test]
+fn a_tag_that_is_taken_and_a_branch_that_has_gone_on_after_it() {
+    let mut world = World::released();
+    let _registry = world.registry(Rules::default());
+    world.commit("release-12.0.0", "Backport a fix", &[("a/src/lib.rs", "// mended\n")]);
+    world.check_out("origin/release-12.0.0");
+    assert!(said(&world, "verify --fast --branch release-12.0.0").contains("nothing to mend"));
+    world.check_out("v12.0.0");
+    assert!(said(&world, "verify --fast").contains("nothing to mend"));
+    // The same version elsewhere.
+    world.check_out("v12.0.0^");
+    let tag = world.refs()["refs/tags/v12.0.0"].clone();
+    expect![[r#"
+        v12.0.0 is at TAG, which is not below HEAD: bump the version
+        warning: rehearsal has never seen: a b; trusted publishing cannot create a crate: an owner publishes each once, by hand
+        error: 1 to mend, 1 to know"#]].assert_eq(&said(&world, "verify --fast").replace(&tag, "TAG"));
+    // A version on a branch of another line.
+    world.check_out("origin/main");
+    expect![[r#"
+        `release-12.0.0` is at 13.0.0, which is not of the line 12.0.0
+        warning: rehearsal has never seen: a b; trusted publishing cannot create a crate: an owner publishes each once, by hand
+        error: 1 to mend, 1 to know"#]].assert_eq(&said(&world, "verify --fast --branch release-12.0.0"));
+}
+
+#[test]
+fn wasmtime_11313_crates_that_the_registry_has_never_seen_are_named() {
+    let (mut world, registry) = world();
+    assert!(said(&world, "verify --fast").contains("has never seen: a b;"));
+    drop(registry);
+    let fault: Fault = Box::new(|_, _, _| Some(Failure::Refused(500, "oops".into())));
+    let _registry = world.registry(Rules { fault: Some(fault), ..Rules::default() });
+    let said = said(&world, "verify --fast");
+    assert!(said.starts_with("warning: the registry cannot be asked: ") && said.contains("nothing to mend"), "{said}");
+}
+
+#[test]
+fn what_was_mended_in_one_crate_is_seen_by_the_others_and_no_lock_file_is_touched() {
+    let (world, _registry) = world();
+    let uses = "pub fn uses() { a::added() }\n";
+    fs::write(world.path("clone/b/src/lib.rs"), uses).unwrap();
+    assert!(said(&world, "verify").contains("it is said above why"));
+    fs::write(world.path("clone/a/src/lib.rs"), "pub fn added() {}\n").unwrap();
+    assert!(said(&world, "verify").contains("nothing to mend"));
+    fs::write(world.path("clone/a/src/lib.rs"), "").unwrap();
+    assert!(said(&world, "verify").contains("it is said above why"));
+    assert_eq!(fs::read_dir(world.path("clone/target/verify")).unwrap().count(), 1);
+    let lock = fs::read_to_string(world.path("clone/Cargo.lock")).unwrap();
+    let manifest = fs::read_to_string(world.path("clone/a/Cargo.toml")).unwrap();
+    fs::write(world.path("clone/a/Cargo.toml"), manifest + "[dev-dependencies]\nb = { path = \"../b\" }\n").unwrap();
+    assert!(said(&world, "verify").contains("--locked"));
+    assert_eq!(fs::read_to_string(world.path("clone/Cargo.lock")).unwrap(), lock);
+}
+
+#[test]
+fn what_is_published_is_not_packaged_again_and_stands_in_no_circle() {
+    let mut world = World::released();
+    let _registry = world.registry(Rules::default());
+    world.check_out("v12.0.0");
+    world.done("publish");
+    // A branch goes on at the version that is out, until it is bumped.
+    let manifest = world.file("release-12.0.0", "a/Cargo.toml")
+        + "[dev-dependencies]\nb = { path = \"../b\", version = \"=12.0.0\" }\n";
+    world.commit("release-12.0.0", "Backport a fix", &[("a/src/lib.rs", "// mended\n"), ("a/Cargo.toml", &manifest)]);
+    world.check_out("origin/release-12.0.0");
+    let said = said(&world, "verify");
+    assert!(
+        said.contains("2 crates are published at their versions, and not packaged again\n")
+            && said.contains("nothing to mend"),
+        "{said}"
+    );
+}
+
+#[test]
+fn wasmtime_13904_a_package_that_is_too_big_is_named_with_its_biggest_files() {
+    let (world, _registry) = world();
+    // Noise does not compress.
+    let mut noise = 1_u64;
+    let bytes: Vec<u8> = std::iter::repeat_with(|| {
+        noise ^= noise << 13;
+        noise ^= noise >> 7;
+        noise ^= noise << 17;
+        noise.to_le_bytes()
+    })
+    .take(11 << 17)
+    .flatten()
+    .collect();
+    fs::write(world.path("clone/a/data.bin"), bytes).unwrap();
+    let said = said(&world, "verify");
+    expect!["a/Cargo.toml: `a` packs to 11.0 MiB, and 10 are allowed; the biggest files are data.bin (11.0 MiB), Cargo.toml (0.0 MiB), src/lib.rs (0.0 MiB): `exclude` what users do not need"].assert_eq(said.lines().rev().take(2).collect::<Vec<_>>()[1]);
+}
+
+#[test]
+fn wasmtime_8993_what_is_not_committed_and_the_users_configuration_stay() {
+    let (world, _registry) = world();
+    let config = "[build]\nincremental = false\n";
+    fs::create_dir(world.path("clone/.cargo")).unwrap();
+    fs::write(world.path("clone/.cargo/config.toml"), config).unwrap();
+    fs::write(world.path("clone/a/src/lib.rs"), "pub fn broken() -> u8 { \"\" }\n").unwrap();
+    let before = world.git("clone", &["status", "--porcelain"]);
+    let output = world.xtask("clone", "verify").output().unwrap();
+    let said = text(&output.stderr);
+    assert!(said.contains("mismatched types") && said.contains("it is said above why"), "{said}");
+    assert_eq!((output.status.code(), world.git("clone", &["status", "--porcelain"])), (Some(1), before));
+    assert_eq!(fs::read_to_string(world.path("clone/.cargo/config.toml")).unwrap(), config);
+}
+
+#[test]
+fn a_patch_is_compared_with_the_last_release() {
+    let mut world = World::released();
+    let _registry = world.registry(Rules::default());
+    world.commit("release-12.0.0", "Backport a fix", &[("a/src/lib.rs", "// mended\n")]);
+    world.check_out("origin/release-12.0.0");
+    let tag = world.refs()["refs/tags/v12.0.0"].clone();
+    // What stands for the real one says what it was asked, and that it found something.
+    let checks = world.path("bin/cargo-semver-checks");
+    fs::write(&checks, "#!/bin/sh\nif [ \"$2\" = --version ]; then exit 0; fi\nexit 1\n").unwrap();
+    fs::set_permissions(&checks, fs::Permissions::from_mode(0o755)).unwrap();
+    expect![[r#"
+        warning: rehearsal has never seen: a b; trusted publishing cannot create a crate: an owner publishes each once, by hand
+        $ cargo semver-checks --baseline-rev TAG --release-type patch --package a --package b
+        `cargo semver-checks --baseline-rev TAG --release-type patch --package a --package b` failed: this is no patch of v12.0.0
+        error: 1 to mend, 1 to know"#]].assert_eq(&said(&world, "verify").replace(&tag, "TAG"));
+    // At the tag of a patch, with the release before it.
+    world.done("release-patch --branch release-12.0.0");
+    world.merge("ci/release-12.0.1", Merge::Commit);
+    world.done("push-tag --branch release-12.0.0");
+    world.check_out("v12.0.1");
+    assert!(said(&world, "verify").contains(&format!("--baseline-rev {tag}")));
+    fs::write(&checks, "#!/bin/sh\nexit 101\n").unwrap();
+    expect![[r#"
+        warning: rehearsal has never seen: a b; trusted publishing cannot create a crate: an owner publishes each once, by hand
+        warning: cargo semver-checks is not installed: cargo install --locked cargo-semver-checks
+        verified 12.0.1 and its 2 crates: nothing to mend, 2 to know"#]].assert_eq(&said(&world, "verify"));
+    expect![[r#"
+        warning: rehearsal has never seen: a b; trusted publishing cannot create a crate: an owner publishes each once, by hand
+        cargo semver-checks is not installed: cargo install --locked cargo-semver-checks
+        error: 1 to mend, 1 to know"#]].assert_eq(&said(&world, "verify --semver"));
+}
