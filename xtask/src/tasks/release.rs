@@ -259,7 +259,7 @@ fn highest(remote: &Remote) -> Result<(Version, &str)> {
 }
 
 /// The release branches of the lines that are supported on a day, and of the latest that is released.
-fn supported(sh: &Shell, remote: &Remote, today: Date) -> Result<Vec<String>> {
+pub fn supported(sh: &Shell, remote: &Remote, today: Date) -> Result<Vec<String>> {
     let lines = remote.release_branches();
     let out = lines.into_iter().filter_map(|(line, branch)| Some((branch, remote.first_release(&line)?)));
     let out: Vec<(&str, (&Version, &String))> = out.collect();
