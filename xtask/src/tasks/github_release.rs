@@ -68,7 +68,11 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
             let why = format!(
                 "{tag} stays a draft: {missing} crates are not in the registry yet; `cargo xtask publish`, then this again"
             );
-            return if wanted_public { Err(why.into()) } else { Ok(say(format_args!("{why}"))) };
+            if wanted_public {
+                return Err(why.into());
+            }
+            say(format_args!("{why}"));
+            return Ok(());
         }
         outward::publish_release(sh, &tag, candidate, !candidate && public.iter().all(|other| other <= version))?;
     } else {
