@@ -1,22 +1,19 @@
 //! The workflows of `.github/workflows`, executed by `act` on this machine, without a network, against a world of the tests:
 //! each scenario asserts what exists afterwards. Third-party actions are stubs, and so is the installation of a tool; the
-//! steps, conditions, inputs, outputs and matrices are those of the files. What `act` cannot tell (permissions,
-//! environments) is read in the files.
+//! steps, conditions, inputs, outputs and matrices are those of the files. What `act` cannot tell is in `workflow_files.rs`.
 //!
 //! `unshare -rn sh -c 'ip link set lo up && cargo test --test workflows -- --ignored'`, with `act` on the PATH.
 
 mod support;
 
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde_json::{Value, json};
 use support::registry::{Registry, Rules};
 use support::text;
 use support::train::{Merge, World};
-
-const HERE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+use support::workflows::{HERE, pin, workflows};
 
 /// Stands for the crate of the tool, which takes long to build: builds in a moment, and is the tool.
 const TOOL: &str = r#"use std::env;
@@ -254,28 +251,6 @@ impl Github {
         let uploads = self.registry.log().iter().filter(|line| line.contains(&format!(" {version} "))).count();
         assert_eq!(uploads, 2, "{:?}", self.registry.log());
     }
-}
-
-/// The files that are held to account here.
-fn workflows() -> Vec<PathBuf> {
-    let files = fs::read_dir(format!("{HERE}/.github/workflows")).unwrap();
-    let mut files: Vec<PathBuf> = files.map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    files
-}
-
-/// The commit that the workflows pin an action to: one and the same everywhere.
-fn pin(action: &str) -> String {
-    let mut pins: Vec<String> = Vec::new();
-    for file in workflows() {
-        let text = fs::read_to_string(file).unwrap();
-        let uses = text.lines().filter_map(|line| line.split_once(&format!("uses: {action}@")));
-        pins.extend(uses.map(|(_, pin)| pin.split(' ').next().unwrap().to_string()));
-    }
-    pins.sort();
-    pins.dedup();
-    assert_eq!(pins.len(), 1, "{action}: {pins:?}");
-    pins.remove(0)
 }
 
 #[test]
