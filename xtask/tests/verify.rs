@@ -184,6 +184,19 @@ fn what_is_published_is_not_packaged_again_and_stands_in_no_circle() {
 }
 
 #[test]
+fn a_version_that_the_registry_has_and_nobody_tagged_is_named_before_publish_takes_it_for_its_own() {
+    let (world, _registry) = world();
+    world.check_out("origin/main");
+    // Somebody's trial, or a release by other means.
+    world.done("publish --allow-untagged");
+    world.commit("main", "Go on", &[("a/src/lib.rs", "// another\n")]);
+    world.check_out("origin/main");
+    expect![[r#"
+        warning: rehearsal has a 12.0.0, b 12.0.0, and there is no tag v12.0.0: `publish` leaves them as they are, so bump, unless they are of this commit
+        verified 12.0.0 and its 2 crates: nothing to mend, 1 to know"#]].assert_eq(&said(&world, "verify --fast"));
+}
+
+#[test]
 fn wasmtime_13904_a_package_that_is_too_big_is_named_with_its_biggest_files() {
     let (world, _registry) = world();
     // Noise does not compress.
