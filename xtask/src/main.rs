@@ -1,6 +1,7 @@
 //! The command line: help, arguments, dispatch and exit codes. It does no work itself.
 
 mod answer;
+mod board;
 mod calendar;
 mod config;
 mod findings;
@@ -17,6 +18,7 @@ mod rehearse;
 mod sha256;
 mod shell;
 mod tasks;
+mod train;
 mod upload;
 mod version;
 mod workspace;
@@ -52,6 +54,9 @@ The train
   github-release                   a draft with them; public once the registry has every crate
   sync-notes                       bring the notes of a patch release to main
   yank VERSION|--candidates        take a release, or replaced candidates, out of what cargo picks
+
+Where it is
+  status                           where every train is, and what to do next
 
 Versions and notes
   bump [major|minor|patch|rc|release|X.Y.Z]
@@ -103,6 +108,7 @@ fn dispatch(mut arguments: Arguments) -> Result<()> {
         }
         "release-latest" => (tasks::release::LATEST_HELP, tasks::release::latest),
         "release-patch" => (tasks::release::PATCH_HELP, tasks::release::patch),
+        "status" => (tasks::status::HELP, tasks::status::run),
         "sync-notes" => (tasks::sync_notes::HELP, |sh, arguments, _| tasks::sync_notes::run(sh, arguments)),
         "verify" => (tasks::verify::HELP, |sh, arguments, _| tasks::verify::run(sh, arguments)),
         "yank" => (tasks::yank::HELP, |sh, arguments, _| tasks::yank::run(sh, arguments)),

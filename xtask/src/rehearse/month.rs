@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::time::Instant;
 
 use semver::Version;
-use time::{Date, Duration};
+use time::Date;
 use xshell::Shell;
 
 use super::board::{self, World};
@@ -14,7 +14,7 @@ use super::people;
 use super::sandbox::{Actor, Sandbox};
 use crate::version::{release_branch, release_of, tag};
 use crate::workspace::Workspace;
-use crate::{Result, print};
+use crate::{Result, calendar, print};
 
 /// What the workflows run at a tag, in this order. `github-release` comes twice: it makes the draft, and makes it public.
 const AT_TAG: &[&str] = &["verify", "dist", "github-release", "publish", "github-release"];
@@ -29,10 +29,7 @@ struct Month<'a> {
 /// Runs a month from the next 5th on, and shows what it has come to.
 pub fn run(sh: &Shell, sandbox: &Sandbox, workspace: &Workspace, verbose: bool, today: Date) -> Result<()> {
     let begun = Instant::now();
-    let fifth = match today.replace_day(5)? {
-        fifth if fifth >= today => fifth,
-        past => (past + Duration::days(31)).replace_day(5)?,
-    };
+    let fifth = calendar::next(calendar::CUT, today);
     let version = release_of(&workspace.version);
     let branch = release_branch(&version);
     let candidates = workspace.config.release_candidates && workspace.version.pre.as_str() == "dev";

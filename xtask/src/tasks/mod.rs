@@ -8,6 +8,7 @@ pub mod notes;
 pub mod publish;
 pub mod push_tag;
 pub mod release;
+pub mod status;
 pub mod sync_notes;
 pub mod verify;
 pub mod yank;
