@@ -108,7 +108,7 @@ pub fn table(train: &Train) -> String {
     let (cut_day, release) = train.days();
     board += "\n";
     let mut below = |head: &str, text: String| board += &format!("{}\n", cut(&format!("{head:<9} {text}")));
-    below("latest", train.latest.clone().unwrap_or("none".to_string()));
+    train.latest.iter().for_each(|latest| below("latest", latest.clone()));
     below("next", format!("cut on {}, release on {}", named(cut_day), named(release)));
     match &train.issues {
         Some(issues) if issues.is_empty() => below("RUSTSEC", "no open issue".to_string()),
@@ -135,7 +135,9 @@ fn commands(steps: &[Step], indent: &str, train: &Train) -> String {
             What::Human(says, _) => format!("{indent}# -> {says}\n"),
         };
     }
-    if steps.is_empty() {
+    if !train.unknown.is_empty() {
+        lines += &format!("{indent}# and what is unknown\n");
+    } else if steps.is_empty() {
         let (day, task) = if release < cut_day { (release, "release-latest") } else { (cut_day, "cut") };
         lines += &format!("{indent}# nothing before {}\n{indent}# cargo xtask {task}\n", named(day));
     }
