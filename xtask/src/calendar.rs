@@ -1,7 +1,7 @@
 //! Days of the release train. Pure, but for `today`.
 
 use semver::Version;
-use time::{Date, Month, OffsetDateTime};
+use time::{Date, Month, OffsetDateTime, Weekday};
 
 use crate::Result;
 use crate::config::Config;
@@ -23,10 +23,52 @@ pub fn parse_date(text: &str) -> Result<Date> {
     Ok(Date::from_calendar_date(text[..4].parse()?, month, text[8..].parse()?).map_err(|_| no_date())?)
 }
 
+/// The days of a month on which a train is cut, and on which it leaves.
+pub const CUT: u8 = 5;
+pub const RELEASE: u8 = 20;
+
+/// The next such day of a month, the given one included.
+pub fn next(day: u8, from: Date) -> Date {
+    let this_month = from.replace_day(day).unwrap_or(from);
+    if this_month >= from { this_month } else { plus_months(this_month, 1) }
+}
+
+/// Whether two days are of one month.
+pub fn same_month(one: Date, other: Date) -> bool {
+    (one.year(), one.month()) == (other.year(), other.month())
+}
+
+/// The day of cutting that is next: of this month while none is made in it, also if it is past; else of the next month.
+pub fn next_cut(today: Date, last: Option<Date>) -> Date {
+    let this_month = today.replace_day(CUT).unwrap_or(today);
+    if last.is_some_and(|last| same_month(last, today)) { plus_months(this_month, 1) } else { this_month }
+}
+
+/// A day with what a reader who plans would stumble over.
+pub fn named(day: Date) -> String {
+    match weekend(day) {
+        Some(name) => format!("{day} ({name})"),
+        None => day.to_string(),
+    }
+}
+
+/// The name of a day on which few people work.
+pub fn weekend(day: Date) -> Option<&'static str> {
+    match day.weekday() {
+        Weekday::Saturday => Some("a Saturday"),
+        Weekday::Sunday => Some("a Sunday"),
+        _ => None,
+    }
+}
+
 /// The day until which the line of a version is supported, itself not included, from the day of its X.Y.0.
 pub fn supported_until(config: &Config, line: &Version, released: Date) -> Date {
-    let long_term = config.lts_every.is_some_and(|every| train_number(line).is_multiple_of(every));
-    plus_months(released, if long_term { config.lts_months } else { config.support_months })
+    plus_months(released, if is_long_term(config, line) { config.lts_months } else { config.support_months })
+}
+
+/// Whether the line of a version is a long-term one.
+pub fn is_long_term(config: &Config, line: &Version) -> bool {
+    config.lts_every.is_some_and(|every| train_number(line).is_multiple_of(every))
 }
 
 /// The same day so many months later, or the last of a shorter month.
@@ -48,6 +90,30 @@ mod tests {
         {
             assert_eq!(plus_months(parse_date(date).unwrap(), months), parse_date(expected).unwrap());
         }
+    }
+
+    #[test]
+    fn the_next_days_are_of_this_month_or_of_the_next_one() {
+        let day = |text: &str| parse_date(text).unwrap();
+        for (from, cut, release) in [
+            ("2026-03-05", "2026-03-05", "2026-03-20"),
+            ("2026-03-06", "2026-04-05", "2026-03-20"),
+            ("2026-12-21", "2027-01-05", "2027-01-20"),
+        ] {
+            assert_eq!((next(CUT, day(from)), next(RELEASE, day(from))), (day(cut), day(release)), "{from}");
+        }
+        // One that is late is still this month's.
+        assert_eq!(next_cut(day("2026-03-28"), Some(day("2026-02-05"))), day("2026-03-05"));
+        assert_eq!(next_cut(day("2026-03-28"), None), day("2026-03-05"));
+        assert_eq!(next_cut(day("2026-12-28"), Some(day("2026-12-07"))), day("2027-01-05"));
+    }
+
+    #[test]
+    fn a_day_on_a_weekend_is_named() {
+        let said = |text: &str| named(parse_date(text).unwrap());
+        assert_eq!(said("2026-04-04"), "2026-04-04 (a Saturday)");
+        assert_eq!(said("2026-04-05"), "2026-04-05 (a Sunday)");
+        assert_eq!(said("2026-04-06"), "2026-04-06");
     }
 
     #[test]

@@ -44,6 +44,23 @@ impl Remote {
         Ok(remote)
     }
 
+    /// What this clone knows of the remote when that cannot be asked: what was fetched last, and the tags that are here.
+    pub fn known(sh: &Shell) -> Result<Remote> {
+        let mut remote = Remote { main: "main".to_string(), branches: BTreeMap::new(), tags: BTreeMap::new() };
+        let format = "--format=%(objectname)%09%(*objectname)%09%(refname)%09%(symref)";
+        for line in shell::read(cmd!(sh, "git for-each-ref {format} refs/remotes/origin refs/tags"))?.lines() {
+            let [commit, peeled, name, symref] = line.split('\t').collect::<Vec<_>>()[..] else { continue };
+            if let Some(main) = symref.strip_prefix("refs/remotes/origin/") {
+                remote.main = main.to_string();
+            } else if let Some(branch) = name.strip_prefix("refs/remotes/origin/") {
+                remote.branches.insert(branch.to_string(), commit.to_string());
+            } else if let Some(version) = name.strip_prefix("refs/tags/").and_then(tag_version) {
+                remote.tags.insert(version, if peeled.is_empty() { commit } else { peeled }.to_string());
+            }
+        }
+        Ok(remote)
+    }
+
     /// The commit of a branch that must be there.
     pub fn branch(&self, name: &str) -> Result<&String> {
         Ok(self.branches.get(name).ok_or_else(|| format!("origin has no branch `{name}`"))?)
@@ -82,6 +99,26 @@ pub fn fetch(sh: &Shell, names: &[&str]) -> Result<()> {
         "--recurse-submodules=no",
     ];
     shell::read(cmd!(sh, "git fetch {quiet...} {unshallow...} origin {refs...}")).map(drop)
+}
+
+/// Whether all these commits are here, with their history.
+pub fn are_here<'a>(sh: &Shell, commits: impl IntoIterator<Item = &'a String>) -> Result<bool> {
+    let list: String = commits.into_iter().map(|commit| format!("{commit}\n")).collect();
+    let found = shell::read_given(cmd!(sh, "git cat-file --batch-check"), &list)?;
+    let shallow = shell::read(cmd!(sh, "git rev-parse --is-shallow-repository"))?;
+    Ok(shallow.trim() == "false" && !found.lines().any(|line| line.ends_with(" missing")))
+}
+
+/// A file of the workspace around the current directory, as it is in a commit; `None` if it is not there.
+pub fn file_at(sh: &Shell, commit: &str, file: &str) -> Option<String> {
+    let root = workspace::root(sh).ok()?;
+    shell::read(cmd!(sh, "git -C {root} cat-file blob {commit}:./{file}")).ok()
+}
+
+/// Whether a manifest differs between two commits.
+pub fn manifests_differ(sh: &Shell, one: &str, other: &str) -> Result<bool> {
+    let files = ["--", ":(top,glob)**/Cargo.toml"];
+    Ok(one != other && !shell::read(cmd!(sh, "git diff --name-only {one} {other} {files...}"))?.is_empty())
 }
 
 /// The commits that lead to one along first parents, newest first, with itself.
@@ -137,9 +174,27 @@ pub fn current_branch(sh: &Shell) -> Result<String> {
     Ok(branch.map_err(|_| "no branch is checked out: say `--branch`")?.trim().to_string())
 }
 
-/// Begins a task: makes it the only one in this clone until the file is dropped, waiting for another to end, removes what
-/// one that was killed has left, and reads the remote.
+/// Begins a task: makes it the only one in this clone until the file is dropped, and reads the remote.
 pub fn begin(sh: &Shell) -> Result<(File, Remote)> {
+    let lock = alone(sh)?;
+    let urls =
+        [&["--all"][..], &["--all", "--push"]].map(|all| shell::read(cmd!(sh, "git remote get-url {all...} origin")));
+    let [from, to] = urls;
+    let (from, to) = (from?, to?);
+    if from.lines().count() != 1 || to.lines().count() != 1 {
+        return Err("origin has several addresses: give each a remote of its own".into());
+    }
+    if let (Some(from), Some(to)) = (repository(&from), repository(&to))
+        && !from.eq_ignore_ascii_case(&to)
+    {
+        return Err(format!("origin is {from}, but pushes go to {to}: give each a remote of its own").into());
+    }
+    Ok((lock, Remote::read(sh)?))
+}
+
+/// Waits until no other task runs in this clone, and removes what one that was killed has left. No other begins until the
+/// file is dropped.
+pub fn alone(sh: &Shell) -> Result<File> {
     let git = shell::read(cmd!(sh, "git rev-parse --path-format=absolute --git-common-dir"))?;
     let path = PathBuf::from(git.trim()).join("release-train.lock");
     let failed = |error: &dyn Display| format!("{}: {error}", path.display());
@@ -155,19 +210,7 @@ pub fn begin(sh: &Shell) -> Result<(File, Remote)> {
             remove(sh, folder);
         }
     }
-    let urls =
-        [&["--all"][..], &["--all", "--push"]].map(|all| shell::read(cmd!(sh, "git remote get-url {all...} origin")));
-    let [from, to] = urls;
-    let (from, to) = (from?, to?);
-    if from.lines().count() != 1 || to.lines().count() != 1 {
-        return Err("origin has several addresses: give each a remote of its own".into());
-    }
-    if let (Some(from), Some(to)) = (repository(&from), repository(&to))
-        && !from.eq_ignore_ascii_case(&to)
-    {
-        return Err(format!("origin is {from}, but pushes go to {to}: give each a remote of its own").into());
-    }
-    Ok((lock, Remote::read(sh)?))
+    Ok(lock)
 }
 
 /// Whether a folder has a name that `Worktree::add` gives.

@@ -17,6 +17,26 @@ pub struct PullRequest {
     pub opened: Date,
 }
 
+/// An open pull request of a task.
+pub struct Proposed {
+    pub url: String,
+    pub title: String,
+    pub branch: String,
+    pub base: String,
+    pub opened: Date,
+    pub ci: Ci,
+}
+
+/// What CI says of a commit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Ci {
+    /// Nothing has run. Of a pull request that a workflow opened with its own token, the runs may wait for an approval.
+    None,
+    Running,
+    Green,
+    Red,
+}
+
 /// `gh` for the repository that `origin` is, whatever other remotes there are.
 pub fn gh<'a>(sh: &'a Shell, arguments: &[&str]) -> Result<Cmd<'a>> {
     let cmd = sh.cmd("gh").args(arguments).env("GH_PROMPT_DISABLED", "1");
@@ -52,12 +72,57 @@ pub fn pull_requests(sh: &Shell, head: &str, base: &str) -> Result<Vec<PullReque
     list.retain(|value| value["isCrossRepository"] == false && value["baseRefName"] == base);
     let pull_request = |value: &Value| {
         let text = |key: &str| value[key].as_str().map(str::to_string);
-        let opened = text("createdAt").and_then(|time| parse_date(time.get(..10)?).ok());
-        let (url, state, head, opened) = (text("url")?, text("state")?, text("headRefOid")?, opened?);
+        let (url, state, head, opened) = (text("url")?, text("state")?, text("headRefOid")?, opened(value)?);
         Some(PullRequest { url, state, head, opened })
     };
     let list: Option<_> = list.iter().map(pull_request).collect();
     Ok(list.ok_or("gh pr list printed something else than pull requests")?)
+}
+
+/// The open pull requests from the branches `ci/...` of the repository, oldest first. GitHub's search knows a new one after
+/// some seconds.
+pub fn proposed(sh: &Shell) -> Result<Vec<Proposed>> {
+    let fields = "url,title,headRefName,baseRefName,createdAt,isCrossRepository,statusCheckRollup";
+    let found = search(sh, "open", "head:ci/", fields)?;
+    let proposed = |value: &Value| {
+        let field = |name: &str| text(&value[name]);
+        let (url, title, branch, base) = (field("url"), field("title"), field("headRefName"), field("baseRefName"));
+        Some(Proposed { url, title, branch, base, opened: opened(value)?, ci: ci(&value["statusCheckRollup"]) })
+    };
+    Ok(found.iter().filter(|value| text(&value["headRefName"]).starts_with("ci/")).filter_map(proposed).collect())
+}
+
+/// The branches of the merged pull requests that brought main to a version, each with the day on which it was opened.
+pub fn bumps(sh: &Shell) -> Result<Vec<(String, Date)>> {
+    let found = search(sh, "merged", "head:ci/bump-to-", "headRefName,createdAt,isCrossRepository")?;
+    Ok(found.iter().filter_map(|value| Some((text(&value["headRefName"]), opened(value)?))).collect())
+}
+
+/// The pull requests that GitHub's search finds, oldest first, those of forks left out.
+fn search(sh: &Shell, state: &str, what: &str, fields: &str) -> Result<Vec<Value>> {
+    let newest = format!("{what} sort:created-desc");
+    let mut found =
+        list(gh(sh, &["pr", "list", "--state", state, "--search", &newest, "--limit", "100", "--json", fields])?)?;
+    found.retain(|value| value["isCrossRepository"] == false);
+    found.reverse();
+    Ok(found)
+}
+
+fn opened(value: &Value) -> Option<Date> {
+    parse_date(value["createdAt"].as_str()?.get(..10)?).ok()
+}
+
+/// The whole of a commit's checks: each has a conclusion once it is completed, or a state if it comes from outside.
+fn ci(checks: &Value) -> Ci {
+    let all = checks.as_array().into_iter().flatten();
+    let one = |check: &Value| match (text(&check["conclusion"]) + &text(&check["state"])).as_str() {
+        "SUCCESS" | "NEUTRAL" | "SKIPPED" => Ci::Green,
+        "" | "PENDING" | "EXPECTED" | "ACTION_REQUIRED" => Ci::Running,
+        _ => Ci::Red,
+    };
+    let all: Vec<Ci> = all.map(one).collect();
+    let worst = [Ci::Red, Ci::Running, Ci::Green].into_iter().find(|ci| all.contains(ci));
+    worst.unwrap_or(Ci::None)
 }
 
 /// The open issues that mention RUSTSEC, as title and address.

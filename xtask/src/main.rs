@@ -1,6 +1,7 @@
 //! The command line: help, arguments, dispatch and exit codes. It does no work itself.
 
 mod answer;
+mod board;
 mod calendar;
 mod config;
 mod findings;
@@ -17,6 +18,7 @@ mod rehearse;
 mod sha256;
 mod shell;
 mod tasks;
+mod train;
 mod upload;
 mod version;
 mod workspace;
@@ -54,6 +56,9 @@ The train
   check-branches                   start CI on every supported release branch (weekly)
   report-failure                   open an issue for a workflow that failed
   yank VERSION|--candidates        take a release, or replaced candidates, out of what cargo picks
+
+Where it is
+  status                           where every train is, and what to do next
 
 Versions and notes
   bump [major|minor|patch|rc|release|X.Y.Z]
@@ -107,6 +112,7 @@ fn dispatch(mut arguments: Arguments) -> Result<()> {
         "release-latest" => (tasks::release::LATEST_HELP, tasks::release::latest),
         "release-patch" => (tasks::release::PATCH_HELP, tasks::release::patch),
         "report-failure" => (tasks::report_failure::HELP, |sh, arguments, _| tasks::report_failure::run(sh, arguments)),
+        "status" => (tasks::status::HELP, tasks::status::run),
         "sync-notes" => (tasks::sync_notes::HELP, |sh, arguments, _| tasks::sync_notes::run(sh, arguments)),
         "verify" => (tasks::verify::HELP, |sh, arguments, _| tasks::verify::run(sh, arguments)),
         "yank" => (tasks::yank::HELP, |sh, arguments, _| tasks::yank::run(sh, arguments)),

@@ -35,10 +35,17 @@ pub struct Registry {
 pub type Versions = BTreeMap<Version, bool>;
 
 impl Registry {
-    /// The registry that a workspace goes to, by cargo's rule: the one that is named, else the default of cargo's
-    /// configuration, else the only one that the crates allow, else crates.io. Fails if a crate may not go there (a named
-    /// one leaves those out), if its index is not known, or if it cannot be read here.
+    /// The registry that a workspace goes to, which answers. Fails as `find` and `check` do.
     pub fn of(sh: &Shell, workspace: &Workspace, named: Option<String>, patience: Duration) -> Result<Registry> {
+        let registry = Registry::find(sh, workspace, named, patience)?;
+        registry.check()?;
+        Ok(registry)
+    }
+
+    /// The registry that a workspace goes to, by cargo's rule: the one that is named, else the default of cargo's
+    /// configuration, else the only one that the crates allow, else crates.io; it is not asked anything. Fails if a crate
+    /// may not go there (a named one leaves those out), if its index is not known, or if it cannot be read here.
+    pub fn find(sh: &Shell, workspace: &Workspace, named: Option<String>, patience: Duration) -> Result<Registry> {
         let published = || workspace.crates.iter().filter(|member| member.published);
         let lists: BTreeSet<&[String]> = published().map(|member| &member.registries[..]).collect();
         let name = match (&named, configured(sh, &["registry", "default"]), Vec::from_iter(lists).as_slice()) {
@@ -79,13 +86,17 @@ impl Registry {
             )
         })?;
         let index = format!("{}/", address.trim_end_matches('/'));
-        let registry = Registry { name, index, agent: agent(), patience };
-        // An address that is none, or a server that says 404 to everything, must not look like a registry without crates.
-        let config = registry.get("config.json", Instant::now() + patience)?.unwrap_or_default();
+        Ok(Registry { name, index, agent: agent(), patience })
+    }
+
+    /// Fails if it is none that can be read here: an address that is wrong, or a server that says 404 to everything, must
+    /// not look like a registry without crates.
+    pub fn check(&self) -> Result<()> {
+        let config = self.get("config.json", Instant::now() + self.patience)?.unwrap_or_default();
         match serde_json::from_str::<Value>(&config) {
-            Ok(config) if config["auth-required"] == true => Err(registry.wants_credentials()),
-            Ok(config) if config["dl"].is_string() => Ok(registry),
-            _ => Err(format!("registry `{}`: {} has no config.json of an index", registry.name, registry.index).into()),
+            Ok(config) if config["auth-required"] == true => Err(self.wants_credentials()),
+            Ok(config) if config["dl"].is_string() => Ok(()),
+            _ => Err(format!("registry `{}`: {} has no config.json of an index", self.name, self.index).into()),
         }
     }
 
@@ -105,7 +116,8 @@ impl Registry {
         format!("registry `{}`: its index wants credentials to be read, and this tool holds none", self.name).into()
     }
 
-    /// What the index has of these crates, in their order, asked over a few connections at once.
+    /// What the index has of these crates, in their order, asked over many connections at once: each answer is small, and the
+    /// way there is long.
     pub fn versions(&self, names: &[&str]) -> Result<Vec<Versions>> {
         let deadline = Instant::now() + self.patience;
         let next = AtomicUsize::new(0);
@@ -122,7 +134,7 @@ impl Registry {
             }
         };
         let answers = thread::scope(|scope| {
-            let asking: Vec<_> = (0..names.len().min(16)).map(|_| scope.spawn(ask)).collect();
+            let asking: Vec<_> = (0..names.len().min(64)).map(|_| scope.spawn(ask)).collect();
             asking
                 .into_iter()
                 .map(|thread| thread.join().map_err(|_| "a question to the index broke off")?)

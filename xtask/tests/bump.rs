@@ -423,6 +423,9 @@ fn help_is_printed_and_nothing_is_done() {
           sync-notes                       bring the notes of a patch release to main
           yank VERSION|--candidates        take a release, or replaced candidates, out of what cargo picks
 
+        Where it is
+          status                           where every train is, and what to do next
+
         Versions and notes
           bump [major|minor|patch|rc|release|X.Y.Z]
                                            write the next version everywhere it stands

@@ -1,11 +1,12 @@
 //! Proof that no task gets stuck: each is disturbed at each call of git, gh and cargo that it makes, and run again. The
 //! state at the end is that of a run that nothing disturbed, ref by ref, pull request by pull request, crate by crate and
-//! release by release. `cargo test` takes a sample; everything, in some minutes:
+//! release by release. From the same states `status` is asked instead, and what it says is next, executed, completes the
+//! release. `cargo test` takes a sample; everything, in some minutes:
 //! `cargo test -p xtask --test faults -- --ignored --nocapture`.
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
@@ -95,6 +96,9 @@ fn tasks() -> Vec<Task> {
     tasks
 }
 
+/// Everything that a task can change.
+type State = BTreeMap<String, String>;
+
 /// What happens to a call.
 #[derive(Clone, Copy, Debug)]
 enum How {
@@ -143,7 +147,7 @@ fn run(world: &World, line: &str, disturb: &str) -> Output {
 }
 
 /// The calls of an undisturbed run, and the state after it.
-fn calm(task: &Task) -> (Vec<String>, BTreeMap<String, String>) {
+fn calm(task: &Task) -> (Vec<String>, State) {
     let (world, _registry) = prepared(&task.before, Rules::default());
     let output = run(&world, task.line, "0");
     assert!(output.status.success(), "{}: {}", task.line, text(&output.stderr));
@@ -152,8 +156,8 @@ fn calm(task: &Task) -> (Vec<String>, BTreeMap<String, String>) {
 }
 
 /// Everything that a task can change: refs, pull requests and releases, the index, owners and packages, artifacts.
-fn state(world: &World) -> BTreeMap<String, String> {
-    let mut state: BTreeMap<String, String> = world.refs();
+fn state(world: &World) -> State {
+    let mut state = world.refs();
     if let Value::Object(stand_in) = world.stand_in() {
         state.extend(stand_in.into_iter().map(|(key, value)| (format!("gh {key}"), value.to_string())));
     }
@@ -188,7 +192,7 @@ fn is_outward(call: &str) -> bool {
 }
 
 /// Runs a task again, at most twice, until it succeeds; whether the state is then the expected one, or what is wrong.
-fn converges(world: &World, line: &str, expected: &BTreeMap<String, String>) -> Result<(), String> {
+fn converges(world: &World, line: &str, expected: &State) -> Result<(), String> {
     let mut said = String::new();
     let done = (0..2).any(|_| {
         let output = run(world, line, "0");
@@ -198,17 +202,87 @@ fn converges(world: &World, line: &str, expected: &BTreeMap<String, String>) -> 
     let now = state(world);
     match done {
         true if now == *expected => Ok(()),
-        true => {
-            let differs = |(key, value): &(&String, &String)| expected.get(*key) != Some(value);
-            let missing = expected.keys().filter(|key| !now.contains_key(*key));
-            Err(format!(
-                "differs in {:?}, lacks {:?}",
-                now.iter().filter(differs).collect::<Vec<_>>(),
-                missing.collect::<Vec<_>>()
-            ))
-        }
+        true => Err(difference(&now, expected)),
         false => Err(said),
     }
+}
+
+fn difference(now: &State, expected: &State) -> String {
+    let differs = |(key, value): &(&String, &String)| expected.get(*key) != Some(value);
+    let missing = expected.keys().filter(|key| !now.contains_key(*key));
+    let differs = now.iter().filter(differs);
+    format!("differs in {:?}, lacks {:?}", differs.collect::<Vec<_>>(), missing.collect::<Vec<_>>())
+}
+
+/// What `status` leads to from the state after an undisturbed run of a task.
+struct Way {
+    end: State,
+    /// The states from which it is known to lead there.
+    from: Mutex<BTreeSet<State>>,
+}
+
+impl Way {
+    fn of(task: &Task) -> Way {
+        let (world, _registry) = prepared(&task.before, Rules::default());
+        run(&world, task.line, "0");
+        let mut way = Way { end: State::new(), from: Mutex::default() };
+        let (mut passed, end) = follow(&world, |_| false).unwrap_or_else(|why| panic!("{}: {why}", task.line));
+        passed.push(end.clone());
+        (way.end, way.from) = (end, Mutex::new(passed.into_iter().collect()));
+        way
+    }
+
+    /// Whether it leads there from a world in which a task was disturbed, too, or what is wrong.
+    fn completes(&self, world: &World) -> Result<(), String> {
+        let known = |state: &State| self.from.lock().unwrap().contains(state);
+        if known(&state(world)) {
+            return Ok(());
+        }
+        let mut world = world.copy();
+        let _registry = world.registry(Rules::default());
+        let (passed, end) = follow(&world, known)?;
+        if !known(&end) {
+            return Err(format!("what is next leads elsewhere: {}", difference(&end, &self.end)));
+        }
+        self.from.lock().unwrap().extend(passed);
+        Ok(())
+    }
+}
+
+/// Asks what is next and does it, until nothing is or the state is a known one. Merging is for humans. Returns the states that
+/// it passed, and the last one.
+fn follow(world: &World, known: impl Fn(&State) -> bool) -> Result<(Vec<State>, State), String> {
+    let today = world.stand_in()["today"].as_str().unwrap().to_string();
+    let mut passed = Vec::new();
+    let mut said = String::new();
+    for _ in 0..12 {
+        let now = state(world);
+        let output = run(world, &format!("status --json --date {today}"), "0");
+        let board: Value = serde_json::from_slice(&output.stdout).map_err(|_| text(&output.stderr))?;
+        let steps = board["next"].as_array().unwrap();
+        if known(&now) || steps.is_empty() {
+            return Ok((passed, now));
+        }
+        passed.push(now);
+        for step in steps {
+            said += &format!("{step}\n");
+            let merge = step["human"].as_str().and_then(|says| says.strip_prefix("merge "));
+            if let Some(url) = merge {
+                let pulls = world.stand_in()["pulls"].clone();
+                let pull = pulls.as_array().unwrap().iter().find(|pull| pull["url"] == url).unwrap();
+                world.merge(pull["headRefName"].as_str().unwrap(), Merge::Commit);
+            } else if let Some(task) = step["command"].as_str().unwrap_or_default().strip_prefix("cargo xtask ") {
+                let output = run(world, &format!("{task} --date {today}"), "0");
+                said += &text(&output.stderr);
+                if !output.status.success() {
+                    break;
+                }
+            } else if let Some(line) = step["command"].as_str().and_then(|line| line.strip_prefix("git ")) {
+                world.git("clone", &line.split(' ').collect::<Vec<_>>());
+            }
+        }
+    }
+    Err(format!("status finds no end:\n{said}"))
 }
 
 /// One fault: a task, and either a call of it that is disturbed, or a request to the registry that fails.
@@ -218,13 +292,13 @@ enum Point<'a> {
 }
 
 /// Goes through all points, as many at a time as there is room for, and returns those that did not converge.
-fn go_through(points: &[(&Task, &BTreeMap<String, String>, Point)]) -> Vec<String> {
+fn go_through(points: &[(&Task, &State, Option<&Way>, Point)]) -> Vec<String> {
     let (next, stuck) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                while let Some((task, expected, point)) = points.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let (result, what) = meet(task, expected, point);
+                while let Some((task, expected, way, point)) = points.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let (result, what) = meet(task, expected, *way, point);
                     if let Err(why) = result {
                         stuck.lock().unwrap().push(format!("{}: {what}: {why}", task.line));
                     }
@@ -235,7 +309,11 @@ fn go_through(points: &[(&Task, &BTreeMap<String, String>, Point)]) -> Vec<Strin
     stuck.into_inner().unwrap()
 }
 
-fn meet(task: &Task, expected: &BTreeMap<String, String>, point: &Point) -> (Result<(), String>, String) {
+fn meet(task: &Task, expected: &State, way: Option<&Way>, point: &Point) -> (Result<(), String>, String) {
+    // First by what status says, in a copy; then by the task itself.
+    let go_on = |world: &World| {
+        way.map_or(Ok(()), |way| way.completes(world)).and_then(|()| converges(world, task.line, expected))
+    };
     match *point {
         Point::Call(at, call, how) => {
             let (world, _registry) = prepared(&task.before, Rules::default());
@@ -243,7 +321,7 @@ fn meet(task: &Task, expected: &BTreeMap<String, String>, point: &Point) -> (Res
             let what = format!("call {} {how:?} `{call}`", at + 1);
             assert!(world.path("happened").exists(), "{}: {what} did not happen: {}", task.line, text(&output.stderr));
             assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"), "{what}");
-            (converges(&world, task.line, expected), what)
+            (go_on(&world), what)
         }
         Point::Request(method, at, kind) => {
             let fault: Fault = Box::new(move |asked, _, count| {
@@ -258,7 +336,7 @@ fn meet(task: &Task, expected: &BTreeMap<String, String>, point: &Point) -> (Res
             run(&world, task.line, "0");
             drop(registry);
             let _registry = world.registry(Rules::default());
-            (converges(&world, task.line, expected), format!("{method} {at} {kind}"))
+            (go_on(&world), format!("{method} {at} {kind}"))
         }
     }
 }
@@ -268,12 +346,13 @@ fn meet(task: &Task, expected: &BTreeMap<String, String>, point: &Point) -> (Res
 fn every_fault_converges() {
     let tasks = tasks();
     let calm: Vec<_> = tasks.iter().map(with_a_token).collect();
+    let ways: Vec<Way> = tasks.iter().map(Way::of).collect();
     let mut points = Vec::new();
-    for (task, (calls, expected)) in tasks.iter().zip(&calm) {
+    for ((task, (calls, expected)), way) in tasks.iter().zip(&calm).zip(&ways) {
         for (at, call) in calls.iter().enumerate() {
             let all = [How::FailsBefore, How::FailsAfter, How::KilledAfter];
-            let ways = if is_outward(call) { &all[..] } else { &all[..1] };
-            points.extend(ways.iter().map(|how| (task, expected, Point::Call(at, call.as_str(), *how))));
+            let how = if is_outward(call) { &all[..] } else { &all[..1] };
+            points.extend(how.iter().map(|how| (task, expected, Some(way), Point::Call(at, call.as_str(), *how))));
         }
         println!(
             "{}: {} calls, {} of them outward",
@@ -282,7 +361,8 @@ fn every_fault_converges() {
             calls.iter().filter(|call| is_outward(call)).count()
         );
     }
-    for (task, (_, expected)) in tasks.iter().zip(&calm).filter(|(task, _)| task.line.starts_with("publish")) {
+    let all = tasks.iter().zip(&calm).zip(&ways);
+    for ((task, (_, expected)), way) in all.filter(|((task, _), _)| task.line.starts_with("publish")) {
         let (world, registry) = prepared(&task.before, Rules::default());
         run(&world, task.line, "0");
         for method in ["GET", "PUT"] {
@@ -290,7 +370,7 @@ fn every_fault_converges() {
             for at in 0..count {
                 points.extend(
                     ["lost", "unanswered", "truncated", "500"]
-                        .map(|kind| (task, expected, Point::Request(method, at, kind))),
+                        .map(|kind| (task, expected, Some(way), Point::Request(method, at, kind))),
                 );
             }
         }
@@ -299,12 +379,15 @@ fn every_fault_converges() {
     for one in &stuck {
         println!("stuck: {one}");
     }
-    println!("\nfaults: {} of {} converged", points.len() - stuck.len(), points.len());
+    let (states, well) =
+        (ways.iter().map(|way| way.from.lock().unwrap().len()).sum::<usize>(), points.len() - stuck.len());
+    println!("\nstatus: from {states} states on, to the end of the release");
+    println!("faults: {well} of {} converged, run again and by what status says", points.len());
     assert!(stuck.is_empty());
 }
 
 /// Starts a task twice at the same moment, in one clone or in two; the state at the end is that of one run.
-fn twice_at_once(task: &Task, expected: &BTreeMap<String, String>, second: &str) -> Result<(), String> {
+fn twice_at_once(task: &Task, expected: &State, second: &str) -> Result<(), String> {
     let (world, _registry) = prepared(&task.before, Rules::default());
     world.git("", &["clone", "-q", "origin.git", "other"]);
     let head = world.git("clone", &["rev-parse", "HEAD"]);
@@ -347,13 +430,14 @@ fn a_sample_converges_two_at_once_end_as_one_and_a_token_is_in_no_argument_outpu
     // Every other task, and of each one outward call.
     let tasks: Vec<Task> = tasks().into_iter().step_by(2).collect();
     let calm: Vec<_> = tasks.iter().map(with_a_token).collect();
+    let ways: Vec<Option<Way>> = tasks.iter().map(|task| (task.line == PUSH_TAG).then(|| Way::of(task))).collect();
     let mut points = Vec::new();
     let mut twice = Vec::new();
     for (count, (task, (calls, expected))) in tasks.iter().zip(&calm).enumerate() {
         let outward: Vec<usize> = (0..calls.len()).filter(|at| is_outward(&calls[*at])).collect();
         if let Some(at) = outward.get(count % outward.len().max(1)) {
             let way = [How::KilledAfter, How::FailsAfter, How::FailsBefore][count % 3];
-            points.push((task, expected, Point::Call(*at, calls[*at].as_str(), way)));
+            points.push((task, expected, ways[count].as_ref(), Point::Call(*at, calls[*at].as_str(), way)));
             twice.extend((count % 2 == 0).then_some((task, expected)));
         }
     }
@@ -366,7 +450,7 @@ fn a_sample_converges_two_at_once_end_as_one_and_a_token_is_in_no_argument_outpu
 }
 
 /// As `calm`, with tokens in the environment, which must come up nowhere.
-fn with_a_token(task: &Task) -> (Vec<String>, BTreeMap<String, String>) {
+fn with_a_token(task: &Task) -> (Vec<String>, State) {
     const PLANTED: &str = "planted-4f1c9a";
     let (mut world, _registry) = prepared(&task.before, Rules::default());
     for name in ["CARGO_REGISTRIES_REHEARSAL_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"] {

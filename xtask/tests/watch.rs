@@ -113,6 +113,12 @@ fn a_branch_that_is_not_supported_any_more_is_left_alone() {
 }
 
 #[test]
+fn before_the_first_release_there_is_nothing_to_check() {
+    let world = World::new();
+    assert_eq!(world.done("check-branches"), "nothing to do: no release branch has left\n");
+}
+
+#[test]
 fn a_run_that_does_not_end_is_an_error_and_so_is_one_that_does_not_start() {
     let world = two_lines();
     world.set_stand_in(|state| {

@@ -50,9 +50,9 @@ fn run() -> Result<()> {
         ("release", verb @ ("create" | "upload" | "edit")) => release(verb, arguments, &mut state, &folder),
         ("api", "repos/{owner}/{repo}/releases?per_page=100") => releases(arguments, &state),
         ("api", "repos/{owner}/{repo}/releases/latest") => latest(arguments, &state),
-        ("pr", "list") => list(arguments, &state["pulls"], &["head", "state"]),
-        ("issue", "list") => list(arguments, &state["issues"], &["state", "search"]),
-        ("run", "list") => list(arguments, &state["runs"], &["branch", "workflow"]),
+        ("pr", "list") => list(arguments, &state, "pulls", &["head", "state", "search"]),
+        ("issue", "list") => list(arguments, &state, "issues", &["state", "search"]),
+        ("run", "list") => list(arguments, &state, "runs", &["branch", "workflow"]),
         ("issue", "create") => create_issue(arguments, &mut state, &folder),
         ("workflow", "run") => start(arguments, &mut state, &folder),
         (noun, verb) => Err(format!("unknown command \"{noun} {verb}\" for \"gh\"").into()),
@@ -60,10 +60,10 @@ fn run() -> Result<()> {
 }
 
 /// Prints the fields that `--json` names of the items that the filters admit.
-fn list(mut arguments: Arguments, items: &Value, filters: &[&str]) -> Result<()> {
+fn list(mut arguments: Arguments, state: &Value, of: &str, filters: &[&str]) -> Result<()> {
     let fields: String = arguments.value_from_str("--json")?;
     let limit: usize = arguments.opt_value_from_str("--limit")?.unwrap_or(30);
-    let mut items: Vec<Value> = items.as_array().cloned().unwrap_or_default();
+    let mut items: Vec<Value> = state[of].as_array().cloned().unwrap_or_default();
     for filter in filters {
         let flag: Option<String> = arguments.opt_value_from_str(format!("--{filter}").leak() as &'static str)?;
         let Some(value) = flag.filter(|value| value != "all") else { continue };
@@ -72,6 +72,11 @@ fn list(mut arguments: Arguments, items: &Value, filters: &[&str]) -> Result<()>
             "branch" => item["headBranch"] == *value,
             "workflow" => item["workflowName"] == *value,
             "state" => item["state"].as_str().is_some_and(|state| state.eq_ignore_ascii_case(&value)),
+            // Of the qualifiers, the one for pull requests.
+            _ if value.starts_with("head:") => {
+                let head = value["head:".len()..].split(' ').next().unwrap_or_default();
+                item["headRefName"].as_str().is_some_and(|name| name.starts_with(head))
+            }
             _ => ["title", "body"].iter().any(|field| item[field].as_str().is_some_and(|text| text.contains(&value))),
         });
     }
@@ -83,6 +88,9 @@ fn list(mut arguments: Arguments, items: &Value, filters: &[&str]) -> Result<()>
         if item["state"] == "OPEN" && item["headRefName"].is_string() {
             item["headRefOid"] = json!(head(item["headRefName"].as_str().unwrap_or_default())?);
         }
+        if of == "pulls" {
+            item["statusCheckRollup"] = checks(&state["runs"], &item["headRefOid"]);
+        }
         let mut fields_shown = json!({});
         for field in fields.split(',') {
             fields_shown[field] = item.get(field).ok_or_else(|| format!("Unknown JSON field: {field:?}"))?.clone();
@@ -90,6 +98,14 @@ fn list(mut arguments: Arguments, items: &Value, filters: &[&str]) -> Result<()>
         shown.push(fields_shown);
     }
     print(&format!("{}\n", Value::from(shown)))
+}
+
+/// What the runs said of a commit.
+fn checks(runs: &Value, commit: &Value) -> Value {
+    let of_commit = runs.as_array().into_iter().flatten().filter(|run| run["headSha"] == *commit);
+    let upper = |field: &Value| field.as_str().unwrap_or_default().to_uppercase();
+    let check = |run: &Value| json!({ "name": run["workflowName"], "status": upper(&run["status"]), "conclusion": upper(&run["conclusion"]) });
+    of_commit.map(check).collect()
 }
 
 fn create(mut arguments: Arguments, state: &mut Value, folder: &Path) -> Result<()> {

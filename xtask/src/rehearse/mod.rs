@@ -7,6 +7,7 @@ mod people;
 #[allow(dead_code)] // its faults are for the tests
 pub mod registry;
 mod sandbox;
+mod security;
 mod single;
 
 use std::fs;
@@ -22,7 +23,7 @@ use crate::{Arguments, Error, Result, Usage, finish, manifest, print, shell, tas
 use sandbox::{Actor, Sandbox};
 
 pub const HELP: &str = "\
-cargo xtask rehearse [--demo] [--keep] [--verbose]
+cargo xtask rehearse [--demo|--security] [--keep] [--verbose]
 cargo xtask rehearse [--keep] TASK [OPTIONS]
 
 The first runs a month of releases of this workspace, as it is committed at HEAD, in a sandbox: a temporary folder with
@@ -34,6 +35,7 @@ The second runs one task there, from what your clone knows of origin's branches 
 out, and shows what it would propose and which commands it ran. Pull requests and releases on GitHub are not known there.
 
   --demo     the month of a small workspace that comes with the tool: it needs no network
+  --security  the day of a security release of three branches of that workspace
   --keep     leaves the folder; after a failure it is left all the same
   --verbose  shows what each command says
   --date     begins the month on the next 5th from this day
@@ -41,12 +43,13 @@ out, and shows what it would propose and which commands it ran. Pull requests an
 
 /// Reads the command line, and rehearses.
 pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
-    let demo = arguments.contains("--demo");
+    let security = arguments.contains("--security");
+    let demo = arguments.contains("--demo") || security;
     let keep = arguments.contains("--keep");
     let verbose = arguments.contains("--verbose");
     let task = arguments.subcommand()?;
     if let (Some(task), true) = (&task, demo) {
-        return Err(Usage(format!("--demo is a whole month, without `{task}`")).into());
+        return Err(Usage(format!("--demo and --security are whole, without `{task}`")).into());
     }
     if task.is_none() {
         finish(arguments.clone())?;
@@ -63,7 +66,10 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
             let task: Vec<&str> = [task.as_str()].into_iter().chain(options.iter().map(String::as_str)).collect();
             single::run(sh, &mut sandbox, &root, &task)
         }
-        None => whole_month(sh, &mut sandbox, &root, demo, verbose, today),
+        None => {
+            let days = if security { security::run } else { month::run };
+            whole(sh, &mut sandbox, &root, (demo, days), verbose, today)
+        }
     };
     let kept = |error: Error| -> Error {
         if !sandbox.root.join("clone").exists() {
@@ -77,7 +83,17 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     result.map_err(kept)
 }
 
-fn whole_month(sh: &Shell, sandbox: &mut Sandbox, root: &Path, demo: bool, verbose: bool, today: Date) -> Result<()> {
+/// What a rehearsal runs from a day on, once its world is there.
+type Days = fn(&Shell, &Sandbox, &Workspace, bool, Date) -> Result<()>;
+
+fn whole(
+    sh: &Shell,
+    sandbox: &mut Sandbox,
+    root: &Path,
+    (demo, days): (bool, Days),
+    verbose: bool,
+    today: Date,
+) -> Result<()> {
     sandbox.git("", "init --quiet -b main people")?;
     let what = if demo {
         let demo = root.join("xtask").join("demo");
@@ -97,7 +113,7 @@ fn whole_month(sh: &Shell, sandbox: &mut Sandbox, root: &Path, demo: bool, verbo
     sandbox.git("people", &format!("remote add origin ../{}", sandbox.origin))?;
     sandbox.git("people", "push --quiet origin main")?;
     sandbox.clone_origin("clone", &[])?;
-    month::run(sh, sandbox, &workspace, verbose, today)
+    days(sh, sandbox, &workspace, verbose, today)
 }
 
 /// Puts the tree of HEAD into the humans' clone, and returns what it is. Its history stays where it is: the month begins

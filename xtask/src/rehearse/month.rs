@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::time::Instant;
 
 use semver::Version;
-use time::{Date, Duration};
+use time::Date;
 use xshell::Shell;
 
 use super::board::{self, World};
@@ -14,25 +14,22 @@ use super::people;
 use super::sandbox::{Actor, Sandbox};
 use crate::version::{release_branch, release_of, tag};
 use crate::workspace::Workspace;
-use crate::{Result, print};
+use crate::{Result, calendar, print};
 
 /// What the workflows run at a tag, in this order. `github-release` comes twice: it makes the draft, and makes it public.
-const AT_TAG: &[&str] = &["verify", "dist", "github-release", "publish", "github-release"];
+pub const AT_TAG: &[&str] = &["verify", "dist", "github-release", "publish", "github-release"];
 
-struct Month<'a> {
-    sandbox: &'a Sandbox,
-    verbose: bool,
+pub struct Month<'a> {
+    pub sandbox: &'a Sandbox,
+    pub verbose: bool,
     /// The world after the last step.
-    seen: World,
+    pub seen: World,
 }
 
 /// Runs a month from the next 5th on, and shows what it has come to.
 pub fn run(sh: &Shell, sandbox: &Sandbox, workspace: &Workspace, verbose: bool, today: Date) -> Result<()> {
     let begun = Instant::now();
-    let fifth = match today.replace_day(5)? {
-        fifth if fifth >= today => fifth,
-        past => (past + Duration::days(31)).replace_day(5)?,
-    };
+    let fifth = calendar::next(calendar::CUT, today);
     let version = release_of(&workspace.version);
     let branch = release_branch(&version);
     let candidates = workspace.config.release_candidates && workspace.version.pre.as_str() == "dev";
@@ -42,7 +39,7 @@ pub fn run(sh: &Shell, sandbox: &Sandbox, workspace: &Workspace, verbose: bool, 
     month.task("main", &["cut"])?;
     month.human("merge", people::merge)?;
     if candidates {
-        month.release(&branch)?;
+        month.release(&branch, AT_TAG)?;
     }
 
     sandbox.set_day(fifth.replace_day(12)?)?;
@@ -50,13 +47,13 @@ pub fn run(sh: &Shell, sandbox: &Sandbox, workspace: &Workspace, verbose: bool, 
     if candidates {
         month.task("main", &["release-candidate"])?;
         month.human("merge", people::merge)?;
-        month.release(&branch)?;
+        month.release(&branch, AT_TAG)?;
     }
 
     sandbox.set_day(fifth.replace_day(20)?)?;
     month.task("main", &["release-latest"])?;
     month.human("merge", people::merge)?;
-    month.release(&branch)?;
+    month.release(&branch, AT_TAG)?;
     if candidates {
         month.task("main", &["yank", "--candidates"])?;
     }
@@ -66,7 +63,7 @@ pub fn run(sh: &Shell, sandbox: &Sandbox, workspace: &Workspace, verbose: bool, 
     month.fix(workspace, &patch, &branch, "Mend what a user found")?;
     month.task("main", &["release-patch", "--branch", &branch])?;
     month.human("merge", people::merge)?;
-    month.release(&branch)?;
+    month.release(&branch, AT_TAG)?;
     month.task("main", &["sync-notes"])?;
     month.human("merge", people::merge)?;
 
@@ -85,7 +82,7 @@ pub fn run(sh: &Shell, sandbox: &Sandbox, workspace: &Workspace, verbose: bool, 
 
 impl Month<'_> {
     /// Tags what was merged to a release branch, and does what follows from a tag.
-    fn release(&mut self, branch: &str) -> Result<()> {
+    pub fn release(&mut self, branch: &str, at_tag: &[&str]) -> Result<()> {
         let before: Vec<String> = self.tags();
         self.task(branch, &["push-tag", "--branch", branch])?;
         let tag = self.tags().into_iter().find(|tag| !before.contains(tag));
@@ -94,7 +91,7 @@ impl Month<'_> {
         self.sandbox.git("clone", &format!("checkout --quiet {tag}"))?;
         // A workflow finds nothing of an earlier release.
         let _ = fs::remove_dir_all(self.sandbox.workspace("clone").join("target/dist"));
-        for task in AT_TAG {
+        for task in at_tag {
             self.step(Actor::Tool, task, |sandbox| sandbox.xtask(Actor::Tool, "clone", &[task]))?;
         }
         Ok(())
@@ -111,17 +108,22 @@ impl Month<'_> {
     }
 
     /// Runs a task where a branch is checked out.
-    fn task(&mut self, branch: &str, arguments: &[&str]) -> Result<()> {
+    pub fn task(&mut self, branch: &str, arguments: &[&str]) -> Result<()> {
         people::checkout(self.sandbox, "clone", branch)?;
         self.step(Actor::Tool, &arguments.join(" "), |sandbox| sandbox.xtask(Actor::Tool, "clone", arguments))
     }
 
-    fn human(&mut self, what: &str, act: impl FnOnce(&Sandbox) -> Result<String>) -> Result<()> {
+    pub fn human(&mut self, what: &str, act: impl FnOnce(&Sandbox) -> Result<String>) -> Result<()> {
         self.step(Actor::Human, what, |sandbox| Ok((true, act(sandbox)?)))
     }
 
     /// One line: what is done, how long it took, and what has come of it. Of a step that failed, all that it said, too.
-    fn step(&mut self, actor: Actor, what: &str, act: impl FnOnce(&Sandbox) -> Result<(bool, String)>) -> Result<()> {
+    pub fn step(
+        &mut self,
+        actor: Actor,
+        what: &str,
+        act: impl FnOnce(&Sandbox) -> Result<(bool, String)>,
+    ) -> Result<()> {
         let who = if actor == Actor::Tool { "tool" } else { "human" };
         let day = self.sandbox.day();
         print(&format!("{day}  {who:<5}  {what:<38}"))?;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use semver::Version;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::sandbox::{Actor, Sandbox};
 use crate::workspace::{Workspace, relative};
@@ -14,12 +14,14 @@ use crate::{Result, notes, tasks};
 /// Merges every open pull request, in the order in which they were opened, with merge commits, and deletes their branches.
 /// Returns where they went.
 pub fn merge(sandbox: &Sandbox) -> Result<String> {
-    let pulls = sandbox.github()?["pulls"].as_array().cloned().unwrap_or_default();
+    merge_from(sandbox, "")
+}
+
+/// The same for those from branches whose names begin so.
+pub fn merge_from(sandbox: &Sandbox, prefix: &str) -> Result<String> {
     let mut merged = Vec::new();
-    for (at, pull) in pulls.iter().enumerate().filter(|(_, pull)| pull["state"] == "OPEN") {
-        let field = |name: &str| pull[name].as_str().unwrap_or_default();
-        let (head, base, title) = (field("headRefName"), field("baseRefName"), field("title"));
-        checkout(sandbox, "people", base)?;
+    for (at, head, base, title) in open_pulls(sandbox)?.into_iter().filter(|(_, head, ..)| head.starts_with(prefix)) {
+        checkout(sandbox, "people", &base)?;
         let commit = sandbox.git("people", &format!("rev-parse origin/{head}"))?;
         let message = format!("Merge pull request #{} from {head}\n\n{title}", at + 1);
         let merge = ["merge", "--quiet", "--no-ff", "-m", &message, &commit];
@@ -35,6 +37,48 @@ pub fn merge(sandbox: &Sandbox) -> Result<String> {
         true => Err("there is no open pull request to merge".into()),
         false => Ok(merged.join(", ")),
     }
+}
+
+/// The open pull requests: their places, where they come from and go to, and their titles.
+fn open_pulls(sandbox: &Sandbox) -> Result<Vec<(usize, String, String, String)>> {
+    let pulls = sandbox.github()?["pulls"].as_array().cloned().unwrap_or_default();
+    let field = |pull: &Value, name: &str| pull[name].as_str().unwrap_or_default().to_string();
+    let open = pulls.iter().enumerate().filter(|(_, pull)| pull["state"] == "OPEN");
+    Ok(open
+        .map(|(at, pull)| (at, field(pull, "headRefName"), field(pull, "baseRefName"), field(pull, "title")))
+        .collect())
+}
+
+/// CI of all open pull requests comes to its end, badly for those that go to this branch.
+pub fn run_ci(sandbox: &Sandbox, red: Option<&str>) -> Result<String> {
+    let mut said = Vec::new();
+    for (at, head, base, _) in open_pulls(sandbox)? {
+        let commit = sandbox.git(&sandbox.origin, &format!("rev-parse {head}"))?;
+        let conclusion = if red == Some(&base) { "failure" } else { "success" };
+        sandbox.change(|state| {
+            let run = json!({
+                "headSha": commit, "headBranch": head, "workflowName": "CI", "status": "completed", "conclusion": conclusion,
+            });
+            match state["runs"].as_array_mut() {
+                Some(runs) => runs.push(run),
+                None => state["runs"] = json!([run]),
+            }
+        })?;
+        said.push(format!("#{}: {conclusion}", at + 1));
+    }
+    Ok(said.join(", "))
+}
+
+/// Adds text to a file of a branch of origin, in a commit.
+pub fn add_to(sandbox: &Sandbox, branch: &str, file: &str, text: &str, what: &str) -> Result<String> {
+    checkout(sandbox, "people", branch)?;
+    let path = sandbox.workspace("people").join(file);
+    let before = fs::read_to_string(&path).unwrap_or_default();
+    fs::write(&path, format!("{before}{text}"))?;
+    sandbox.git("people", "add --all")?;
+    sandbox.must(Actor::Human, "people", "git", &["commit", "--quiet", "-m", what])?;
+    sandbox.git("people", &format!("push --quiet origin HEAD:refs/heads/{branch}"))?;
+    Ok(format!("{branch} is at {}", sandbox.git("people", "rev-parse --short HEAD")?))
 }
 
 /// Mends something on main, and in the notes if they have a section for it.

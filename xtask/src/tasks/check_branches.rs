@@ -26,8 +26,11 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let patience = patience(&mut arguments, 5 * 60 * 60)?;
     finish(arguments)?;
     let (alone, remote) = begin(sh)?;
-    let branches = release::supported(sh, &remote, today)?;
+    let branches = release::all_supported(sh, &remote, today)?;
     drop(alone); // it waits for hours
+    if branches.is_empty() {
+        say(format_args!("nothing to do: no release branch has left"));
+    }
 
     let mut open: Vec<(&String, &String)> = Vec::new();
     let mut wrong = Vec::new();

@@ -4,6 +4,7 @@ use semver::Version;
 use time::Date;
 use xshell::Shell;
 
+use crate::calendar::same_month;
 use crate::git::{Worktree, begin, fetch, is_ancestor};
 use crate::github::pull_requests;
 use crate::proposal::{Proposal, propose};
@@ -41,8 +42,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     }
 
     let brought = pull_requests(sh, &bump_branch(&workspace.version), &remote.main)?;
-    let this_month = |opened: Date| (opened.year(), opened.month()) == (today.year(), today.month());
-    let this_month = brought.iter().find(|brought| brought.state == "MERGED" && this_month(brought.opened));
+    let this_month = brought.iter().find(|brought| brought.state == "MERGED" && same_month(brought.opened, today));
     if let (Some(brought), false) = (this_month, force) {
         say(format_args!("nothing to do: {} made this month's cut; --force makes another", brought.url));
         return Ok(());

@@ -179,13 +179,17 @@ fn public_versions(releases: &[Release]) -> Vec<Version> {
     versions.filter(|version| version.pre.is_empty()).collect()
 }
 
-/// Installers take what the server calls the latest. It is the highest version, or somebody else's tag.
+/// The version that the server should call the latest and does not. Installers take what it calls so: the highest version, or
+/// somebody else's tag.
+pub fn passed_over(releases: &[Release], latest: Option<&str>) -> Option<Version> {
+    let highest = public_versions(releases).into_iter().max()?;
+    let right = latest.is_some_and(|latest| latest == tag(&highest) || tag_version(latest).is_none());
+    (!right).then_some(highest)
+}
+
 fn mend_latest(sh: &Shell) -> Result<()> {
-    let Some(highest) = public_versions(&releases(sh)?).iter().max().map(tag) else { return Ok(()) };
     let now = latest_release(sh)?;
-    if now.as_ref().is_some_and(|now| *now == highest || tag_version(now).is_none()) {
-        return Ok(());
-    }
+    let Some(highest) = passed_over(&releases(sh)?, now.as_deref()).as_ref().map(tag) else { return Ok(()) };
     say(format_args!("the latest release is {}, and should be {highest}", now.as_deref().unwrap_or("none")));
     outward::mark_latest(sh, &highest)?;
     match latest_release(sh)? {

@@ -10,6 +10,7 @@ pub mod publish;
 pub mod push_tag;
 pub mod release;
 pub mod report_failure;
+pub mod status;
 pub mod sync_notes;
 pub mod verify;
 pub mod yank;

@@ -9,6 +9,7 @@ use time::Date;
 use xshell::Shell;
 
 use crate::calendar::supported_until;
+use crate::config::Config;
 use crate::git::{Remote, Worktree, begin, commit_date, current_branch, fetch, subjects};
 use crate::notes::{code, draft, has, is_dated};
 use crate::proposal::{Proposal, propose};
@@ -106,7 +107,10 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
 
     let (_alone, remote) = begin(sh)?;
     if all {
-        branches.extend(supported(sh, &remote, today)?);
+        branches.extend(all_supported(sh, &remote, today)?);
+        if branches.is_empty() {
+            return Err("no release branch has left: there is nothing to patch".into());
+        }
     } else if branches.is_empty() {
         branches.push(current_branch(sh)?);
     }
@@ -258,29 +262,31 @@ fn highest(remote: &Remote) -> Result<(Version, &str)> {
         .ok_or("origin has no release branch: `cargo xtask cut` makes one")?)
 }
 
-/// The release branches of the lines that are supported on a day, and of the latest that is released.
-pub fn supported(sh: &Shell, remote: &Remote, today: Date) -> Result<Vec<String>> {
-    let lines = remote.release_branches();
-    let out = lines.into_iter().filter_map(|(line, branch)| Some((branch, remote.first_release(&line)?)));
-    let out: Vec<(&str, (&Version, &String))> = out.collect();
-    let refs = out.iter().map(|(_, (first, _))| format!("refs/tags/{}", tag(first)));
-    let refs: Vec<String> = refs.chain([remote.main.clone()]).collect();
+/// The release branches that a patch of all of them is for, as main's configuration says it.
+pub fn all_supported(sh: &Shell, remote: &Remote, today: Date) -> Result<Vec<String>> {
+    let firsts = remote.release_branches().into_keys().filter_map(|line| Some(tag(remote.first_release(&line)?.0)));
+    let refs: Vec<String> = firsts.map(|tag| format!("refs/tags/{tag}")).chain([remote.main.clone()]).collect();
     fetch(sh, &refs.iter().map(String::as_str).collect::<Vec<_>>())?;
     let tree = Worktree::add(sh, remote.branch(&remote.main)?)?;
     let _in_tree = sh.push_dir(&tree.root);
-    let config = Workspace::load(sh)?.config;
+    let supported = supported(sh, remote, &Workspace::load(sh)?.config, today)?;
+    Ok(supported.into_iter().map(|(branch, _)| branch).collect())
+}
 
+/// The release branches of the lines that are supported on a day, and of the latest that has left, oldest first, each with
+/// the day of its first release and the first one without support. The commits of those releases must be here.
+pub fn supported(sh: &Shell, remote: &Remote, config: &Config, today: Date) -> Result<Vec<(String, (Date, Date))>> {
+    let lines = remote.release_branches().into_iter();
+    let out: Vec<_> = lines.filter_map(|(line, branch)| Some((branch, remote.first_release(&line)?))).collect();
     let mut supported = Vec::new();
     for (at, (branch, (first, commit))) in out.iter().enumerate() {
-        let until = supported_until(&config, first, commit_date(sh, commit)?);
+        let released = commit_date(sh, commit)?;
+        let until = supported_until(config, first, released);
         if today < until || at + 1 == out.len() {
-            supported.push(branch.to_string());
+            supported.push((branch.to_string(), (released, until)));
         }
     }
-    match supported.is_empty() {
-        true => Err("no release branch has left: there is nothing to patch".into()),
-        false => Ok(supported),
-    }
+    Ok(supported)
 }
 
 fn on(branch: &str, error: &dyn Display) -> String {

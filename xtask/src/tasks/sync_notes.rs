@@ -5,7 +5,7 @@ use std::fs;
 use semver::Version;
 use xshell::{Shell, cmd};
 
-use crate::git::{Worktree, begin, fetch};
+use crate::git::{Remote, Worktree, begin, fetch};
 use crate::notes::{has, is_archive, show};
 use crate::proposal::{Proposal, propose};
 use crate::tasks::{name, notes};
@@ -43,15 +43,10 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         ));
         return Ok(());
     }
-    let mut versions = Vec::from_iter(named.clone());
-    if named.is_none() {
-        for line in remote.release_branches().keys() {
-            let patches = remote.line(line).into_iter().map(|(version, _)| version);
-            for version in patches.filter(|version| version.patch > line.patch && version.pre.is_empty()) {
-                versions.extend((!has(&text, version)?).then(|| version.clone()));
-            }
-        }
-    }
+    let versions = match &named {
+        Some(version) => vec![version.clone()],
+        None => missing(&remote, &text)?,
+    };
 
     let mut proposals = Vec::new();
     let mut proposed: Vec<Version> = Vec::new();
@@ -107,4 +102,16 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         say(format_args!("nothing to do: {} has the notes", remote.main));
     }
     propose(sh, &remote, Vec::new(), proposals)
+}
+
+/// The patch releases of the release branches whose section main's notes lack, oldest first.
+pub fn missing(remote: &Remote, text: &str) -> Result<Vec<Version>> {
+    let mut missing = Vec::new();
+    for line in remote.release_branches().keys() {
+        let patches = remote.line(line).into_iter().map(|(version, _)| version);
+        for version in patches.filter(|version| version.patch > line.patch && version.pre.is_empty()) {
+            missing.extend((!has(text, version)?).then(|| version.clone()));
+        }
+    }
+    Ok(missing)
 }

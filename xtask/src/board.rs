@@ -1,0 +1,250 @@
+//! The board of the trains: as a table for a terminal, as Markdown for a page, as JSON for a workflow. Pure.
+
+use serde_json::{Value, json};
+use time::Date;
+
+use crate::calendar::{self, CUT, RELEASE, named, weekend};
+use crate::github::{Ci, Proposed};
+use crate::notes::code;
+use crate::train::{Line, Page, Step, Train, What};
+use crate::version::{release_of, tag};
+
+/// The widest line of the table; what is to be pasted is not broken.
+const WIDTH: usize = 100;
+
+/// One row, in words: of a release branch, or of main.
+struct Row<'a> {
+    branch: &'a str,
+    version: String,
+    tag: String,
+    crates: String,
+    release: &'static str,
+    support: String,
+    words: String,
+}
+
+fn row<'a>(train: &Train, line: &'a Line) -> Row<'a> {
+    let last = line.last();
+    let crates = last.map(|last| last.crates.map_or("?".to_string(), |(there, all)| format!("{there} of {all}")));
+    let release = last.map(|last| match last.page {
+        Some(Page::Public) if train.latest.as_ref() == Some(&tag(&last.version)) => "latest",
+        Some(Page::Public) if !last.version.pre.is_empty() => "candidate",
+        Some(page) => name(page),
+        None => "?",
+    });
+    Row {
+        branch: &line.branch,
+        version: line.version.to_string(),
+        tag: last.map_or("none".to_string(), |last| tag(&last.version)),
+        crates: crates.unwrap_or_default(),
+        release: release.unwrap_or_default(),
+        support: support(line),
+        words: line.words(),
+    }
+}
+
+fn name(page: Page) -> &'static str {
+    match page {
+        Page::Missing => "none",
+        Page::Draft { .. } => "draft",
+        Page::Public => "public",
+    }
+}
+
+fn support(line: &Line) -> String {
+    let until = match line.support {
+        Some((_, until)) => until.to_string(),
+        None if line.left => "ended".to_string(),
+        None => String::new(),
+    };
+    let separator = if until.is_empty() { "" } else { ", " };
+    if line.long_term { format!("{until}{separator}long-term") } else { until }
+}
+
+fn ci(ci: Ci) -> &'static str {
+    match ci {
+        Ci::None => "CI has not run",
+        Ci::Running => "CI is running",
+        Ci::Green => "CI is green",
+        Ci::Red => "CI is red",
+    }
+}
+
+/// For a terminal.
+pub fn table(train: &Train) -> String {
+    let mut rows: Vec<Row> = train.lines.iter().map(|line| row(train, line)).collect();
+    rows.push(Row {
+        branch: &train.main,
+        version: train.version.to_string(),
+        tag: String::new(),
+        crates: String::new(),
+        release: "",
+        support: String::new(),
+        words: train.words(),
+    });
+    let heads = ["branch", "version", "tag", "crates", "release", "supported until"];
+    let cells =
+        |row: &Row| [row.branch, &row.version, &row.tag, &row.crates, row.release, &row.support].map(str::to_string);
+    let mut widths = heads.map(str::len);
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(cells(row)) {
+            *width = cell.len().max(*width);
+        }
+    }
+    let text = |cells: [String; 6]| {
+        let padded: Vec<String> = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        format!("{}\n", cut(padded.join("  ").trim_end()))
+    };
+    let mut board = format!("{} on {}\n\n{}", train.name, named(train.today), text(heads.map(str::to_string)));
+    for row in &rows {
+        board += &text(cells(row));
+        row.words.split("; ").for_each(|words| board += &format!("{}\n", cut(&format!("  {words}"))));
+        for proposed in train.proposed_to(row.branch) {
+            let Proposed { url, title, .. } = proposed;
+            let number = url.rsplit('/').next().unwrap_or_default();
+            board += &format!("{}\n", cut(&format!("  #{number} {}: {}", ci(proposed.ci), plain(title))));
+        }
+    }
+    let (cut_day, release) = train.days();
+    board += "\n";
+    let mut below = |head: &str, text: String| board += &format!("{}\n", cut(&format!("{head:<9} {text}")));
+    train.latest.iter().for_each(|latest| below("latest", latest.clone()));
+    below("next", format!("cut on {}, release on {}", named(cut_day), named(release)));
+    match &train.issues {
+        Some(issues) if issues.is_empty() => below("RUSTSEC", "no open issue".to_string()),
+        Some(issues) => issues.iter().for_each(|(title, url)| below("RUSTSEC", format!("{url} {}", plain(title)))),
+        None => below("RUSTSEC", "?".to_string()),
+    }
+    train.unknown.iter().for_each(|unknown| board += &format!("{:<9} {}\n", "unknown", plain(unknown)));
+    board += "\nWhat to do next\n";
+    board + &commands(&train.next(), "  ", train)
+}
+
+/// The steps, as lines for a shell: what a human does, and why, are comments there.
+fn commands(steps: &[Step], indent: &str, train: &Train) -> String {
+    let (cut_day, release) = train.days();
+    let mut lines = String::new();
+    let mut last = "";
+    for Step { what, why } in steps {
+        if why != last {
+            lines += &format!("{indent}# {}\n", plain(why));
+        }
+        last = why;
+        lines += &match what {
+            What::Run(command) => format!("{indent}{command}\n"),
+            What::Human(says, _) => format!("{indent}# -> {says}\n"),
+        };
+    }
+    if !train.unknown.is_empty() {
+        lines += &format!("{indent}# and what is unknown\n");
+    } else if steps.is_empty() {
+        let (day, task) = if release < cut_day { (release, "release-latest") } else { (cut_day, "cut") };
+        lines += &format!("{indent}# nothing before {}\n{indent}# cargo xtask {task}\n", named(day));
+    }
+    lines
+}
+
+/// For a job's summary, or a page of the documentation.
+pub fn markdown(train: &Train) -> String {
+    let mut page = format!("## Releases of {}, {}\n\n", train.name, named(train.today));
+    page += "| branch | version | where it stands | crates | release | supported until | pull requests |\n|---|---|---|---|---|---|---|\n";
+    let pulls = |branch: &str| {
+        let pulls = train.proposed_to(branch).map(|proposed| format!("{} ({})", proposed.url, ci(proposed.ci)));
+        pulls.collect::<Vec<_>>().join("<br>")
+    };
+    for line in train.lines.iter().rev() {
+        let Row { branch, version, crates, release, support, words, .. } = row(train, line);
+        page +=
+            &format!("| `{branch}` | {version} | {words} | {crates} | {release} | {support} | {} |\n", pulls(branch));
+    }
+    page += &format!("| `{}` | {} | {} | | | | {} |\n", train.main, train.version, train.words(), pulls(&train.main));
+    if let Some(issues) = train.issues.as_ref().filter(|issues| !issues.is_empty()) {
+        let issues = issues.iter().map(|(title, url)| format!("\n* {url} {}", code(title)));
+        page += &format!("\nOpen issues that mention RUSTSEC:\n{}\n", issues.collect::<String>());
+    }
+    train.unknown.iter().for_each(|unknown| page += &format!("\nNot known: {}\n", code(unknown)));
+    page += &format!("\n{}\nWhat to do next:\n\n```sh\n{}```\n", gantt(train), commands(&train.next(), "", train));
+    page
+}
+
+/// The trains as a chart: what was released and is supported, what is being tested, and the next cut.
+fn gantt(train: &Train) -> String {
+    let mut chart = "```mermaid\ngantt\n    dateFormat YYYY-MM-DD\n    axisFormat %Y-%m\n".to_string();
+    let (cut, release) = train.days();
+    let mut section = |version: &str, bars: &[(&str, Date, Date)]| {
+        chart += &format!("    section {version}\n");
+        for (name, from, to) in bars.iter().filter(|(_, from, to)| from < to) {
+            chart += &format!("    {name} :{from}, {to}\n");
+        }
+    };
+    for line in &train.lines {
+        let term = if line.long_term { " (long-term)" } else { "" };
+        let name = format!("{}{term}", line.first);
+        let tested = release.replace_day(CUT).unwrap_or(release);
+        match line.support {
+            Some((released, until)) => section(&name, &[("supported", released, until)]),
+            None if !line.left => section(&name, &[("tested", tested, release)]),
+            None => {}
+        }
+    }
+    let leaves = calendar::next(RELEASE, cut);
+    section(&release_of(&train.version).to_string(), &[("developed", train.today, cut), ("tested", cut, leaves)]);
+    chart + "```\n"
+}
+
+/// One line for a workflow.
+pub fn json(train: &Train) -> String {
+    let proposed = |branch: &str| -> Vec<Value> {
+        let one = |proposed: &Proposed| {
+            let Proposed { url, title, branch, .. } = proposed;
+            json!({ "url": url, "title": title, "branch": branch, "ci": ci(proposed.ci) })
+        };
+        train.proposed_to(branch).map(one).collect()
+    };
+    let line = |line: &Line| {
+        let last = line.last();
+        json!({
+            "branch": line.branch, "version": line.version.to_string(), "stands": line.words(),
+            "tag": last.map(|last| tag(&last.version)), "supported": line.support.is_some(), "long_term": line.long_term,
+            "crates": last.and_then(|last| last.crates).map(|(there, all)| json!({ "published": there, "of": all })),
+            "release": last.and_then(|last| last.page).map(name),
+            "latest": last.is_some_and(|last| train.latest.as_ref() == Some(&tag(&last.version))),
+            "until": line.support.map(|(_, until)| until.to_string()), "changes": line.changes,
+            "notes_missing": line.notes_missing.iter().map(|version| version.to_string()).collect::<Vec<_>>(),
+            "pull_requests": proposed(&line.branch),
+        })
+    };
+    let mut branches: Vec<Value> = train.lines.iter().map(line).collect();
+    branches.push(json!({
+        "branch": train.main, "version": train.version.to_string(), "stands": train.words(),
+        "pull_requests": proposed(&train.main),
+    }));
+    let step = |Step { what, why }: Step| match what {
+        What::Run(command) => json!({ "command": command, "why": why }),
+        What::Human(says, url) => json!({ "human": says, "url": url, "why": why }),
+    };
+    let day = |day: Date| json!({ "day": day.to_string(), "weekend": weekend(day) });
+    let issue = |(title, url): &(String, String)| json!({ "title": title, "url": url });
+    let (cut, release) = train.days();
+    let board = json!({
+        "day": train.today.to_string(), "name": train.name, "main": train.main, "branches": branches,
+        "supported": train.supported, "latest": train.latest,
+        "cut": day(cut), "release": day(release),
+        "security": train.issues.as_ref().map(|issues| issues.iter().map(issue).collect::<Vec<_>>()),
+        "unknown": train.unknown, "next": train.next().into_iter().map(step).collect::<Vec<_>>(),
+    });
+    format!("{board}\n")
+}
+
+/// A line that fits.
+fn cut(line: &str) -> String {
+    match line.char_indices().nth(WIDTH) {
+        Some(_) => line.chars().take(WIDTH - 3).collect::<String>() + "...",
+        None => line.to_string(),
+    }
+}
+
+/// The words of others, without what a terminal would obey.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
