@@ -85,7 +85,10 @@ struct Github {
 impl Github {
     /// A world that carries the tool and its workflows, on main.
     fn new() -> Github {
-        let mut world = World::new();
+        Github::carrying(World::new())
+    }
+
+    fn carrying(mut world: World) -> Github {
         let work = world.path("github");
         world.checkout("main");
         let manifest = fs::read_to_string(work.join("Cargo.toml")).unwrap().replace("\"b\"", "\"b\", \"xtask\"");
@@ -161,7 +164,7 @@ impl Github {
     fn event(&self, name: &str, branch: &str, workflow: &str, event: Value, inputs: &[(&str, &str)]) -> (bool, String) {
         let begun = Instant::now();
         let world = &self.world;
-        for folder in ["run", "cache"] {
+        for folder in ["run", "cache", "artifacts"] {
             let _ = fs::remove_dir_all(world.path(folder));
         }
         world.git("", &["clone", "-q", "--branch", branch, "origin.git", "run"]);
@@ -177,7 +180,15 @@ impl Github {
         act.arg(name).arg("--workflows").arg(format!(".github/workflows/{workflow}"));
         act.arg("--eventpath").arg(world.path("event.json")).arg("--action-cache-path").arg(world.path("cache"));
         act.args(["--action-offline-mode", "--no-cache-server", "--no-skip-checkout", "--concurrent-jobs", "2"]);
-        act.args(["--secret", "GITHUB_TOKEN=own-token", "--matrix", "target:x86_64-unknown-linux-gnu"]);
+        act.args([
+            "--secret",
+            "GITHUB_TOKEN=own-token",
+            "--secret",
+            "YANK_TOKEN=yank",
+            "--var",
+            "YANK_CANDIDATES=true",
+        ]);
+        act.args(["--matrix", "target:x86_64-unknown-linux-gnu"]);
         for os in ["ubuntu-latest", "ubuntu-24.04-arm", "macos-latest", "windows-latest"] {
             act.arg("--platform").arg(format!("{os}=-self-hosted"));
         }
@@ -368,6 +379,45 @@ fn a_release_that_died_after_its_tag_is_finished_by_a_dispatch_with_the_tag() {
     github.dispatch("release-12.0.0", "push-tag.yml", &[("tag", "v12.0.0")]);
     github.has_released("12.0.0", &merged);
     assert!(github.world.pulls().iter().all(|pull| !pull.contains("sync-notes")), "main has the notes of 12.0.0");
+}
+
+#[test]
+#[ignore = "needs act"]
+fn candidates_are_yanked_once_their_release_is_out() {
+    let config = "name = \"Demo\"\nrelease-candidates = true\n";
+    let github = Github::carrying(World::with(config, "12.0.0-dev", "## 12.0.0\n\nUnreleased.\n"));
+    let world = &github.world;
+    world.cut("2026-03-05");
+    world.merge("ci/release-candidate-12.0.0-rc.1", Merge::Commit);
+    world.done("push-tag --branch release-12.0.0");
+    github.dispatch("release-12.0.0", "push-tag.yml", &[("tag", "v12.0.0-rc.1")]);
+    let release = &world.stand_in()["releases"][0];
+    assert_eq!((&release["prerelease"], &release["draft"]), (&json!(true), &json!(false)), "{release}");
+
+    world.done("release-latest --date 2026-03-20");
+    let merged = world.merge("ci/release-12.0.0", Merge::Commit);
+    world.done("push-tag --branch release-12.0.0");
+    github.dispatch("release-12.0.0", "push-tag.yml", &[("tag", "v12.0.0")]);
+    github.has_released("12.0.0", &merged);
+    for name in ["a", "b"] {
+        let index = fs::read_to_string(world.path("registry/index/1").join(name)).unwrap();
+        let yanked = |line: &str| serde_json::from_str::<Value>(line).unwrap()["yanked"] == true;
+        assert_eq!(index.lines().map(yanked).collect::<Vec<_>>(), [true, false], "{index}");
+    }
+}
+
+#[test]
+#[ignore = "needs act"]
+fn the_weekly_run_says_which_release_branch_cannot_be_released_any_more() {
+    let github = Github::new();
+    github.world.cut("2026-03-05");
+    github.world.release("12.0.0", "2026-03-20");
+    github.world.set_stand_in(|state| {
+        state["today"] = Value::Null; // the run is started today
+        state["conclusions"] = json!({ "release-12.0.0": "failure" });
+    });
+    github.well("schedule", "main", "check-branches.yml", json!({ "schedule": "43 4 * * 1" }), &[]);
+    assert_eq!(github.world.stand_in()["issues"][0]["title"], "CI fails on `release-12.0.0`");
 }
 
 #[test]
