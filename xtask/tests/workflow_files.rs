@@ -172,6 +172,16 @@ fn wasmtime_4476_a_release_is_never_cancelled_by_a_newer_one_and_required_checks
 }
 
 #[test]
+fn wasmtime_13329_a_step_that_fails_is_never_passed_over() {
+    for file in workflows() {
+        assert!(!fs::read_to_string(&file).unwrap().contains("continue-on-error"), "{}", file.display());
+    }
+    // A release that stays a draft is a failure of the job that is to make it public.
+    let (_, public) = jobs().into_iter().find(|(name, _)| name == "push-tag/public").unwrap();
+    assert!(steps(&public).iter().any(|step| step["run"] == "cargo xtask github-release --public"));
+}
+
+#[test]
 fn wasmtime_13275_no_workflow_calls_what_is_not_there() {
     for (name, job) in jobs() {
         let uses = job["uses"].as_str().into_iter().chain(steps(&job).iter().filter_map(|step| step["uses"].as_str()));
