@@ -35,6 +35,7 @@ fn issued() -> (World, BTreeSet<Vec<String>>) {
         world.done("github-release");
     }
     world.set_stand_in(|state| state["latest"] = json!("v12.0.0"));
+    world.done("status");
     world.done("github-release");
     // The last one named files that are there.
     let named = |line: &Vec<String>| line.iter().all(|word| !word.starts_with('/') || fs::exists(word).unwrap());
@@ -57,6 +58,7 @@ fn the_real_gh_accepts_every_command_line() {
     for line in ["create", "upload", "edit"] {
         assert!(lines.iter().any(|words| words[..2] == ["release", line]), "{line}");
     }
+    assert!(lines.iter().any(|words| words.contains(&"--search".to_string())), "status");
     for line in lines {
         let mut command = Command::new(&gh);
         command
