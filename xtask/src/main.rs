@@ -17,6 +17,7 @@ mod registry;
 mod rehearse;
 mod sha256;
 mod shell;
+mod survey;
 mod tasks;
 mod train;
 mod upload;

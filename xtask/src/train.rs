@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use semver::Version;
-use time::Date;
+use time::{Date, Duration};
 
 use crate::calendar::{self, RELEASE, next_cut};
 use crate::github::{Ci, Proposed};
@@ -63,8 +63,12 @@ pub struct Line {
 /// A tag of ours, and what has come of it.
 pub struct Tagged {
     pub version: Version,
+    /// When its commit was made.
+    pub day: Date,
     /// How many of its crates are in the registry, and how many it has.
     pub crates: Option<(usize, usize)>,
+    /// Whether a crate has no other version, and so may still lack the owners that are configured.
+    pub ownerless: bool,
     pub page: Option<Page>,
 }
 
@@ -94,6 +98,11 @@ pub enum What {
 }
 
 impl Tagged {
+    /// A tag of which nothing else is known.
+    pub fn new(version: &Version, day: Date) -> Tagged {
+        Tagged { version: version.clone(), day, crates: None, ownerless: false, page: None }
+    }
+
     fn lacks_crates(&self) -> bool {
         self.crates.is_some_and(|(there, all)| there < all)
     }
@@ -182,18 +191,22 @@ impl Train {
         (cut, calendar::next(RELEASE, from))
     }
 
-    /// Leaves out the lines that nothing is left to do for and nobody is promised anything of.
+    /// Leaves out the lines that are not supported any more and at their end. Whatever an old tag lacks, nobody waits for.
     pub fn leave_out_what_is_done(&mut self) {
-        let open = |line: &Line| {
-            let done = line.is_tagged() && line.tagged.iter().all(|tagged| tagged.page == Some(Page::Public));
+        let lacking = |tagged: &Tagged| match tagged.page {
+            Some(Page::Draft { .. }) => true,
+            Some(Page::Public) => false,
+            Some(Page::Missing) | None => is_recent(tagged.day, self.today),
+        };
+        let matters = |line: &Line| {
             self.supported.contains(&line.branch)
                 || !line.left
-                || !done
+                || line.waits_for_tag()
+                || line.tagged.iter().any(lacking)
                 || self.proposed_to(&line.branch).next().is_some()
         };
-        let open: Vec<bool> = self.lines.iter().map(open).collect();
-        let mut open = open.into_iter();
-        self.lines.retain(|_| open.next() == Some(true));
+        let mut matters = self.lines.iter().map(matters).collect::<Vec<_>>().into_iter();
+        self.lines.retain(|_| matters.next() == Some(true));
     }
 
     /// Where main stands.
@@ -258,6 +271,11 @@ impl Train {
         }
         if tagged.crates.is_none_or(|(there, all)| there < all) {
             steps.push(run("publish", why.clone()));
+        } else if draft && tagged.ownerless {
+            steps.push(run(
+                "publish",
+                format!("{}: new crates get their owners, if they lack them", tag(&tagged.version)),
+            ));
         }
         if draft {
             steps.push(run("github-release", why));
@@ -318,6 +336,9 @@ impl Train {
         let url = &proposed.url;
         match held {
             _ if !line.left => merge(proposed),
+            _ if line.changes == 0 && proposed.ci == Ci::Red => {
+                human(format!("mend the CI of {url}, ahead of the fixes"), url, proposed.title.clone())
+            }
             _ if line.changes == 0 => {
                 let why = format!("`{}` has nothing that {} lacks", line.branch, tag(&line.version));
                 human(format!("merge the fixes into `{}`, then {url}", line.branch), url, why)
@@ -356,6 +377,11 @@ impl Train {
     }
 }
 
+/// Whether what a tag of one day lacks may still be on its way on another.
+pub fn is_recent(tagged: Date, today: Date) -> bool {
+    today - tagged < Duration::days(31)
+}
+
 fn run(task: &str, why: String) -> Step {
     Step { what: What::Run(format!("cargo xtask {task}")), why }
 }
@@ -382,4 +408,170 @@ fn check_out(version: &Version, why: &str) -> [Step; 2] {
 
 fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::calendar::parse_date;
+
+    fn day(text: &str) -> Date {
+        parse_date(text).unwrap()
+    }
+
+    /// A line that is released, and one commit ahead of it.
+    fn line(major: u64) -> Line {
+        let version = Version::new(major, 0, 0);
+        let released =
+            Tagged { crates: Some((3, 3)), page: Some(Page::Public), ..Tagged::new(&version, day("2026-03-20")) };
+        Line {
+            branch: release_branch(&version),
+            first: version.clone(),
+            version,
+            dated: true,
+            changes: 1,
+            left: true,
+            tagged: vec![released],
+            replaced: false,
+            support: Some((day("2026-03-20"), day("2026-05-20"))),
+            long_term: false,
+            notes_missing: Vec::new(),
+        }
+    }
+
+    /// On the 25th, with these lines and these pull requests, each of a branch to a base.
+    fn train(lines: Vec<Line>, proposed: &[(&str, &str, Ci)]) -> Train {
+        let proposed = proposed.iter().map(|(branch, base, ci)| Proposed {
+            url: format!("https://{branch}"),
+            title: branch.to_string(),
+            branch: branch.to_string(),
+            base: base.to_string(),
+            opened: day("2026-03-05"),
+            ci: *ci,
+        });
+        Train {
+            today: day("2026-03-25"),
+            name: "Demo".into(),
+            main: "main".into(),
+            version: Version::new(20, 0, 0),
+            undated: None,
+            supported: lines.iter().map(|line| line.branch.clone()).collect(),
+            lines,
+            begun: BTreeSet::new(),
+            proposed: Some(proposed.collect()),
+            last_cut: Some(day("2026-03-05")),
+            latest: None,
+            passed_over: None,
+            issues: None,
+            unknown: Vec::new(),
+        }
+    }
+
+    fn said(train: &Train) -> Vec<String> {
+        let said = |step: Step| match step.what {
+            What::Run(command) => command.trim_start_matches("cargo xtask ").to_string(),
+            What::Human(says, _) => says,
+        };
+        train.next().into_iter().map(said).collect()
+    }
+
+    #[test]
+    fn no_patch_of_several_is_merged_before_the_last_one_is_green() {
+        let next = |last: Ci| {
+            let [one, two] =
+                [("ci/release-12.0.1", "release-12.0.0", Ci::Green), ("ci/release-13.0.1", "release-13.0.0", last)];
+            said(&train(vec![line(12), line(13)], &[one, two]))
+        };
+        let wait = "wait with https://ci/release-12.0.1";
+        assert_eq!(next(Ci::Red), [wait, "mend the CI of https://ci/release-13.0.1, then merge it"]);
+        assert_eq!(next(Ci::Running), [wait, "wait for the CI of https://ci/release-13.0.1, then merge it"]);
+        assert_eq!(next(Ci::None), [wait, "start the CI of https://ci/release-13.0.1"]);
+        assert_eq!(next(Ci::Green), ["merge https://ci/release-12.0.1", "merge https://ci/release-13.0.1"]);
+    }
+
+    #[test]
+    fn a_bump_without_its_fix_is_not_merged() {
+        let next =
+            |ci| said(&train(vec![Line { changes: 0, ..line(12) }], &[("ci/release-12.0.1", "release-12.0.0", ci)]));
+        assert_eq!(next(Ci::Green), ["merge the fixes into `release-12.0.0`, then https://ci/release-12.0.1"]);
+        assert_eq!(next(Ci::Red), ["mend the CI of https://ci/release-12.0.1, ahead of the fixes"]);
+    }
+
+    #[test]
+    fn what_a_tag_lacks_is_made_up_for_and_nothing_else_is_done_again() {
+        let next = |crates, page| {
+            let mut line = Line { changes: 0, ..line(12) };
+            (line.tagged[0].crates, line.tagged[0].page) = (crates, page);
+            said(&train(vec![line], &[])).join(", ")
+        };
+        let checkout = "git fetch origin tag v12.0.0, git checkout v12.0.0, ";
+        let (half, all, draft) = (Some((1, 3)), Some((3, 3)), Some(Page::Draft { filled: true }));
+        for (crates, page, expected) in [
+            (half, Some(Page::Missing), "dist, github-release, publish, github-release"),
+            (all, Some(Page::Draft { filled: false }), "dist, github-release, github-release"),
+            (half, draft, "publish, github-release"),
+            (None, draft, "publish, github-release"),
+            (all, draft, "github-release"),
+            (half, Some(Page::Public), "publish"),
+            (half, None, "publish"),
+        ] {
+            assert_eq!(next(crates, page), format!("{checkout}{expected}"), "{crates:?} {page:?}");
+        }
+        for page in [Some(Page::Public), None] {
+            assert_eq!((next(all, page), next(None, page)), (String::new(), String::new()), "{page:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_not_supported_any_more_is_shown_until_it_is_at_its_end() {
+        let shown = |line: Line, proposed: &[(&str, &str, Ci)], today: &str| {
+            let mut train = train(vec![line], proposed);
+            (train.today, train.supported) = (day(today), Vec::new());
+            train.leave_out_what_is_done();
+            train.lines.len() == 1
+        };
+        let with = |page| {
+            let mut line = line(12);
+            line.tagged[0].page = page;
+            line
+        };
+        assert!(!shown(line(12), &[], "2026-03-25"));
+        assert!(shown(line(12), &[("ci/release-12.0.1", "release-12.0.0", Ci::None)], "2026-08-01"));
+        assert!(shown(with(Some(Page::Draft { filled: true })), &[], "2026-08-01"));
+        assert!(shown(with(Some(Page::Missing)), &[], "2026-03-25"));
+        assert!(!shown(with(Some(Page::Missing)), &[], "2026-08-01"));
+        assert!(shown(Line { version: Version::new(12, 0, 1), ..line(12) }, &[], "2026-08-01"));
+    }
+
+    #[test]
+    fn what_is_begun_is_gone_on_with() {
+        let untagged = |version: &str, dated| {
+            let version: Version = version.parse().unwrap();
+            Line { first: release_of(&version), tagged: Vec::new(), left: false, version, dated, ..line(13) }
+        };
+        let mut on_the_way = train(vec![untagged("13.0.0", false)], &[]);
+        assert_eq!(said(&on_the_way), ["release-latest"]);
+        on_the_way.today = day("2026-03-10");
+        assert_eq!(said(&on_the_way), [""; 0]);
+        on_the_way.begun.insert("ci/release-13.0.0".to_string());
+        assert_eq!(said(&on_the_way), ["release-latest"]);
+        on_the_way.lines = vec![untagged("13.0.0", true)];
+        assert_eq!(said(&on_the_way), ["push-tag --branch release-13.0.0"]);
+        on_the_way.lines = vec![untagged("13.0.0-rc.2", false)];
+        assert_eq!(said(&on_the_way), ["push-tag --branch release-13.0.0"]);
+
+        let mut patched = train(vec![Line { changes: 0, ..line(12) }], &[]);
+        assert_eq!(said(&patched), [""; 0]);
+        patched.begun.insert("ci/release-12.0.1".to_string());
+        assert_eq!(said(&patched), ["release-patch --branch release-12.0.0 --allow-empty"]);
+        patched.lines[0].changes = 2;
+        assert_eq!(said(&patched), ["release-patch --branch release-12.0.0"]);
+        patched.lines[0].notes_missing = vec![Version::new(12, 0, 1)];
+        patched.passed_over = Some(Version::new(12, 0, 0));
+        patched.today = day("2026-04-05");
+        patched.begun.clear();
+        patched.lines[0].changes = 0;
+        let expected = ["git fetch origin tag v12.0.0", "git checkout v12.0.0", "github-release", "cut", "sync-notes"];
+        assert_eq!(said(&patched), expected);
+    }
 }

@@ -35,6 +35,7 @@ fn issued() -> (World, BTreeSet<Vec<String>>) {
         world.done("github-release");
     }
     world.set_stand_in(|state| state["latest"] = json!("v12.0.0"));
+    world.done("status");
     world.done("github-release");
     world.done("check-branches --date 2026-03-20");
     for name in ["WORKFLOW", "SERVER_URL", "REPOSITORY", "RUN_ID"] {
@@ -62,6 +63,7 @@ fn the_real_gh_accepts_every_command_line() {
     for line in ["release create", "release upload", "release edit", "issue create", "workflow run", "run list"] {
         assert!(lines.iter().any(|words| words[..2].join(" ") == line), "{line}");
     }
+    assert!(lines.iter().any(|words| words.contains(&"--search".to_string())), "status");
     for line in lines {
         let mut command = Command::new(&gh);
         command

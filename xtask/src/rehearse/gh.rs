@@ -34,7 +34,12 @@ fn run() -> Result<()> {
     let folder = PathBuf::from(folder);
     let words: Vec<_> = std::env::args_os().skip(1).collect();
     let line = json!(words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>());
-    writeln!(OpenOptions::new().create(true).append(true).open(folder.join("calls"))?, "{line}")?;
+    // In one piece: others may be called at the same time.
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(folder.join("calls"))?
+        .write_all(format!("{line}\n").as_bytes())?;
     let lock = File::create(folder.join("lock"))?;
     lock.lock()?;
 

@@ -56,13 +56,13 @@ pub fn run_ci(sandbox: &Sandbox, red: Option<&str>) -> Result<String> {
         let commit = sandbox.git(&sandbox.origin, &format!("rev-parse {head}"))?;
         let conclusion = if red == Some(&base) { "failure" } else { "success" };
         sandbox.change(|state| {
-            let run = json!({
+            // As after a restart.
+            let runs = state["runs"].as_array_mut().map(std::mem::take).unwrap_or_default();
+            let mut runs: Vec<Value> = runs.into_iter().filter(|run| run["headSha"] != *commit).collect();
+            runs.push(json!({
                 "headSha": commit, "headBranch": head, "workflowName": "CI", "status": "completed", "conclusion": conclusion,
-            });
-            match state["runs"].as_array_mut() {
-                Some(runs) => runs.push(run),
-                None => state["runs"] = json!([run]),
-            }
+            }));
+            state["runs"] = runs.into();
         })?;
         said.push(format!("#{}: {conclusion}", at + 1));
     }

@@ -38,7 +38,11 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let version = release_of(&workspace.version);
     let branch = release_branch(&version);
     if branch_version(&branch).is_none() {
-        return Err(format!("{} is at {version}, but a train is cut at X.Y.0: bump it first", remote.main).into());
+        return Err(format!(
+            "{} is at {version}, but a train is cut at X.Y.0: bump it first, with `cargo xtask bump`",
+            remote.main
+        )
+        .into());
     }
 
     let brought = pull_requests(sh, &bump_branch(&workspace.version), &remote.main)?;
@@ -59,7 +63,11 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         remote.branches.contains_key(&bump_branch) || remote.branches.contains_key(&branch) && bumps.next().is_some();
     if !begun {
         if remote.tags.contains_key(&version) {
-            return Err(format!("{} is at {version}, which is tagged: bump it first", remote.main).into());
+            return Err(format!(
+                "{} is at {version}, which is tagged: bump it first, with `cargo xtask bump`",
+                remote.main
+            )
+            .into());
         }
         if !is_ancestor(sh, commit, main)? {
             return Err(format!(
@@ -71,11 +79,18 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         let previous = remote.release_branches().into_iter().rfind(|(_, name)| *name != branch);
         match previous {
             Some((ahead, name)) if ahead > version => {
-                return Err(format!("{} is at {version}, behind `{name}`: bump it first", remote.main).into());
+                return Err(format!(
+                    "{} is at {version}, behind `{name}`: bump it first, with `cargo xtask bump`",
+                    remote.main
+                )
+                .into());
             }
             Some((previous, name)) if remote.first_release(&previous).is_none() && !force => {
                 let tag = tag(&previous);
-                return Err(format!("`{name}` has not left: {tag} is missing; release it, or say --force").into());
+                return Err(format!(
+                    "`{name}` has not left: {tag} is missing; `cargo xtask status` says what comes next, or say --force"
+                )
+                .into());
             }
             _ => {}
         }

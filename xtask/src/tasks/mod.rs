@@ -30,7 +30,7 @@ use crate::version::tag;
 use crate::{Arguments, Result, say, shell};
 
 /// The project's name in titles: the configured one, or the repository's.
-fn name(sh: &Shell, config: &Config) -> Result<String> {
+pub fn name(sh: &Shell, config: &Config) -> Result<String> {
     if let Some(name) = &config.name {
         return Ok(name.clone());
     }
@@ -93,6 +93,6 @@ fn at_tag(sh: &Shell, remote: &Remote, version: &Version) -> Result<String> {
     match remote.tags.get(version) {
         Some(commit) if commit == head.trim() => Ok(tag),
         Some(commit) => Err(format!("{tag} is at {commit}, not at HEAD: check it out, `git checkout {tag}`").into()),
-        None => Err(format!("origin has no tag {tag}: `push-tag` comes first").into()),
+        None => Err(format!("origin has no tag {tag}: `cargo xtask push-tag` comes first").into()),
     }
 }

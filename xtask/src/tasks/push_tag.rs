@@ -71,7 +71,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         if by_hand.is_some() {
             return Err(format!("{state}: there is nothing to tag").into());
         }
-        say(format_args!("nothing to do: {state}"));
+        say(format_args!("nothing to do: {state}; `cargo xtask status` says what comes next"));
         return Ok(());
     }
 

@@ -61,9 +61,11 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
     let in_tree = sh.push_dir(&tree.root);
     let workspace = load(sh, branch)?;
     if release_of(&workspace.version) != version {
-        return Err(
-            format!("`{branch}` is at {}, but {version} is not tagged: mend its version", workspace.version).into()
-        );
+        return Err(format!(
+            "`{branch}` is at {}, but {version} is not tagged: mend its version, with `cargo xtask bump {version}`",
+            workspace.version
+        )
+        .into());
     }
     let mut proposals = Vec::new();
     let is_candidate = !workspace.version.pre.is_empty();
@@ -133,7 +135,7 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         }
         let Some(tagged) = remote.tags.get(now) else {
             if !is_dated(&notes::read(&tree.root)?, now).map_err(|error| on(branch, &error))? {
-                return Err(format!("`{branch}` is at {now}, which is not tagged: release that first").into());
+                return Err(format!("`{branch}` is at {now}, which is neither dated nor tagged: release that first; `cargo xtask status` says what comes next").into());
             }
             say(format_args!("nothing to do: {now} waits for `cargo xtask push-tag --branch {branch}`"));
             continue;

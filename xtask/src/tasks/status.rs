@@ -2,26 +2,20 @@
 //! the answers is in `train.rs`, how it is shown in `board.rs`.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::thread::{self, ScopedJoinHandle};
+use std::time::Duration;
 
 use semver::Version;
-use time::{Date, Duration};
+use time::Date;
 use xshell::Shell;
 
-use crate::calendar::is_long_term;
-use crate::config::Config;
-use crate::git::{
-    Remote, Worktree, alone, are_here, commit_date, fetch, file_at, manifests_differ, release_changes, subjects,
-};
-use crate::github::{Proposed, Release, bumps, latest_release, proposed, releases, security_issues};
-use crate::notes::{has, is_archive, is_dated};
+use crate::git::Remote;
+use crate::github::{Release, bumps, latest_release, proposed, releases, security_issues};
 use crate::registry::{Registry, Versions};
+use crate::survey::{Git, Seen, known, look_at, of_git};
 use crate::tasks::github_release::passed_over;
-use crate::tasks::release::{load, supported};
-use crate::tasks::{name, notes, sync_notes};
 use crate::train::{Line, Page, Tagged, Train};
-use crate::version::{branch_version, release_of, same_line, tag, tag_version};
+use crate::version::{release_of, same_line, tag, tag_version};
 use crate::workspace::Workspace;
 use crate::{Arguments, Result, board, finish, print};
 
@@ -38,6 +32,9 @@ could not be asked is named, and the rest is shown all the same.
   --registry  as for `publish`
 ";
 
+/// How long the registry is asked again when it does not answer: a board that is late is of no use.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Reads the command line, and shows.
 pub fn run(_: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let json = arguments.contains("--json");
@@ -50,34 +47,6 @@ pub fn run(_: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         (_, true) => board::markdown(&train),
         _ => board::table(&train),
     })
-}
-
-/// What git says.
-struct Git {
-    /// No other task in this clone meanwhile: it would take our worktrees for what a killed one has left.
-    _alone: File,
-    remote: Remote,
-    main: Main,
-    /// The release branches that are looked at, oldest first.
-    seen: Vec<Result<Seen>>,
-    unknown: Vec<String>,
-}
-
-/// What is known of main.
-struct Main {
-    name: String,
-    version: Version,
-    config: Config,
-    undated: Option<Version>,
-    supported: BTreeMap<String, (Date, Date)>,
-    order: Vec<String>,
-    notes_missing: Vec<Version>,
-}
-
-/// A release branch, with the workspace at its last tag.
-struct Seen {
-    line: Line,
-    released: Option<Workspace>,
 }
 
 /// What the registry says.
@@ -105,9 +74,9 @@ fn ask(named: Option<String>, today: Date) -> Result<Train> {
         (answer(git), answer(proposed), answer(bumps), answer(releases), answer(latest), answer(issues), answer(index))
     });
     let Git { _alone, remote, main, mut seen, mut unknown } = git?;
-    let proposed: Option<Vec<Proposed>> = known(proposed, &mut unknown);
+    let proposed = known(proposed, &mut unknown);
     let bumps = known(bumps, &mut unknown).unwrap_or_default();
-    let releases: Option<Vec<Release>> = known(releases, &mut unknown);
+    let releases = known(releases, &mut unknown);
     let latest = known(latest, &mut unknown);
     let issues = known(issues, &mut unknown);
     let mut index = known(index, &mut unknown);
@@ -135,7 +104,7 @@ fn ask(named: Option<String>, today: Date) -> Result<Train> {
             counted.and_then(|counted| known(counted, &mut unknown));
         }
         if let Some(releases) = &releases {
-            line.show_pages(&remote, releases);
+            show_pages(&mut line, &remote, releases);
         }
         lines.push(line);
     }
@@ -168,136 +137,10 @@ fn ask(named: Option<String>, today: Date) -> Result<Train> {
     Ok(train)
 }
 
-/// An answer, or what stands in its place.
-fn known<T>(answer: Result<T>, unknown: &mut Vec<String>) -> Option<T> {
-    answer.map_err(|error| (!unknown.contains(&error.to_string())).then(|| unknown.push(error.to_string()))).ok()
-}
-
-/// Reads origin, or what this clone knows of it, and looks at main and at the release branches that matter.
-fn of_git(sh: &Shell, today: Date) -> Result<Git> {
-    let alone = alone(sh)?;
-    let mut unknown = Vec::new();
-    let remote = match Remote::read(sh) {
-        Ok(remote) => remote,
-        Err(error) => {
-            unknown.push(format!("origin: {error}; what is shown of it is what this clone has fetched"));
-            Remote::known(sh)?
-        }
-    };
-    bring(sh, &remote, &mut unknown)?;
-    let main = of_main(sh, &remote, today)?;
-    let branches = remote.release_branches();
-    let newest = branches.keys().rfind(|line| remote.first_release(line).is_some());
-    let mut matter = Vec::new();
-    for (line, branch) in &branches {
-        let matters = match remote.line(line).pop() {
-            _ if main.supported.contains_key(*branch) => true,
-            // One that was left out while later ones were released is not waited for.
-            None => newest.is_none_or(|newest| line > newest),
-            Some((_, commit)) => {
-                let recent = commit_date(sh, commit)? + Duration::days(31) > today;
-                recent || !release_changes(sh, Some(commit), remote.branch(branch)?)?.is_empty()
-            }
-        };
-        matter.extend(matters.then_some(*branch));
-    }
-    let seen = look_at(&remote, &main, &matter);
-    Ok(Git { _alone: alone, main, seen, unknown, remote })
-}
-
-/// Fetches what this clone lacks of main and of the release branches, if anything.
-fn bring(sh: &Shell, remote: &Remote, unknown: &mut Vec<String>) -> Result<()> {
-    let branches = remote.release_branches();
-    let heads: Vec<&str> = branches.values().copied().chain([remote.main.as_str()]).collect();
-    let tags: Vec<_> = branches.keys().flat_map(|line| remote.line(line)).collect();
-    let commits =
-        heads.iter().filter_map(|name| remote.branches.get(*name)).chain(tags.iter().map(|(_, commit)| *commit));
-    if !are_here(sh, commits)? {
-        let tags: Vec<String> = tags.iter().map(|(version, _)| format!("refs/tags/{}", tag(version))).collect();
-        let refs: Vec<&str> = heads.into_iter().chain(tags.iter().map(String::as_str)).collect();
-        known(fetch(sh, &refs), unknown);
-    }
-    Ok(())
-}
-
-fn of_main(sh: &Shell, remote: &Remote, today: Date) -> Result<Main> {
-    let tree = Worktree::add(sh, remote.branch(&remote.main)?)?;
-    let _in_tree = sh.push_dir(&tree.root);
-    let Workspace { config, version, .. } = Workspace::load(sh).map_err(|error| format!("{}: {error}", remote.main))?;
-    let text = notes::read(&tree.root).unwrap_or_default();
-    let latest = remote.release_branches().into_keys().next_back();
-    let undated =
-        latest.filter(|latest| has(&text, latest).unwrap_or(false) && !is_dated(&text, latest).unwrap_or(true));
-    let missing = if is_archive(&text) { Vec::new() } else { sync_notes::missing(remote, &text)? };
-    let written = |version: &Version| {
-        let theirs = file_at(sh, &remote.tags[version], notes::FILE);
-        theirs.is_some_and(|text| has(&text, version).unwrap_or(true))
-    };
-    let supported = supported(sh, remote, &config, today)?;
-    Ok(Main {
-        name: name(sh, &config)?,
-        notes_missing: missing.into_iter().filter(written).collect(),
-        order: supported.iter().map(|(branch, _)| branch.clone()).collect(),
-        supported: supported.into_iter().collect(),
-        version,
-        config,
-        undated,
-    })
-}
-
-/// Looks at release branches, several at a time.
-fn look_at(remote: &Remote, main: &Main, branches: &[&str]) -> Vec<Result<Seen>> {
-    let look = |branch: &str| look(&Shell::new()?, remote, main, branch);
-    thread::scope(|scope| {
-        let looking: Vec<_> = branches.iter().map(|branch| scope.spawn(move || look(branch))).collect();
-        looking.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err("a look broke off".into()))).collect()
-    })
-}
-
-fn look(sh: &Shell, remote: &Remote, main: &Main, branch: &str) -> Result<Seen> {
-    let first = branch_version(branch).ok_or_else(|| format!("`{branch}` is no release branch"))?;
-    let head = remote.branch(branch)?;
-    let at = |commit: &str| -> Result<(Workspace, String)> {
-        let tree = Worktree::add(sh, commit)?;
-        let _in_tree = sh.push_dir(&tree.root);
-        Ok((load(sh, branch)?, notes::read(&tree.root)?))
-    };
-    let (workspace, text) = at(head)?;
-    let version = workspace.version.clone();
-    let last = remote.line(&first).pop();
-    let (changes, released) = match last {
-        None => (0, None),
-        Some((_, commit)) => {
-            let released = match manifests_differ(sh, commit, head)? {
-                false => Some(workspace),
-                true => at(commit).ok().map(|(workspace, _)| workspace),
-            };
-            (subjects(sh, commit, head)?.len(), released)
-        }
-    };
-    let line = Line {
-        dated: is_dated(&text, &version).map_err(|error| format!("{branch}: {error}"))?,
-        changes,
-        left: remote.first_release(&first).is_some(),
-        tagged: last
-            .iter()
-            .map(|(version, _)| Tagged { version: (*version).clone(), crates: None, page: None })
-            .collect(),
-        replaced: false,
-        support: main.supported.get(branch).copied(),
-        long_term: is_long_term(&main.config, &first),
-        notes_missing: main.notes_missing.iter().filter(|version| same_line(version, &first)).cloned().collect(),
-        branch: branch.to_string(),
-        version,
-        first,
-    };
-    Ok(Seen { line, released })
-}
-
 /// Asks for the crates of the workspace that is checked out: those of the branches are the same, or nearly.
 fn of_registry(sh: &Shell, named: Option<String>) -> Result<Index> {
     let workspace = Workspace::load(sh)?;
-    let registry = Registry::find(sh, &workspace, named, Duration::SECOND.unsigned_abs())?;
+    let registry = Registry::find(sh, &workspace, named, PATIENCE)?;
     let names: Vec<&str> = registry.members(&workspace).map(|member| member.name.as_str()).collect();
     let versions = thread::scope(|scope| {
         let check = scope.spawn(|| registry.check());
@@ -328,38 +171,31 @@ impl Index {
         };
         line.replaced = members.iter().any(|member| member.moves && replaced(&member.version, &member.name));
         if let Some(last) = line.tagged.last_mut() {
+            let new = |name: &str| self.versions[name].len() == 1;
             last.crates = Some((published, members.len()));
+            last.ownerless = !workspace.config.owners.is_empty() && members.iter().any(|member| new(&member.name));
         }
         Ok(())
     }
 }
 
-impl Line {
-    /// Adds what GitHub shows of the tags.
-    fn show_pages(&mut self, remote: &Remote, releases: &[Release]) {
-        let page = |version: &Version| {
-            let found = releases.iter().find(|release| release.tag == tag(version));
-            found.map_or(Page::Missing, |release| match release.draft {
-                true => {
-                    let filled = !release.assets.is_empty() && release.assets.iter().all(|asset| asset.whole);
-                    Page::Draft { filled }
-                }
-                false => Page::Public,
-            })
-        };
-        for tagged in &mut self.tagged {
-            tagged.page = Some(page(&tagged.version));
-        }
-        let mut drafts = Vec::new();
-        for (version, _) in remote.line(&self.first) {
-            let page = page(version);
-            if page != Page::Missing
-                && page != Page::Public
-                && self.tagged.iter().all(|tagged| tagged.version != *version)
-            {
-                drafts.push(Tagged { version: version.clone(), crates: None, page: Some(page) });
+/// Adds what GitHub shows of the tags of a line.
+fn show_pages(line: &mut Line, remote: &Remote, releases: &[Release]) {
+    let page = |version: &Version| {
+        let found = releases.iter().find(|release| release.tag == tag(version));
+        found.map_or(Page::Missing, |release| match release.draft {
+            true => {
+                Page::Draft { filled: !release.assets.is_empty() && release.assets.iter().all(|asset| asset.whole) }
             }
+            false => Page::Public,
+        })
+    };
+    let Some(mut last) = line.tagged.pop() else { return };
+    for (version, _) in remote.line(&line.first) {
+        if *version != last.version && matches!(page(version), Page::Draft { .. }) {
+            line.tagged.push(Tagged { page: Some(page(version)), ..Tagged::new(version, last.day) });
         }
-        self.tagged.splice(0..0, drafts);
     }
+    last.page = Some(page(&last.version));
+    line.tagged.push(last);
 }
