@@ -111,7 +111,11 @@ fn nothing_stands_in_a_script_but_commands_and_no_checkout_keeps_credentials() {
         }
     }
     for file in workflows() {
-        for line in fs::read_to_string(&file).unwrap().lines().filter(|line| line.contains("uses: ")) {
+        for line in fs::read_to_string(&file)
+            .unwrap()
+            .lines()
+            .filter(|line| line.trim_start().trim_start_matches("- ").starts_with("uses: "))
+        {
             let (_, uses) = line.split_once("uses: ").unwrap();
             let pinned = || {
                 let (action, rest) = uses.split_once('@')?;
