@@ -114,6 +114,9 @@ enum How {
 fn prepared(world: &World, rules: Rules) -> (World, Registry) {
     let mut copy = world.copy();
     let registry = copy.registry(rules);
+    for name in ["WORKFLOW", "SERVER_URL", "REPOSITORY", "RUN_ID"] {
+        copy.env.push((format!("GITHUB_{name}"), "x".to_string()));
+    }
     // In the place of each program: writes every call of the task down, and disturbs the one that DISTURB says. What the
     // programs call themselves is not the task's.
     let (calls, happened) = (copy.path("calls"), copy.path("happened"));

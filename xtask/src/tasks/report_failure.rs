@@ -12,9 +12,9 @@ use crate::{Arguments, Result, finish, outward, say};
 pub const HELP: &str = "\
 cargo xtask report-failure [--branch release-X.Y.0]
 
-In a workflow one of whose jobs has failed: opens an issue that names the run, unless one of the same title is open. With
---branch only if a release of that branch has not come: its version is dated, or a candidate, and has no tag, or has a
-tag and no public release on GitHub.
+Where a job of GitHub's has failed: opens an issue that leads to it, unless one of the same title is open. With --branch
+only if a release of that branch has not come: its version is dated, or a candidate, and has no tag, or has a tag and no
+public release on GitHub.
 ";
 
 /// Reads the command line, and reports.
@@ -25,7 +25,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let run = run_url()?;
 
     let (title, what) = match branch {
-        None => (format!("The workflow `{workflow}` failed"), "It is safe to run again.".to_string()),
+        None => (format!("The workflow `{workflow}` failed"), "To start it again is safe.".to_string()),
         Some(branch) => {
             let (_alone, remote) = begin(sh)?;
             fetch(sh, &[&branch])?;
