@@ -22,7 +22,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let branch: Option<String> = arguments.opt_value_from_str("--branch")?;
     finish(arguments)?;
     let workflow = of_workflow("GITHUB_WORKFLOW")?;
-    let run = run_url()?;
+    let address = run_url()?;
 
     let (title, what) = match branch {
         None => (format!("The workflow `{workflow}` failed"), "To start it again is safe.".to_string()),
@@ -53,7 +53,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         say(format_args!("nothing to do: {url} is open: {title}"));
         return Ok(());
     }
-    let body = format!("A job of the workflow `{workflow}` failed: {run}\n\n{what}\n");
+    let body = format!("A job of the workflow `{workflow}` failed: {address}\n\n{what}\n");
     let url = outward::open_issue(sh, &title, &body)?;
     say(format_args!("opened {url}: {title}"));
     Ok(())
