@@ -42,6 +42,13 @@ impl Registry {
     /// configuration, else the only one that the crates allow, else crates.io. Fails if a crate may not go there (a named
     /// one leaves those out), if its index is not known, or if it cannot be read here.
     pub fn of(sh: &Shell, workspace: &Workspace, named: Option<String>, patience: Duration) -> Result<Registry> {
+        let registry = Registry::named(sh, workspace, named, patience)?;
+        registry.reach()?;
+        Ok(registry)
+    }
+
+    /// The same without asking it anything.
+    pub fn named(sh: &Shell, workspace: &Workspace, named: Option<String>, patience: Duration) -> Result<Registry> {
         let published = || workspace.crates.iter().filter(|member| member.published);
         let lists: BTreeSet<&[String]> = published().map(|member| &member.registries[..]).collect();
         let name = match (&named, configured(sh, &["registry", "default"]), Vec::from_iter(lists).as_slice()) {
@@ -82,13 +89,17 @@ impl Registry {
             )
         })?;
         let index = format!("{}/", address.trim_end_matches('/'));
-        let registry = Registry { name, index, agent: agent(), patience };
+        Ok(Registry { name, index, agent: agent(), patience })
+    }
+
+    /// Fails if it does not answer as a registry does that can be read without a token.
+    pub fn reach(&self) -> Result<()> {
         // An address that is none, or a server that says 404 to everything, must not look like a registry without crates.
-        let config = registry.get("config.json", Instant::now() + patience)?.unwrap_or_default();
+        let config = self.get("config.json", Instant::now() + self.patience)?.unwrap_or_default();
         match serde_json::from_str::<Value>(&config) {
-            Ok(config) if config["auth-required"] == true => Err(registry.wants_credentials()),
-            Ok(config) if config["dl"].is_string() => Ok(registry),
-            _ => Err(format!("registry `{}`: {} has no config.json of an index", registry.name, registry.index).into()),
+            Ok(config) if config["auth-required"] == true => Err(self.wants_credentials()),
+            Ok(config) if config["dl"].is_string() => Ok(()),
+            _ => Err(format!("registry `{}`: {} has no config.json of an index", self.name, self.index).into()),
         }
     }
 

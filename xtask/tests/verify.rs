@@ -184,6 +184,22 @@ fn the_index_is_asked_about_many_crates_over_few_connections() {
 }
 
 #[test]
+fn a_registry_that_publish_would_not_know_is_an_error_and_not_one_that_is_down() {
+    let (world, _registry) = world();
+    expect![[r#"
+        registry `nosuch`: set CARGO_REGISTRIES_NOSUCH_INDEX to the address of its index, sparse+https://...
+        error: 1 to mend, 0 to know"#]]
+    .assert_eq(&said(&world, "verify --fast --registry nosuch"));
+    let manifest = world.path("clone/a/Cargo.toml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, text.replace("license", "publish = [\"ours\"]\nlicense")).unwrap();
+    expect![[r#"
+        `a` may not go to registry `rehearsal`, by their `publish`: name the right one with --registry
+        error: 1 to mend, 0 to know"#]]
+    .assert_eq(&said(&world, "verify --fast"));
+}
+
+#[test]
 fn what_was_mended_in_one_crate_is_seen_by_the_others_and_no_lock_file_is_touched() {
     let (world, _registry) = world();
     let uses = "pub fn uses() { a::added() }\n";
