@@ -97,7 +97,13 @@ fn dispatch(mut arguments: Arguments) -> Result<()> {
         finish(arguments)?;
         return print(HELP);
     };
-    let (text, run): (&str, Task) = match task.as_str() {
+    let (text, run) = task_of(&task)?;
+    if help { print(text) } else { run(&Shell::new()?, arguments, today) }
+}
+
+/// The help of a task, and what runs it.
+fn task_of(name: &str) -> Result<(&'static str, Task)> {
+    Ok(match name {
         "bump" => (tasks::bump::HELP, |sh, arguments, _| tasks::bump::run(sh, arguments)),
         "check-branches" => (tasks::check_branches::HELP, tasks::check_branches::run),
         "cut" => (tasks::cut::HELP, tasks::cut::run),
@@ -117,9 +123,8 @@ fn dispatch(mut arguments: Arguments) -> Result<()> {
         "sync-notes" => (tasks::sync_notes::HELP, |sh, arguments, _| tasks::sync_notes::run(sh, arguments)),
         "verify" => (tasks::verify::HELP, |sh, arguments, _| tasks::verify::run(sh, arguments)),
         "yank" => (tasks::yank::HELP, |sh, arguments, _| tasks::yank::run(sh, arguments)),
-        _ => return Err(Usage(format!("there is no task `{task}`")).into()),
-    };
-    if help { print(text) } else { run(&Shell::new()?, arguments, today) }
+        _ => return Err(Usage(format!("there is no task `{name}`")).into()),
+    })
 }
 
 /// A command line that is not understood.

@@ -215,3 +215,17 @@ fn one_task_shows_what_it_would_propose_and_changes_nothing() {
         assert!(said.contains(expected), "{expected} is not in:\n{said}");
     }
 }
+
+#[test]
+fn a_task_that_is_none_is_refused_before_a_sandbox_is_made() {
+    let world = World::new();
+    let place = temporary();
+    for (line, expected) in [
+        ("cutt", "error: there is no task `cutt`; `cargo xtask --help` shows what there is\n"),
+        ("rehearse cut", "error: a rehearsal is not rehearsed; `cargo xtask --help` shows what there is\n"),
+    ] {
+        let output = rehearse(&world.path("clone"), place.path(), line).output().unwrap();
+        assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(2), expected));
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
+    }
+}

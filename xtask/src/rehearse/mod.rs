@@ -19,7 +19,7 @@ use xshell::{Shell, cmd};
 use crate::sha256;
 use crate::version::{Bump, branch_version, release_branch, release_of};
 use crate::workspace::Workspace;
-use crate::{Arguments, Error, Result, Usage, finish, manifest, print, shell, tasks, workspace};
+use crate::{Arguments, Error, Result, Usage, finish, manifest, print, shell, task_of, tasks, workspace};
 use sandbox::{Actor, Sandbox};
 
 pub const HELP: &str = "\
@@ -51,8 +51,10 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     if let (Some(task), true) = (&task, demo) {
         return Err(Usage(format!("--demo and --security are whole, without `{task}`")).into());
     }
-    if task.is_none() {
-        finish(arguments.clone())?;
+    match task.as_deref() {
+        Some("rehearse") => return Err(Usage("a rehearsal is not rehearsed".into()).into()),
+        Some(task) => drop(task_of(task)?),
+        None => finish(arguments.clone())?,
     }
     let root = workspace::root(sh)?;
 

@@ -132,13 +132,20 @@ fn registry<'a>(
     untagged: bool,
     findings: &mut Findings,
 ) -> (Option<Registry>, Vec<&'a Crate>) {
-    let asked = Registry::of(sh, workspace, named, Duration::from_secs(5))
-        .and_then(|registry| Ok((registry.state(workspace)?, registry)));
-    let (state, registry) = match asked {
-        Ok(asked) => asked,
+    let all = || workspace.crates.iter().filter(|member| member.published).collect();
+    // That it is not known where they go stops a release; that the network is down now does not.
+    let registry = match Registry::find(sh, workspace, named, Duration::from_secs(5)) {
+        Ok(registry) => registry,
+        Err(error) => {
+            findings.error("", error);
+            return (None, all());
+        }
+    };
+    let state = match registry.check().and_then(|()| registry.state(workspace)) {
+        Ok(state) => state,
         Err(error) => {
             findings.warning("", format_args!("the registry cannot be asked: {error}"));
-            return (None, workspace.crates.iter().filter(|member| member.published).collect());
+            return (None, all());
         }
     };
     let new = state.iter().filter(|(_, versions)| versions.is_empty()).map(|(member, _)| member.name.as_str());
