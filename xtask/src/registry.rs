@@ -134,7 +134,7 @@ impl Registry {
             }
         };
         let answers = thread::scope(|scope| {
-            let asking: Vec<_> = (0..names.len().min(64)).map(|_| scope.spawn(ask)).collect();
+            let asking: Vec<_> = (0..names.len().min(32)).map(|_| scope.spawn(ask)).collect();
             asking
                 .into_iter()
                 .map(|thread| thread.join().map_err(|_| "a question to the index broke off")?)
