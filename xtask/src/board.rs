@@ -197,7 +197,7 @@ pub fn json(train: &Train) -> String {
     let proposed = |branch: &str| -> Vec<Value> {
         let one = |proposed: &Proposed| {
             let Proposed { url, title, branch, .. } = proposed;
-            json!({ "url": url, "title": title, "branch": branch, "ci": ci(proposed.ci) })
+            json!({ "url": url, "title": title, "branch": branch, "ci": format!("{:?}", proposed.ci).to_lowercase() })
         };
         train.proposed_to(branch).map(one).collect()
     };

@@ -158,9 +158,18 @@ pub fn is_ancestor(sh: &Shell, ancestor: &str, of: &str) -> Result<bool> {
     Ok(shell::read(cmd!(sh, "git rev-list -1 {ancestor} ^{of}"))?.is_empty())
 }
 
-/// The day of a commit.
-pub fn commit_date(sh: &Shell, commit: &str) -> Result<Date> {
-    parse_date(log(sh, &["-1", "--format=%cs", commit])?.trim())
+/// The days of commits.
+pub fn commit_dates<'a>(sh: &Shell, commits: impl IntoIterator<Item = &'a String>) -> Result<BTreeMap<String, Date>> {
+    let arguments = ["--no-walk=unsorted", "--format=%H %cs"].into_iter();
+    let commits: Vec<&str> = arguments.chain(commits.into_iter().map(String::as_str)).collect();
+    if commits.len() == 2 {
+        return Ok(BTreeMap::new()); // it would take HEAD
+    }
+    let read = |line: &str| -> Result<(String, Date)> {
+        let (commit, date) = line.split_once(' ').ok_or("git log printed no date")?;
+        Ok((commit.to_string(), parse_date(date)?))
+    };
+    log(sh, &commits)?.lines().map(read).collect()
 }
 
 /// The moment of HEAD, in ISO 8601.
@@ -233,6 +242,15 @@ const OWN: [&str; 4] = ["-c", "core.hooksPath=/dev/null", "-c", "core.sparseChec
 
 impl Worktree<'_> {
     pub fn add<'a>(sh: &'a Shell, commit: &str) -> Result<Worktree<'a>> {
+        Worktree::with(sh, commit, None)
+    }
+
+    /// The same with the files alone that say what the workspace is, to read: of thousands, these are some hundred.
+    pub fn outline<'a>(sh: &'a Shell, commit: &str) -> Result<Worktree<'a>> {
+        Worktree::with(sh, commit, Some(&is_of_outline))
+    }
+
+    fn with<'a>(sh: &'a Shell, commit: &str, wanted: Option<&dyn Fn(&str) -> bool>) -> Result<Worktree<'a>> {
         let workspace = workspace::root(sh)?;
         let in_repository = shell::read(cmd!(sh, "git -C {workspace} rev-parse --show-prefix"))?;
 
@@ -241,7 +259,15 @@ impl Worktree<'_> {
         let folder = folder.ok_or_else(|| format!("{}: no folder can be made", std::env::temp_dir().display()))?;
         let tree = folder.join("tree");
         let mut worktree = Worktree { sh, folder, root: tree.join(in_repository.trim_end()) };
-        shell::read(cmd!(sh, "git {OWN...} worktree add --quiet --detach {tree} {commit}"))?;
+        let empty = wanted.map(|_| "--no-checkout");
+        shell::read(cmd!(sh, "git {OWN...} worktree add --quiet --detach {empty...} {tree} {commit}"))?;
+        if let Some(wanted) = wanted {
+            let names = shell::read(cmd!(sh, "git -C {tree} ls-tree -r -z --full-tree --name-only {commit}"))?;
+            let list: Vec<&str> = names.split('\0').filter(|name| wanted(name)).collect();
+            let from = ["--pathspec-from-file=-", "--pathspec-file-nul"];
+            let cmd = cmd!(sh, "git {OWN...} --literal-pathspecs -C {tree} checkout --quiet {commit} {from...}");
+            shell::read_given(cmd, &list.join("\0"))?;
+        }
         if !worktree.root.join("Cargo.toml").exists() {
             // The workspace moved within the repository since that commit, or until then.
             worktree.root = tree;
@@ -270,6 +296,13 @@ impl Drop for Worktree<'_> {
     fn drop(&mut self) {
         remove(self.sh, &self.folder);
     }
+}
+
+/// Whether cargo needs a file to know the members of a workspace, in most of them, or we do.
+fn is_of_outline(path: &str) -> bool {
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let place = folder.rsplit('/').next().unwrap_or_default();
+    matches!((place, name), (_, "Cargo.toml" | "RELEASES.md" | "build.rs") | ("src", "lib.rs" | "main.rs"))
 }
 
 fn remove(sh: &Shell, folder: &Path) {

@@ -21,7 +21,7 @@ use crate::{Result, manifest, say};
 pub const CRATES_IO: &str = "crates-io";
 
 /// How many questions are asked at once.
-const CONNECTIONS: usize = 16;
+const CONNECTIONS: usize = 32;
 
 /// A registry that cargo publishes to.
 pub struct Registry {

@@ -13,7 +13,7 @@ use crate::Result;
 use crate::calendar::is_long_term;
 use crate::config::Config;
 use crate::git::{
-    Remote, Worktree, alone, are_here, commit_date, fetch, file_at, manifests_differ, release_changes, subjects,
+    Remote, Worktree, alone, are_here, commit_dates, fetch, file_at, manifests_differ, release_changes, subjects,
 };
 use crate::notes::{has, is_archive, is_dated};
 use crate::tasks::release::{load, supported};
@@ -70,6 +70,8 @@ pub fn of_git(sh: &Shell, today: Date) -> Result<Git> {
     let main = of_main(sh, &remote, today)?;
     let branches = remote.release_branches();
     let newest = branches.keys().rfind(|line| remote.first_release(line).is_some());
+    let lasts = branches.keys().filter_map(|line| Some(remote.line(line).pop()?.1));
+    let dates = commit_dates(sh, lasts)?;
     let mut matter = Vec::new();
     for (line, branch) in &branches {
         let matters = match remote.line(line).pop() {
@@ -77,8 +79,10 @@ pub fn of_git(sh: &Shell, today: Date) -> Result<Git> {
             // One that was left out while later ones were released is not waited for.
             None => newest.is_none_or(|newest| line > newest),
             Some((_, commit)) => {
-                is_recent(commit_date(sh, commit)?, today)
-                    || !release_changes(sh, Some(commit), remote.branch(branch)?)?.is_empty()
+                let head = remote.branch(branch)?;
+                let moved =
+                    || Ok::<_, crate::Error>(commit != head && !release_changes(sh, Some(commit), head)?.is_empty());
+                is_recent(dates[commit], today) || moved()?
             }
         };
         matter.extend(matters.then_some(*branch));
@@ -103,10 +107,16 @@ fn bring(sh: &Shell, remote: &Remote, unknown: &mut Vec<String>) -> Result<()> {
 }
 
 fn of_main(sh: &Shell, remote: &Remote, today: Date) -> Result<Main> {
-    let tree = Worktree::add(sh, remote.branch(&remote.main)?)?;
-    let _in_tree = sh.push_dir(&tree.root);
-    let Workspace { config, version, .. } = Workspace::load(sh).map_err(|error| format!("{}: {error}", remote.main))?;
-    let text = notes::read(&tree.root).unwrap_or_default();
+    let read = |tree: Worktree| -> Result<(Workspace, String, String)> {
+        let _in_tree = sh.push_dir(&tree.root);
+        let workspace = Workspace::load(sh).map_err(|error| format!("{}: {error}", remote.main))?;
+        let name = name(sh, &workspace.config)?;
+        Ok((workspace, notes::read(&tree.root).unwrap_or_default(), name))
+    };
+    let main = remote.branch(&remote.main)?;
+    // What makes a member may be something unusual; then the whole tree says it.
+    let read = read(Worktree::outline(sh, main)?).or_else(|_| read(Worktree::add(sh, main)?));
+    let (Workspace { config, version, .. }, text, name) = read?;
     let latest = remote.release_branches().into_keys().next_back();
     let undated =
         latest.filter(|latest| has(&text, latest).unwrap_or(false) && !is_dated(&text, latest).unwrap_or(true));
@@ -117,7 +127,7 @@ fn of_main(sh: &Shell, remote: &Remote, today: Date) -> Result<Main> {
     };
     let supported = supported(sh, remote, &config, today)?;
     Ok(Main {
-        name: name(sh, &config)?,
+        name,
         notes_missing: missing.into_iter().filter(written).collect(),
         order: supported.iter().map(|(branch, _)| branch.clone()).collect(),
         supported: supported.into_iter().collect(),
@@ -139,11 +149,11 @@ pub fn look_at(remote: &Remote, main: &Main, branches: &[&str]) -> Vec<Result<Se
 fn look(sh: &Shell, remote: &Remote, main: &Main, branch: &str) -> Result<Seen> {
     let first = branch_version(branch).ok_or_else(|| format!("`{branch}` is no release branch"))?;
     let head = remote.branch(branch)?;
-    let at = |commit: &str| -> Result<(Workspace, String)> {
-        let tree = Worktree::add(sh, commit)?;
+    let read = |tree: Worktree| -> Result<(Workspace, String)> {
         let _in_tree = sh.push_dir(&tree.root);
         Ok((load(sh, branch)?, notes::read(&tree.root)?))
     };
+    let at = |commit: &str| read(Worktree::outline(sh, commit)?).or_else(|_| read(Worktree::add(sh, commit)?));
     let (workspace, text) = at(head)?;
     let version = workspace.version.clone();
     let (changes, released, tagged) = match remote.line(&first).pop() {
@@ -153,7 +163,7 @@ fn look(sh: &Shell, remote: &Remote, main: &Main, branch: &str) -> Result<Seen> 
                 false => Some(workspace),
                 true => at(commit).ok().map(|(workspace, _)| workspace),
             };
-            (subjects(sh, commit, head)?.len(), released, vec![Tagged::new(last, commit_date(sh, commit)?)])
+            (subjects(sh, commit, head)?.len(), released, vec![Tagged::new(last, commit_dates(sh, [commit])?[commit])])
         }
     };
     let line = Line {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use semver::Version;
 use time::{Date, Duration};
 
-use crate::calendar::{self, RELEASE, next_cut};
+use crate::calendar::{self, CUT, RELEASE, next_cut};
 use crate::github::{Ci, Proposed};
 use crate::version::{branch_version, release_branch, release_of, tag};
 
@@ -93,7 +93,7 @@ pub struct Step {
 #[derive(Debug, PartialEq)]
 pub enum What {
     Run(String),
-    /// For a human: a sentence, and the address that it is about.
+    /// For a human: a sentence, and the address that it is about, if any.
     Human(String, String),
 }
 
@@ -181,32 +181,33 @@ impl Train {
 
     /// The next days of cutting and of releasing. One that is past is still to come.
     pub fn days(&self) -> (Date, Date) {
-        let cut = next_cut(self.today, self.last_cut);
-        let cut = if self.proposed.is_none() { calendar::next(calendar::CUT, self.today) } else { cut };
-        let from = if self.waiting().is_none() {
-            cut
-        } else {
-            self.last_cut.or(self.today.replace_day(1).ok()).unwrap_or(cut)
+        let cut = match self.proposed {
+            Some(_) => next_cut(self.today, self.last_cut),
+            None => calendar::next(CUT, self.today),
+        };
+        let from = match self.waiting() {
+            Some(_) => self.last_cut.or(self.today.replace_day(1).ok()).unwrap_or(cut),
+            None => cut,
         };
         (cut, calendar::next(RELEASE, from))
     }
 
-    /// Leaves out the lines that are not supported any more and at their end. Whatever an old tag lacks, nobody waits for.
+    /// Leaves out the lines that are not supported any more and at their end.
     pub fn leave_out_what_is_done(&mut self) {
-        let lacking = |tagged: &Tagged| match tagged.page {
+        let lines = std::mem::take(&mut self.lines);
+        self.lines = lines.into_iter().filter(|line| self.matters(line)).collect();
+    }
+
+    /// Whether somebody relies on a line or waits for it. Whatever an old tag lacks, nobody waits for.
+    fn matters(&self, line: &Line) -> bool {
+        let lacks = |tagged: &Tagged| match tagged.page {
             Some(Page::Draft { .. }) => true,
             Some(Page::Public) => false,
             Some(Page::Missing) | None => is_recent(tagged.day, self.today),
         };
-        let matters = |line: &Line| {
-            self.supported.contains(&line.branch)
-                || !line.left
-                || line.waits_for_tag()
-                || line.tagged.iter().any(lacking)
-                || self.proposed_to(&line.branch).next().is_some()
-        };
-        let mut matters = self.lines.iter().map(matters).collect::<Vec<_>>().into_iter();
-        self.lines.retain(|_| matters.next() == Some(true));
+        let promised = self.supported.contains(&line.branch) || !line.left;
+        let begun = line.waits_for_tag() || self.proposed_to(&line.branch).next().is_some();
+        promised || begun || line.tagged.iter().any(lacks)
     }
 
     /// Where main stands.
@@ -231,7 +232,7 @@ impl Train {
         let mut steps = Vec::new();
         for line in &self.lines {
             for tagged in &line.tagged {
-                self.finish(tagged, &mut steps);
+                Train::finish(tagged, &mut steps);
             }
             if line.waits_for_tag() {
                 let why = format!("{} of `{}` is merged, and not tagged", line.version, line.branch);
@@ -243,10 +244,7 @@ impl Train {
             }
         }
         if self.lines.iter().any(|line| line.replaced) {
-            steps.push(run(
-                "yank --candidates",
-                "later tags have replaced candidates that cargo still picks".to_string(),
-            ));
+            steps.push(run("yank --candidates", "cargo still picks candidates that are replaced".to_string()));
         }
         if let Some(version) = &self.passed_over {
             let why = format!("GitHub calls {} the latest release", self.latest.as_deref().unwrap_or("none"));
@@ -258,7 +256,7 @@ impl Train {
     }
 
     /// What a tag lacks of a release. Of what was not asked, nothing is known to be missing.
-    fn finish(&self, tagged: &Tagged, steps: &mut Vec<Step>) {
+    fn finish(tagged: &Tagged, steps: &mut Vec<Step>) {
         let draft = matches!(tagged.page, Some(Page::Missing | Page::Draft { .. }));
         if !draft && !tagged.lacks_crates() {
             return;
@@ -272,10 +270,7 @@ impl Train {
         if tagged.crates.is_none_or(|(there, all)| there < all) {
             steps.push(run("publish", why.clone()));
         } else if draft && tagged.ownerless {
-            steps.push(run(
-                "publish",
-                format!("{}: new crates get their owners, if they lack them", tag(&tagged.version)),
-            ));
+            steps.push(run("publish", "new crates get their owners, if they lack them".to_string()));
         }
         if draft {
             steps.push(run("github-release", why));
@@ -321,6 +316,13 @@ impl Train {
                 false => return,
             };
             steps.push(run(&format!("release-patch --branch {branch}{empty}"), why));
+        } else if line.left {
+            let says = format!("date the notes of {version} on `{branch}`, or take its bump back");
+            steps.push(human(
+                says,
+                "",
+                format!("{version} is neither dated nor tagged, and no task goes on from there"),
+            ));
         }
     }
 
@@ -566,6 +568,10 @@ mod tests {
         assert_eq!(said(&patched), ["release-patch --branch release-12.0.0 --allow-empty"]);
         patched.lines[0].changes = 2;
         assert_eq!(said(&patched), ["release-patch --branch release-12.0.0"]);
+        patched.lines[0].version = Version::new(12, 0, 1);
+        patched.lines[0].dated = false;
+        assert_eq!(said(&patched), ["date the notes of 12.0.1 on `release-12.0.0`, or take its bump back"]);
+        patched.lines[0].version = Version::new(12, 0, 0);
         patched.lines[0].notes_missing = vec![Version::new(12, 0, 1)];
         patched.passed_over = Some(Version::new(12, 0, 0));
         patched.today = day("2026-04-05");

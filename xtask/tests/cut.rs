@@ -98,7 +98,7 @@ fn backports_before_the_bump_is_merged_disturb_no_retry() {
 fn no_train_is_cut_while_the_one_before_has_not_left() {
     let world = World::new();
     world.cut("2026-03-05");
-    expect!["error: `release-12.0.0` has not left: v12.0.0 is missing; release it, or say --force"]
+    expect!["error: `release-12.0.0` has not left: v12.0.0 is missing; `cargo xtask status` says what comes next, or say --force"]
         .assert_eq(&world.refused("cut --date 2026-04-05"));
     world.today("2026-04-05");
     world.done("cut --date 2026-04-05 --force");
@@ -143,11 +143,11 @@ fn main_that_was_not_bumped_is_not_cut_again() {
     let world = World::released();
     let back = ["a/Cargo.toml", "b/Cargo.toml", "Cargo.lock"].map(|file| (file, world.file("v12.0.0", file)));
     world.commit("main", "Back to 12", &back.each_ref().map(|(file, text)| (*file, &**text)));
-    expect!["error: main is at 12.0.0, which is tagged: bump it first"]
+    expect!["error: main is at 12.0.0, which is tagged: bump it first, with `cargo xtask bump`"]
         .assert_eq(&world.refused("cut --date 2026-04-05"));
     let old = back.each_ref().map(|(file, text)| (*file, text.replace("12.0.0", "11.0.0")));
     world.commit("main", "Back to 11", &old.each_ref().map(|(file, text)| (*file, &**text)));
-    expect!["error: main is at 11.0.0, behind `release-12.0.0`: bump it first"]
+    expect!["error: main is at 11.0.0, behind `release-12.0.0`: bump it first, with `cargo xtask bump`"]
         .assert_eq(&world.refused("cut --date 2026-04-05"));
 }
 

@@ -231,7 +231,8 @@ fn two_drafts_of_one_tag_are_not_chosen_from() {
 fn only_at_the_tag() {
     let (world, _registry) = tagged();
     world.check_out("origin/main");
-    expect!["error: origin has no tag v13.0.0: `push-tag` comes first"].assert_eq(&world.refused("github-release"));
+    expect!["error: origin has no tag v13.0.0: `cargo xtask push-tag` comes first"]
+        .assert_eq(&world.refused("github-release"));
 }
 
 #[test]

@@ -737,7 +737,7 @@ fn a_registry_that_cannot_be_asked_is_a_clear_error() {
 fn only_the_commit_that_carries_the_tag_is_published() {
     let world = World::proposed();
     world.git("clone", &["fetch", "-q"]);
-    expect!["error: origin has no tag v12.0.0: `push-tag` comes first (or --allow-untagged, for a trial)"]
+    expect!["error: origin has no tag v12.0.0: `cargo xtask push-tag` comes first (or --allow-untagged, for a trial)"]
         .assert_eq(&world.refused("publish"));
     let merged = world.merge("ci/release-12.0.0", Merge::Commit);
     world.done("push-tag --branch release-12.0.0");

@@ -226,7 +226,7 @@ fn a_branch_without_a_change_is_patched_only_if_that_is_meant() {
 #[test]
 fn what_is_not_released_is_not_patched() {
     let world = cut();
-    expect!["error: `release-12.0.0` is at 12.0.0, which is not tagged: release that first"]
+    expect!["error: `release-12.0.0` is at 12.0.0, which is neither dated nor tagged: release that first; `cargo xtask status` says what comes next"]
         .assert_eq(&world.refused("release-patch --branch release-12.0.0"));
     expect!["error: `main` is no release branch"].assert_eq(&world.refused("release-patch --branch main"));
     expect!["error: origin has no branch `release-11.0.0`"]

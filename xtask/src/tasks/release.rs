@@ -10,7 +10,7 @@ use xshell::Shell;
 
 use crate::calendar::supported_until;
 use crate::config::Config;
-use crate::git::{Remote, Worktree, begin, commit_date, current_branch, fetch, subjects};
+use crate::git::{Remote, Worktree, begin, commit_dates, current_branch, fetch, subjects};
 use crate::notes::{code, draft, has, is_dated};
 use crate::proposal::{Proposal, propose};
 use crate::tasks::bump::bump_workspace;
@@ -280,9 +280,10 @@ pub fn all_supported(sh: &Shell, remote: &Remote, today: Date) -> Result<Vec<Str
 pub fn supported(sh: &Shell, remote: &Remote, config: &Config, today: Date) -> Result<Vec<(String, (Date, Date))>> {
     let lines = remote.release_branches().into_iter();
     let out: Vec<_> = lines.filter_map(|(line, branch)| Some((branch, remote.first_release(&line)?))).collect();
+    let dates = commit_dates(sh, out.iter().map(|(_, (_, commit))| *commit))?;
     let mut supported = Vec::new();
     for (at, (branch, (first, commit))) in out.iter().enumerate() {
-        let released = commit_date(sh, commit)?;
+        let released = dates[*commit];
         let until = supported_until(config, first, released);
         if today < until || at + 1 == out.len() {
             supported.push((branch.to_string(), (released, until)));

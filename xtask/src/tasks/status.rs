@@ -33,7 +33,7 @@ could not be asked is named, and the rest is shown all the same.
 ";
 
 /// How long the registry is asked again when it does not answer: a board that is late is of no use.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Reads the command line, and shows.
 pub fn run(_: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
