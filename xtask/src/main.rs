@@ -118,7 +118,7 @@ fn task_of(name: &str) -> Result<(&'static str, Task)> {
         }
         "release-latest" => (tasks::release::LATEST_HELP, tasks::release::latest),
         "release-patch" => (tasks::release::PATCH_HELP, tasks::release::patch),
-        "report-failure" => (tasks::report_failure::HELP, |sh, arguments, _| tasks::report_failure::run(sh, arguments)),
+        "report-failure" => (tasks::report_failure::HELP, tasks::report_failure::run),
         "status" => (tasks::status::HELP, tasks::status::run),
         "sync-notes" => (tasks::sync_notes::HELP, |sh, arguments, _| tasks::sync_notes::run(sh, arguments)),
         "verify" => (tasks::verify::HELP, |sh, arguments, _| tasks::verify::run(sh, arguments)),

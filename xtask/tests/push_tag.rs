@@ -215,19 +215,23 @@ fn the_workflow_is_told_what_follows() {
 }
 
 #[test]
-fn what_ci_has_not_seen_is_not_tagged() {
-    let world = World::proposed();
-    let seen = world.commit("release-12.0.0", "Backport a fix", &[]);
+fn ci_is_told_which_commit_it_must_see_before_the_tag() {
+    let mut world = World::proposed();
+    let output = world.path("output").display().to_string();
+    world.env.push(("GITHUB_OUTPUT".into(), output.clone()));
+    world.done(&format!("{PUSH} --find"));
+    assert_eq!(fs::read_to_string(&output).unwrap_or_default(), "");
     let merged = world.merge("ci/release-12.0.0", Merge::Commit);
-    // Two runs: one for the fix, which comes late, and one for the merge.
-    assert!(world.done(&format!("{PUSH} --up-to {seen}")).contains("is at 12.0.0, which is not dated"));
+    world.commit("release-12.0.0", "Backport a fix", &[]);
+    world.done(&format!("{PUSH} --find"));
+    assert_eq!(fs::read_to_string(&output).unwrap(), format!("commit={merged}\n"));
     assert_eq!(tagged(&world), None);
-    world.commit("release-12.0.0", "Backport another", &[]);
-    world.done(&format!("{PUSH} --up-to {merged}"));
+    world.done(&format!("{PUSH} --commit {merged}"));
     assert_eq!(tagged(&world), Some(merged));
-    let elsewhere = world.refs()["refs/heads/main"].clone();
-    let error = world.refused(&format!("{PUSH} --up-to {elsewhere}"));
-    assert_eq!(error, format!("error: {elsewhere} is not on `release-12.0.0`: was the branch pushed over?"));
+    // What is tagged and not public goes on.
+    fs::remove_file(&output).unwrap();
+    world.done(&format!("{PUSH} --find"));
+    assert_eq!(fs::read_to_string(&output).unwrap(), "tag=v12.0.0\nversion=12.0.0\n");
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn wasmtime_7040_a_release_that_does_not_come_is_said_once_in_an_issue() {
     world.done(REPORT);
     expect![[r#"
         [
-            "The release of Demo 12.0.0 has not come: A job of the workflow `push-tag` failed: https://github.com/demo/demo/actions/runs/7\n\n`release-12.0.0` is at 12.0.0, ready to release, and there is no tag `v12.0.0`. Mend what failed: if that takes a commit on `release-12.0.0`, the push of it starts everything again; otherwise re-run the failed jobs, or start the workflow by hand on that branch. It goes on from there.\n",
+            "The release of Demo 12.0.0 has not come: A job of `push-tag` failed: https://github.com/demo/demo/actions/runs/7\n\n`release-12.0.0` is at 12.0.0, ready to release, and `v12.0.0` is not there. If the failure passes, re-run the failed jobs. If it takes a commit to mend it, that one must be marked, too: CI runs on the commit that is tagged.\n",
         ]
     "#]]
     .assert_debug_eq(&issues(&world));
@@ -50,14 +50,25 @@ fn a_tag_without_a_public_release_is_one_that_has_not_come() {
     assert_eq!(world.done(REPORT), "nothing to report: no release of `release-12.0.0` is waiting\n");
     world.set_stand_in(|state| state["releases"][0]["draft"] = json!(true));
     world.done(REPORT);
-    assert!(issues(&world)[0].contains("`v12.0.0` is out, and its release is not public yet"), "{:?}", issues(&world));
+    assert!(issues(&world)[0].contains("`v12.0.0` is there, and its release is not public"), "{:?}", issues(&world));
+}
+
+#[test]
+fn what_fails_after_the_tag_is_said_also_when_the_release_is_public() {
+    let world = in_workflow(World::released());
+    world.set_stand_in(|state| state["releases"] = json!([{ "tag_name": "v12.0.0", "draft": false }]));
+    world.done(&format!("{REPORT} --tag v12.0.0"));
+    assert!(issues(&world)[0].starts_with("The release of Demo 12.0.0 is not finished: "), "{:?}", issues(&world));
+    assert_eq!(world.refused("report-failure --tag main"), "error: `main` is no tag of a release");
 }
 
 #[test]
 fn a_schedule_that_failed_is_said_too() {
     let world = in_workflow(World::new());
-    world.done("report-failure");
-    assert!(issues(&world)[0].starts_with("The workflow `push-tag` failed: "), "{:?}", issues(&world));
+    world.done("report-failure --date 2026-03-05");
+    world.done("report-failure --date 2026-03-20");
+    assert_eq!(issues(&world).len(), 2, "the first one does not silence the second");
+    assert!(issues(&world)[1].starts_with("The workflow `push-tag` failed on 2026-03-20: "), "{:?}", issues(&world));
 }
 
 #[test]

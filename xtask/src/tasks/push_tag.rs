@@ -16,7 +16,7 @@ use crate::version::{branch_version, is_marked, tag, tag_version};
 use crate::{Arguments, Result, finish, outward, say, shell};
 
 pub const HELP: &str = "\
-cargo xtask push-tag [--branch release-X.Y.0] [--up-to SHA] [--commit SHA]
+cargo xtask push-tag [--branch release-X.Y.0] [--find|--commit SHA]
 
 Looks through the commits of the release branch (the one that is checked out, if none is named) since its last tag,
 along first parents, for the newest whose message, or the message of a commit that it merged, holds the line
@@ -24,7 +24,7 @@ along first parents, for the newest whose message, or the message of a commit th
 no development version, is still the branch's and is not tagged, and its notes are dated and have stayed so, or it is a
 candidate.
 
-  --up-to   looks at nothing that came after this commit of the branch: CI has not seen it
+  --find    pushes nothing: writes the commit that it would tag to $GITHUB_OUTPUT, as `commit`, so that CI runs on it first
   --commit  tags this commit of the branch, marked or not, if the facts agree
 
 Writes `tag` and `version` to $GITHUB_OUTPUT if the tag was pushed, or if it was there and its release is not public on
@@ -34,7 +34,7 @@ GitHub: what is left of one goes on. Nothing to tag is no error.
 /// Reads the command line, and tags.
 pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let branch: Option<String> = arguments.opt_value_from_str("--branch")?;
-    let up_to: Option<String> = arguments.opt_value_from_str("--up-to")?;
+    let find = arguments.contains("--find");
     let by_hand: Option<String> = arguments.opt_value_from_str("--commit")?;
     finish(arguments)?;
     let branch = branch.map_or_else(|| current_branch(sh), Ok)?;
@@ -43,13 +43,6 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let (_alone, remote) = begin(sh)?;
     let head = remote.branch(&branch)?;
     fetch(sh, &[&branch, &remote.main])?;
-    let up_to = up_to.map(|commit| resolve(sh, &commit)).transpose()?;
-    if let Some(commit) = up_to.as_ref().filter(|commit| *commit != head)
-        && !first_parents(sh, head)?.contains(commit)
-    {
-        return Err(format!("{commit} is not on `{branch}`: was the branch pushed over?").into());
-    }
-    let head = up_to.as_ref().unwrap_or(head);
     let mut output = Output::open()?;
     // What may be left to release is the version that the branch is at.
     let (version, ready) = facts(sh, &branch, head)?;
@@ -94,6 +87,10 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         }
     }
     match chosen {
+        Some(commit) if find => {
+            say(format_args!("{commit} is the one to tag as {tag}"));
+            return output.line("commit", commit);
+        }
         Some(commit) => push(sh, commit, &tag)?,
         None if by_hand.is_some() => {
             return Err(format!("that commit is none to tag as {tag}: it must be on `{branch}`, along first parents, at {version} and with dated notes").into());
@@ -158,7 +155,12 @@ impl Output {
     }
 
     fn write(&mut self, tag: &str, version: &Version) -> Result<()> {
+        self.line("tag", tag)?;
+        self.line("version", &version.to_string())
+    }
+
+    fn line(&mut self, name: &str, value: &str) -> Result<()> {
         let Some((path, file)) = &mut self.0 else { return Ok(()) };
-        writeln!(file, "tag={tag}\nversion={version}").map_err(|error| format!("GITHUB_OUTPUT {path}: {error}").into())
+        writeln!(file, "{name}={value}").map_err(|error| format!("GITHUB_OUTPUT {path}: {error}").into())
     }
 }

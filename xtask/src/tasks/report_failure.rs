@@ -1,32 +1,48 @@
-//! `report-failure`: an issue that says that a workflow failed, so that a release which does not come is never silent.
+//! `report-failure`: an issue that says what failed in a workflow, so that a release which does not come is never silent.
 
+use time::Date;
 use xshell::Shell;
 
 use crate::git::{begin, fetch};
 use crate::github::{is_public, open_issue};
 use crate::tasks::{name, push_tag};
-use crate::version::tag;
+use crate::version::{tag, tag_version};
 use crate::workspace::Workspace;
 use crate::{Arguments, Result, finish, outward, say};
 
 pub const HELP: &str = "\
-cargo xtask report-failure [--branch release-X.Y.0]
+cargo xtask report-failure [--branch release-X.Y.0] [--tag vX.Y.Z]
 
-Where a job of GitHub's has failed: opens an issue that leads to it, unless one of the same title is open. With --branch
-only if a release of that branch has not come: its version is dated, or a candidate, and has no tag, or has a tag and no
-public release on GitHub.
+Where a job of GitHub's has failed: opens an issue that leads to it, unless one of the same title is open.
+
+  --branch  only if a release of that branch has not come: its version is dated, or a candidate, and has no tag, or has a
+            tag and no public release on GitHub
+  --tag     the release of this tag, which is there, is what is not finished
 ";
 
-/// Reads the command line, and reports.
-pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
+/// Reads the command line, and reports. `today` stands in the title of what is about no release.
+pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let branch: Option<String> = arguments.opt_value_from_str("--branch")?;
+    let of_tag: Option<String> = arguments.opt_value_from_str("--tag")?;
     finish(arguments)?;
-    let workflow = of_workflow("GITHUB_WORKFLOW")?;
-    let address = run_url()?;
+    let workflow = of_workflow("WORKFLOW")?;
+    let address = format!(
+        "{}/{}/actions/runs/{}",
+        of_workflow("SERVER_URL")?,
+        of_workflow("REPOSITORY")?,
+        of_workflow("RUN_ID")?
+    );
+    let name = || name(sh, &Workspace::load(sh)?.config);
 
-    let (title, what) = match branch {
-        None => (format!("The workflow `{workflow}` failed"), "To start it again is safe.".to_string()),
-        Some(branch) => {
+    let (title, what) = match (branch, of_tag) {
+        (_, Some(tag)) => {
+            let version = tag_version(&tag).ok_or_else(|| format!("`{tag}` is no tag of a release"))?;
+            (
+                format!("The release of {} {version} is not finished", name()?),
+                format!("`{tag}` is there. Re-run the failed jobs, or start the workflow by hand, with the tag."),
+            )
+        }
+        (Some(branch), None) => {
             let (_alone, remote) = begin(sh)?;
             fetch(sh, &[&branch])?;
             let (version, ready) = push_tag::facts(sh, &branch, remote.branch(&branch)?)?;
@@ -36,36 +52,29 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
                 say(format_args!("nothing to report: no release of `{branch}` is waiting"));
                 return Ok(());
             }
-            let name = name(sh, &Workspace::load(sh)?.config)?;
-            let state = if tagged {
-                format!("`{tag}` is out, and its release is not public yet")
-            } else {
-                format!("`{branch}` is at {version}, ready to release, and there is no tag `{tag}`")
-            };
+            let state = if tagged { "is there, and its release is not public" } else { "is not there" };
             let how = format!(
-                "{state}. Mend what failed: if that takes a commit on `{branch}`, the push of it starts everything again; \
-                 otherwise re-run the failed jobs, or start the workflow by hand on that branch. It goes on from there."
+                "`{branch}` is at {version}, ready to release, and `{tag}` {state}. If the failure passes, re-run the failed \
+                 jobs. If it takes a commit to mend it, that one must be marked, too: CI runs on the commit that is tagged."
             );
-            (format!("The release of {name} {version} has not come"), how)
+            (format!("The release of {} {version} has not come", name()?), how)
+        }
+        (None, None) => {
+            (format!("The workflow `{workflow}` failed on {today}"), "To start it again is safe.".to_string())
         }
     };
     if let Some(url) = open_issue(sh, &title)? {
         say(format_args!("nothing to do: {url} is open: {title}"));
         return Ok(());
     }
-    let body = format!("A job of the workflow `{workflow}` failed: {address}\n\n{what}\n");
+    let body = format!("A job of `{workflow}` failed: {address}\n\n{what}\n");
     let url = outward::open_issue(sh, &title, &body)?;
     say(format_args!("opened {url}: {title}"));
     Ok(())
 }
 
-/// The address of the run that this task is part of.
-pub fn run_url() -> Result<String> {
-    let [server, repository, id] =
-        ["SERVER_URL", "REPOSITORY", "RUN_ID"].map(|it| of_workflow(&format!("GITHUB_{it}")));
-    Ok(format!("{}/{}/actions/runs/{}", server?, repository?, id?))
-}
-
+/// What GitHub tells the steps of a job.
 fn of_workflow(name: &str) -> Result<String> {
-    Ok(std::env::var(name).map_err(|_| format!("{name} is not set: this task is for a workflow"))?)
+    let name = format!("GITHUB_{name}");
+    Ok(std::env::var(&name).map_err(|_| format!("{name} is not set: this task is for a workflow"))?)
 }
