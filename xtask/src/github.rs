@@ -133,6 +133,36 @@ pub fn security_issues(sh: &Shell) -> Result<Vec<(String, String)>> {
     Ok(issues.iter().map(|issue| (text(&issue["title"]), text(&issue["url"]))).collect())
 }
 
+/// The address of the open issue with this title, if there is one. It is not searched for: the search lags.
+pub fn open_issue(sh: &Shell, title: &str) -> Result<Option<String>> {
+    let arguments = ["issue", "list", "--state", "open", "--limit", "1000", "--json", "title,url"];
+    let issues = list(gh(sh, &arguments)?)?;
+    Ok(issues.iter().find(|issue| issue["title"] == title).map(|issue| text(&issue["url"])))
+}
+
+/// A run of a workflow.
+pub struct Run {
+    pub url: String,
+    /// Whether it succeeded; `None` while it has not ended.
+    pub success: Option<bool>,
+}
+
+/// The newest run of a workflow for a commit of a branch that was started by hand or by us, on a day or after it.
+pub fn started_run(sh: &Shell, workflow: &str, branch: &str, commit: &str, since: Date) -> Result<Option<Run>> {
+    let fields = "event,headSha,status,conclusion,url,createdAt";
+    let runs = ["run", "list", "--workflow", workflow, "--branch", branch, "--limit", "100", "--json", fields];
+    let runs = list(gh(sh, &runs)?)?;
+    let recent = |run: &Value| {
+        let day = run["createdAt"].as_str().and_then(|time| parse_date(time.get(..10)?).ok());
+        run["event"] == "workflow_dispatch" && run["headSha"] == commit && day.is_some_and(|day| day >= since)
+    };
+    // gh lists the newest first.
+    Ok(runs.iter().find(|run| recent(run)).map(|run| Run {
+        url: text(&run["url"]),
+        success: (run["status"] == "completed").then(|| run["conclusion"] == "success"),
+    }))
+}
+
 /// What the workflows said of a commit of a branch: each run's name with its conclusion, or what it is doing.
 pub fn runs(sh: &Shell, branch: &str, commit: &str) -> Result<Vec<(String, String)>> {
     let fields = "headSha,workflowName,status,conclusion";
@@ -187,6 +217,11 @@ pub fn releases(sh: &Shell) -> Result<Vec<Release>> {
         assets: release["assets"].as_array().into_iter().flatten().map(asset).collect(),
     };
     Ok(pages.iter().flatten().map(release).collect())
+}
+
+/// Whether the release of a tag is there for everybody.
+pub fn is_public(sh: &Shell, tag: &str) -> Result<bool> {
+    Ok(releases(sh)?.iter().any(|release| release.tag == tag && !release.draft))
 }
 
 /// The tag of the release that the server gives out as the latest, if any.

@@ -54,6 +54,8 @@ The train
   dist                             binaries and a source tarball, into target/dist
   github-release                   a draft with them; public once the registry has every crate
   sync-notes                       bring the notes of a patch release to main
+  check-branches                   start CI on every supported release branch (weekly)
+  report-failure                   open an issue for a workflow that failed
   yank VERSION|--candidates        take a release, or replaced candidates, out of what cargo picks
 
 Where it is
@@ -96,8 +98,15 @@ fn dispatch(mut arguments: Arguments) -> Result<()> {
         finish(arguments)?;
         return print(HELP);
     };
-    let (text, run): (&str, Task) = match task.as_str() {
+    let (text, run) = task_of(&task)?;
+    if help { print(text) } else { run(&Shell::new()?, arguments, today) }
+}
+
+/// The help of a task, and what runs it.
+fn task_of(name: &str) -> Result<(&'static str, Task)> {
+    Ok(match name {
         "bump" => (tasks::bump::HELP, |sh, arguments, _| tasks::bump::run(sh, arguments)),
+        "check-branches" => (tasks::check_branches::HELP, tasks::check_branches::run),
         "cut" => (tasks::cut::HELP, tasks::cut::run),
         "dist" => (tasks::dist::HELP, |sh, arguments, _| tasks::dist::run(sh, arguments)),
         "github-release" => (tasks::github_release::HELP, |sh, arguments, _| tasks::github_release::run(sh, arguments)),
@@ -110,13 +119,13 @@ fn dispatch(mut arguments: Arguments) -> Result<()> {
         }
         "release-latest" => (tasks::release::LATEST_HELP, tasks::release::latest),
         "release-patch" => (tasks::release::PATCH_HELP, tasks::release::patch),
+        "report-failure" => (tasks::report_failure::HELP, |sh, arguments, _| tasks::report_failure::run(sh, arguments)),
         "status" => (tasks::status::HELP, tasks::status::run),
         "sync-notes" => (tasks::sync_notes::HELP, |sh, arguments, _| tasks::sync_notes::run(sh, arguments)),
         "verify" => (tasks::verify::HELP, |sh, arguments, _| tasks::verify::run(sh, arguments)),
         "yank" => (tasks::yank::HELP, |sh, arguments, _| tasks::yank::run(sh, arguments)),
-        _ => return Err(Usage(format!("there is no task `{task}`")).into()),
-    };
-    if help { print(text) } else { run(&Shell::new()?, arguments, today) }
+        _ => return Err(Usage(format!("there is no task `{name}`")).into()),
+    })
 }
 
 /// A command line that is not understood.

@@ -27,6 +27,18 @@ pub fn open_pull_request(sh: &Shell, head: &str, base: &str, title: &str, body: 
     Ok(printed.trim().to_string())
 }
 
+/// Opens an issue and returns its address.
+pub fn open_issue(sh: &Shell, title: &str, body: &str) -> Result<String> {
+    let arguments = ["issue", "create", "--title", title, "--body-file", "-"];
+    let printed = shell::act(gh(sh, &arguments)?, body).map_err(|error| format!("gh: {error}"))?;
+    Ok(printed.trim().to_string())
+}
+
+/// Starts a workflow, which must have `workflow_dispatch` there, as it is on a branch.
+pub fn start_workflow(sh: &Shell, workflow: &str, branch: &str) -> Result<()> {
+    act_on_github(sh, &["workflow", "run", workflow, "--ref", branch], "")
+}
+
 /// Publishes crates and hands over each line that cargo says on stderr. False if cargo failed: some may be out then.
 pub fn publish(sh: &Shell, registry: &str, names: &[String], said: &mut dyn FnMut(&str)) -> Result<bool> {
     let packages = names.iter().flat_map(|name| ["--package", name]);

@@ -20,6 +20,9 @@ use crate::{Result, manifest, say};
 
 pub const CRATES_IO: &str = "crates-io";
 
+/// How many questions are asked at once.
+const CONNECTIONS: usize = 32;
+
 /// A registry that cargo publishes to.
 pub struct Registry {
     /// As cargo's configuration calls it.
@@ -134,7 +137,7 @@ impl Registry {
             }
         };
         let answers = thread::scope(|scope| {
-            let asking: Vec<_> = (0..names.len().min(32)).map(|_| scope.spawn(ask)).collect();
+            let asking: Vec<_> = (0..names.len().min(CONNECTIONS)).map(|_| scope.spawn(ask)).collect();
             asking
                 .into_iter()
                 .map(|thread| thread.join().map_err(|_| "a question to the index broke off")?)
@@ -176,7 +179,10 @@ impl Registry {
                     Err(error) => error.to_string(),
                 },
                 // "Sparse protocol" in the Cargo book: all three say that there is no such crate.
-                Ok((404 | 410 | 451, _)) => return Ok(None),
+                Ok((404 | 410 | 451, mut body)) => {
+                    let _ = body.read_to_vec(); // else the connection cannot be used again
+                    return Ok(None);
+                }
                 Ok((401 | 403, _)) => return Err(self.wants_credentials()),
                 Ok((status, _)) => format!("status {status}"),
                 Err(error) => error.to_string(),
@@ -214,6 +220,9 @@ pub fn agent() -> Agent {
         .tls_config(tls)
         .user_agent(concat!("release-train xtask/", env!("CARGO_PKG_VERSION")))
         .http_status_as_error(false)
+        // Else all but three are closed after each answer.
+        .max_idle_connections(CONNECTIONS)
+        .max_idle_connections_per_host(CONNECTIONS)
         .timeout_global(Some(Duration::from_secs(30)));
     config.build().into()
 }

@@ -126,6 +126,8 @@ pub fn one_line(stderr: &str) -> String {
             .trim_end_matches(':')
             .to_string()
     };
-    let lines: Vec<String> = stderr.lines().map(bare).filter(|line| !noise(&line.as_str())).collect();
+    // What rustup adds where RUST_BACKTRACE is set, as many workflows do.
+    let lines = stderr.lines().take_while(|line| !line.starts_with("Stack backtrace:"));
+    let lines: Vec<String> = lines.map(bare).filter(|line| !noise(&line.as_str())).collect();
     lines.join(": ")
 }

@@ -3,6 +3,8 @@
 mod support;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 use expect_test::expect;
 use support::{Tree, package, root};
@@ -29,6 +31,24 @@ fn outside_a_workspace() {
         &["notes", "show", "1.0.0"],
         expect!["error: could not find `Cargo.toml` in `$TREE` or any parent directory"],
     );
+}
+
+#[test]
+fn a_toolchain_that_is_missing_without_the_backtrace_that_rustup_adds() {
+    let tree = with_config("");
+    // As rustup 1.28 says it where RUST_BACKTRACE is set.
+    tree.write(
+        "bin/cargo",
+        "#!/bin/sh\ncat >&2 <<END\nerror: toolchain '1.76' is not installed\nhelp: run `rustup toolchain install` to install it\n\n\
+         Stack backtrace:\n   0: anyhow::error::from\n             at ./csu/libc-start.c:360:3\nEND\nexit 1\n"
+            .replace('`', "\\`")
+            .as_str(),
+    );
+    fs::set_permissions(tree.path().join("bin/cargo"), fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.arg("bump").current_dir(tree.path()).env("PATH", format!("{}/bin:/usr/bin:/bin", tree.path().display()));
+    expect!["error: toolchain '1.76' is not installed: help: run `rustup toolchain install` to install it\n"]
+        .assert_eq(&support::text(&command.output().unwrap().stderr));
 }
 
 #[test]

@@ -421,6 +421,8 @@ fn help_is_printed_and_nothing_is_done() {
           dist                             binaries and a source tarball, into target/dist
           github-release                   a draft with them; public once the registry has every crate
           sync-notes                       bring the notes of a patch release to main
+          check-branches                   start CI on every supported release branch (weekly)
+          report-failure                   open an issue for a workflow that failed
           yank VERSION|--candidates        take a release, or replaced candidates, out of what cargo picks
 
         Where it is

@@ -13,7 +13,7 @@ use std::process::{Output, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::publishing::{Failure, Fault};
 use support::registry::{Registry, Rules};
 use support::text;
@@ -93,6 +93,9 @@ fn tasks() -> Vec<Task> {
     world.merge("ci/release-12.0.1", Merge::Commit);
     world.done(PUSH_TAG);
     keep("sync-notes", &world);
+    keep("report-failure --branch release-12.0.0", &world);
+    world.set_stand_in(|state| state["conclusions"] = json!({ "release-12.0.0": "failure" }));
+    keep("check-branches --date 2026-03-25", &world);
     tasks
 }
 
@@ -111,6 +114,9 @@ enum How {
 fn prepared(world: &World, rules: Rules) -> (World, Registry) {
     let mut copy = world.copy();
     let registry = copy.registry(rules);
+    for name in ["WORKFLOW", "SERVER_URL", "REPOSITORY", "RUN_ID"] {
+        copy.env.push((format!("GITHUB_{name}"), "x".to_string()));
+    }
     // In the place of each program: writes every call of the task down, and disturbs the one that DISTURB says. What the
     // programs call themselves is not the task's.
     let (calls, happened) = (copy.path("calls"), copy.path("happened"));
@@ -178,7 +184,16 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn is_outward(call: &str) -> bool {
-    let acts = ["git push", "gh pr create", "gh release", "cargo publish", "cargo owner", "cargo yank"];
+    let acts = [
+        "git push",
+        "gh pr create",
+        "gh release",
+        "gh issue create",
+        "gh workflow run",
+        "cargo publish",
+        "cargo owner",
+        "cargo yank",
+    ];
     acts.iter().any(|act| call.starts_with(act))
 }
 

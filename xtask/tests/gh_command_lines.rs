@@ -37,6 +37,11 @@ fn issued() -> (World, BTreeSet<Vec<String>>) {
     world.set_stand_in(|state| state["latest"] = json!("v12.0.0"));
     world.done("status");
     world.done("github-release");
+    world.done("check-branches --date 2026-03-20");
+    for name in ["WORKFLOW", "SERVER_URL", "REPOSITORY", "RUN_ID"] {
+        world.env.push((format!("GITHUB_{name}"), "x".to_string()));
+    }
+    world.done("report-failure");
     // The last one named files that are there.
     let named = |line: &Vec<String>| line.iter().all(|word| !word.starts_with('/') || fs::exists(word).unwrap());
     let calls = fs::read_to_string(world.path("gh/calls")).unwrap();
@@ -55,8 +60,8 @@ fn the_real_gh_accepts_every_command_line() {
         assert!(Command::new("git").args(line.split(' ')).current_dir(home.path()).status().unwrap().success());
     }
     let (_world, lines) = issued();
-    for line in ["create", "upload", "edit"] {
-        assert!(lines.iter().any(|words| words[..2] == ["release", line]), "{line}");
+    for line in ["release create", "release upload", "release edit", "issue create", "workflow run", "run list"] {
+        assert!(lines.iter().any(|words| words[..2].join(" ") == line), "{line}");
     }
     assert!(lines.iter().any(|words| words.contains(&"--search".to_string())), "status");
     for line in lines {

@@ -76,6 +76,8 @@ fn a_draft_until_every_crate_is_in_the_index_then_public_and_the_latest() {
     let before = world.stand_in();
     world.done("github-release");
     assert_eq!(world.stand_in(), before);
+    let error = world.refused("github-release --public");
+    assert!(error.starts_with("error: v12.0.0 stays a draft: 2 crates are not in the registry yet"), "{error}");
     world.done("publish");
     expect![[r#"
         $ gh release edit v12.0.0 --draft=false --prerelease=false --latest=true

@@ -6,6 +6,7 @@ mod support;
 use std::fs;
 
 use expect_test::expect;
+use serde_json::json;
 use support::text;
 use support::train::{Merge, World};
 
@@ -198,11 +199,35 @@ fn the_workflow_is_told_what_follows() {
     fs::remove_file(&output).unwrap();
     world.done(PUSH);
     assert_eq!(fs::read_to_string(&output).unwrap(), "tag=v12.0.0\nversion=12.0.0\n");
-    // A later push that releases nothing.
+    // A later push, while the release is not out: what an earlier run has left goes on.
     fs::remove_file(&output).unwrap();
     world.commit("release-12.0.0", "Backport a fix", &[]);
     world.done(PUSH);
+    assert_eq!(fs::read_to_string(&output).unwrap(), "tag=v12.0.0\nversion=12.0.0\n");
+    world.set_stand_in(|state| state["releases"] = json!([{ "tag_name": "v12.0.0", "draft": true }]));
+    world.done(PUSH);
+    assert_eq!(fs::read_to_string(&output).unwrap().lines().count(), 4);
+    // Once it is, a push releases nothing.
+    fs::remove_file(&output).unwrap();
+    world.set_stand_in(|state| state["releases"][0]["draft"] = json!(false));
+    world.done(PUSH);
     assert_eq!(fs::read_to_string(&output).unwrap_or_default(), "");
+}
+
+#[test]
+fn what_ci_has_not_seen_is_not_tagged() {
+    let world = World::proposed();
+    let seen = world.commit("release-12.0.0", "Backport a fix", &[]);
+    let merged = world.merge("ci/release-12.0.0", Merge::Commit);
+    // Two runs: one for the fix, which comes late, and one for the merge.
+    assert!(world.done(&format!("{PUSH} --up-to {seen}")).contains("is at 12.0.0, which is not dated"));
+    assert_eq!(tagged(&world), None);
+    world.commit("release-12.0.0", "Backport another", &[]);
+    world.done(&format!("{PUSH} --up-to {merged}"));
+    assert_eq!(tagged(&world), Some(merged));
+    let elsewhere = world.refs()["refs/heads/main"].clone();
+    let error = world.refused(&format!("{PUSH} --up-to {elsewhere}"));
+    assert_eq!(error, format!("error: {elsewhere} is not on `release-12.0.0`: was the branch pushed over?"));
 }
 
 #[test]

@@ -3,9 +3,10 @@
 mod support;
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use expect_test::expect;
 use support::train::World;
@@ -180,13 +181,19 @@ fn a_step_that_fails_is_shown_and_its_sandbox_is_kept() {
 }
 
 #[test]
-fn a_workspace_that_no_train_can_leave_from_is_refused_at_once() {
+fn where_the_version_is_released_the_rehearsal_is_that_of_the_next_train() {
     let (place, folder) = (temporary(), temporary());
-    demo(folder.path(), "s/\"\\(=\\?\\)4.0.0\"/\"\\14.0.1\"/", "Cargo.toml");
-    let output = rehearse(folder.path(), place.path(), "").output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).starts_with("error: HEAD is at 4.0.1, but a train is cut at X.Y.0: bump it"));
-    assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0, "a sandbox was left");
+    demo(folder.path(), "s/^Unreleased/Released 2025-12-20/", "RELEASES.md");
+    // The first step tells: the others are those of any train.
+    let mut command = rehearse(folder.path(), place.path(), "--date 2026-01-05");
+    let mut running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(running.stdout.take().unwrap()).lines();
+    let lines: Vec<String> = lines.map(Result::unwrap).take_while(|line| !line.contains("cut  ")).collect();
+    running.kill().unwrap();
+    running.wait().unwrap();
+    let said = lines.join("\n");
+    assert!(said.contains("in the copy, main goes on from 4.0.0 to 5.0.0, with which a train begins"), "{said}");
+    assert!(said.contains("in the copy, opened the section of 5.0.0 in RELEASES.md"), "{said}");
 }
 
 #[test]
@@ -206,5 +213,19 @@ fn one_task_shows_what_it_would_propose_and_changes_nothing() {
         "\n$ gh pr create --head ci/release-12.0.0 ",
     ] {
         assert!(said.contains(expected), "{expected} is not in:\n{said}");
+    }
+}
+
+#[test]
+fn a_task_that_is_none_is_refused_before_a_sandbox_is_made() {
+    let world = World::new();
+    let place = temporary();
+    for (line, expected) in [
+        ("cutt", "error: there is no task `cutt`; `cargo xtask --help` shows what there is\n"),
+        ("rehearse cut", "error: a rehearsal is not rehearsed; `cargo xtask --help` shows what there is\n"),
+    ] {
+        let output = rehearse(&world.path("clone"), place.path(), line).output().unwrap();
+        assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(2), expected));
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
     }
 }

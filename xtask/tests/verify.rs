@@ -3,7 +3,12 @@
 mod support;
 
 use std::fs;
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use expect_test::expect;
 use support::publishing::{Publishing, package};
@@ -147,6 +152,54 @@ fn wasmtime_11313_crates_that_the_registry_has_never_seen_are_named() {
 }
 
 #[test]
+fn the_index_is_asked_about_many_crates_over_few_connections() {
+    let names: Vec<String> = (0..80).map(|at| format!("demo-{at}")).collect();
+    let late: Fault = Box::new(|_, _, _| Some(Failure::Late(Duration::from_millis(20))));
+    let rules = Rules { fault: Some(late), ..Rules::default() };
+    let mut publishing = Publishing::new(&names.iter().map(String::as_str).collect::<Vec<_>>(), rules);
+    // What stands between counts them.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let index = publishing.registry.index();
+    let (registry, _) = index.trim_start_matches("sparse+http://").split_once('/').unwrap();
+    let (registry, between) = (registry.to_string(), listener.local_addr().unwrap().to_string());
+    publishing.env.push(("CARGO_REGISTRIES_REHEARSAL_INDEX".into(), index.replace(&registry, &between)));
+    let connections = Arc::new(AtomicUsize::new(0));
+    let count = connections.clone();
+    thread::spawn(move || {
+        for client in listener.incoming().map(Result::unwrap) {
+            count.fetch_add(1, Ordering::Relaxed);
+            let server = TcpStream::connect(&registry).unwrap();
+            for (mut from, mut to) in [(client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client)] {
+                thread::spawn(move || {
+                    let _ = std::io::copy(&mut from, &mut to);
+                    let _ = to.shutdown(Shutdown::Write);
+                });
+            }
+        }
+    });
+    let output = publishing.command(env!("CARGO_BIN_EXE_xtask"), "verify --fast").output().unwrap();
+    assert!(text(&output.stderr).contains("has never seen: demo-0 "), "{}", text(&output.stderr));
+    let connections = connections.load(Ordering::Relaxed);
+    assert!((1..=17).contains(&connections), "{connections} connections");
+}
+
+#[test]
+fn a_registry_that_publish_would_not_know_is_an_error_and_not_one_that_is_down() {
+    let (world, _registry) = world();
+    expect![[r#"
+        registry `nosuch`: set CARGO_REGISTRIES_NOSUCH_INDEX to the address of its index, sparse+https://...
+        error: 1 to mend, 0 to know"#]]
+    .assert_eq(&said(&world, "verify --fast --registry nosuch"));
+    let manifest = world.path("clone/a/Cargo.toml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, text.replace("license", "publish = [\"ours\"]\nlicense")).unwrap();
+    expect![[r#"
+        `a` may not go to registry `rehearsal`, by their `publish`: name the right one with --registry
+        error: 1 to mend, 0 to know"#]]
+    .assert_eq(&said(&world, "verify --fast"));
+}
+
+#[test]
 fn what_was_mended_in_one_crate_is_seen_by_the_others_and_no_lock_file_is_touched() {
     let (world, _registry) = world();
     let uses = "pub fn uses() { a::added() }\n";
@@ -181,6 +234,19 @@ fn what_is_published_is_not_packaged_again_and_stands_in_no_circle() {
             && said.contains("nothing to mend"),
         "{said}"
     );
+}
+
+#[test]
+fn a_version_that_the_registry_has_and_nobody_tagged_is_named_before_publish_takes_it_for_its_own() {
+    let (world, _registry) = world();
+    world.check_out("origin/main");
+    // Somebody's trial, or a release by other means.
+    world.done("publish --allow-untagged");
+    world.commit("main", "Go on", &[("a/src/lib.rs", "// another\n")]);
+    world.check_out("origin/main");
+    expect![[r#"
+        warning: rehearsal has a 12.0.0, b 12.0.0, and there is no tag v12.0.0: `publish` leaves them as they are, so bump, unless they are of this commit
+        verified 12.0.0 and its 2 crates: nothing to mend, 1 to know"#]].assert_eq(&said(&world, "verify --fast"));
 }
 
 #[test]

@@ -57,7 +57,9 @@ fn run() -> Result<()> {
         ("api", "repos/{owner}/{repo}/releases/latest") => latest(arguments, &state),
         ("pr", "list") => list(arguments, &state, "pulls", &["head", "state", "search"]),
         ("issue", "list") => list(arguments, &state, "issues", &["state", "search"]),
-        ("run", "list") => list(arguments, &state, "runs", &["branch"]),
+        ("run", "list") => list(arguments, &state, "runs", &["branch", "workflow"]),
+        ("issue", "create") => create_issue(arguments, &mut state, &folder),
+        ("workflow", "run") => start(arguments, &mut state, &folder),
         (noun, verb) => Err(format!("unknown command \"{noun} {verb}\" for \"gh\"").into()),
     }
 }
@@ -73,6 +75,7 @@ fn list(mut arguments: Arguments, state: &Value, of: &str, filters: &[&str]) -> 
         items.retain(|item| match *filter {
             "head" => item["headRefName"] == *value,
             "branch" => item["headBranch"] == *value,
+            "workflow" => item["workflowName"] == *value,
             "state" => item["state"].as_str().is_some_and(|state| state.eq_ignore_ascii_case(&value)),
             // Of the qualifiers, the one for pull requests.
             _ if value.starts_with("head:") => {
@@ -127,7 +130,7 @@ fn create(mut arguments: Arguments, state: &mut Value, folder: &Path) -> Result<
     if head(&base)?.ok_or_else(|| format!("Base ref must be a branch (createPullRequest): {base}"))? == commit {
         return Err(format!("No commits between {base} and {branch} (createPullRequest)").into());
     }
-    let today = state["today"].as_str().map_or_else(|| calendar::today().to_string(), str::to_string);
+    let today = today(state);
     let pulls = state["pulls"].as_array_mut().ok_or("the state has no list of pull requests")?;
     if let Some(open) = pulls
         .iter()
@@ -145,6 +148,38 @@ fn create(mut arguments: Arguments, state: &mut Value, folder: &Path) -> Result<
     }));
     fs::write(folder.join(STATE), serde_json::to_string_pretty(state)?)?;
     print(&format!("{url}\n"))
+}
+
+fn create_issue(mut arguments: Arguments, state: &mut Value, folder: &Path) -> Result<()> {
+    let title: String = arguments.value_from_str("--title")?;
+    let _stdin: String = arguments.value_from_str("--body-file")?;
+    refuse_the_rest(arguments)?;
+    let mut body = String::new();
+    std::io::stdin().read_to_string(&mut body)?;
+    let issues = state["issues"].as_array_mut().ok_or("the state has no list of issues")?;
+    let url = format!("https://github.com/rehearsal/rehearsal/issues/{}", issues.len() + 1);
+    issues.push(json!({ "title": title, "body": body, "url": url, "state": "OPEN" }));
+    fs::write(folder.join(STATE), serde_json::to_string_pretty(state)?)?;
+    print(&format!("{url}\n"))
+}
+
+/// Starts a workflow, which has ended at once, as the state says under `conclusions` for its branch: well, if it says
+/// nothing.
+fn start(mut arguments: Arguments, state: &mut Value, folder: &Path) -> Result<()> {
+    let branch: String = arguments.value_from_str("--ref")?;
+    let workflow: String = arguments.free_from_str()?;
+    refuse_the_rest(arguments)?;
+    let commit = head(&branch)?
+        .ok_or_else(|| format!("could not create workflow dispatch event: HTTP 422: No ref found for: {branch}"))?;
+    let conclusion = state["conclusions"][&branch].as_str().unwrap_or("success").to_string();
+    let today = today(state);
+    let runs = state["runs"].as_array_mut().ok_or("the state has no list of runs")?;
+    runs.push(json!({
+        "workflowName": workflow, "headBranch": branch, "headSha": commit, "event": "workflow_dispatch",
+        "status": "completed", "conclusion": conclusion, "createdAt": format!("{today}T00:07:00Z"),
+        "url": format!("https://github.com/rehearsal/rehearsal/actions/runs/{}", runs.len() + 1),
+    }));
+    Ok(fs::write(folder.join(STATE), serde_json::to_string_pretty(state)?)?)
 }
 
 /// Makes, fills or changes a release: an object with `tag_name`, `draft`, `prerelease` and `assets`, as the API has it. The
@@ -225,6 +260,11 @@ fn latest(arguments: Arguments, state: &Value) -> Result<()> {
     let mut releases = state["releases"].as_array().into_iter().flatten();
     let latest = releases.find(|release| release["tag_name"] == state["latest"]);
     print(&latest.ok_or("gh: Not Found (HTTP 404)")?.to_string())
+}
+
+/// The day on which things are opened and started.
+fn today(state: &Value) -> String {
+    state["today"].as_str().map_or_else(|| calendar::today().to_string(), str::to_string)
 }
 
 /// The commit of a branch of `origin`.

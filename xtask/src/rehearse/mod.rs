@@ -17,9 +17,9 @@ use time::Date;
 use xshell::{Shell, cmd};
 
 use crate::sha256;
-use crate::version::{branch_version, release_branch, release_of};
+use crate::version::{Bump, branch_version, release_branch, release_of};
 use crate::workspace::Workspace;
-use crate::{Arguments, Error, Result, Usage, finish, manifest, print, shell, tasks, workspace};
+use crate::{Arguments, Error, Result, Usage, finish, manifest, print, shell, task_of, tasks, workspace};
 use sandbox::{Actor, Sandbox};
 
 pub const HELP: &str = "\
@@ -51,8 +51,10 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     if let (Some(task), true) = (&task, demo) {
         return Err(Usage(format!("--demo and --security are whole, without `{task}`")).into());
     }
-    if task.is_none() {
-        finish(arguments.clone())?;
+    match task.as_deref() {
+        Some("rehearse") => return Err(Usage("a rehearsal is not rehearsed".into()).into()),
+        Some(task) => drop(task_of(task)?),
+        None => finish(arguments.clone())?,
     }
     let root = workspace::root(sh)?;
 
@@ -152,14 +154,20 @@ fn fetch(sh: &Shell, sandbox: &Sandbox, folder: &str, options: &[&str], refs: &[
 fn prepare(sh: &Shell, sandbox: &mut Sandbox) -> Result<Workspace> {
     let root = sandbox.workspace("people");
     let _root = sh.push_dir(&root);
-    let workspace = Workspace::load(sh)?;
-    let version = release_of(&workspace.version);
-    if branch_version(&release_branch(&version)).is_none() || !["", "dev"].contains(&workspace.version.pre.as_str()) {
-        return Err(format!(
-            "HEAD is at {}, but a train is cut at X.Y.0: bump it, commit, and run this again",
-            workspace.version
-        )
-        .into());
+    let mut workspace = Workspace::load(sh)?;
+    let notes = root.join(tasks::notes::FILE);
+    let text = fs::read_to_string(&notes).unwrap_or_default();
+    // A train begins at an X.Y.0 that is not released. On a release branch, or just before the bump of main, the next one does.
+    let mut version = release_of(&workspace.version);
+    let ready = branch_version(&release_branch(&version)).is_some()
+        && ["", "dev"].contains(&workspace.version.pre.as_str())
+        && !crate::notes::is_dated(&text, &version).unwrap_or(false);
+    if !ready {
+        let next = Bump::Major.next(&workspace.version, workspace.config.release_candidates)?;
+        in_copy(sandbox, &["bump", &next.to_string()])?;
+        print(&format!("in the copy, main goes on from {} to {next}, with which a train begins\n", workspace.version))?;
+        workspace = Workspace::load(sh)?;
+        version = release_of(&next);
     }
     sandbox.start_registry(from_registries(&workspace))?;
 
@@ -175,23 +183,20 @@ fn prepare(sh: &Shell, sandbox: &mut Sandbox) -> Result<Workspace> {
             "in the copy, the `publish` of {count} crates admits the registry of the rehearsal, and no other\n"
         ))?;
     }
-    let notes = root.join(tasks::notes::FILE);
-    let text = fs::read_to_string(&notes).unwrap_or_default();
-    if crate::notes::is_dated(&text, &version).unwrap_or(false) {
-        return Err(format!(
-            "{} dates {version}: it is released, so bump, commit, and run this again",
-            tasks::notes::FILE
-        )
-        .into());
-    }
     if !crate::notes::has(&text, &version).unwrap_or(true) {
         fs::OpenOptions::new().create(true).append(true).open(&notes)?;
-        match sandbox.xtask(Actor::Tool, "people", &["notes", "new", &version.to_string()])? {
-            (true, said) => print(&format!("in the copy, {}", said.trim_start()))?,
-            (false, said) => return Err(said.trim_end().to_string().into()),
-        }
+        let said = in_copy(sandbox, &["notes", "new", &version.to_string()])?;
+        print(&format!("in the copy, {}", said.trim_start()))?;
     }
     Ok(workspace)
+}
+
+/// Runs a task that changes the humans' clone, and returns what it said.
+fn in_copy(sandbox: &Sandbox, task: &[&str]) -> Result<String> {
+    match sandbox.xtask(Actor::Tool, "people", task)? {
+        (true, said) => Ok(said),
+        (false, said) => Err(said.trim_end().to_string().into()),
+    }
 }
 
 /// Whether a member has a dependency that is not a path.

@@ -19,13 +19,14 @@ use crate::workspace::Workspace;
 use crate::{Arguments, Result, finish, outward, say};
 
 pub const HELP: &str = "\
-cargo xtask github-release [--registry NAME]
+cargo xtask github-release [--public] [--registry NAME]
 
 For the version whose tag is at HEAD: makes a draft with its section of RELEASES.md and the files in target/dist, or
 completes one that is half made: assets of the same content stay, what broke off is uploaded again. Once the registry has
 every crate, makes it public: a candidate as a pre-release, and the highest version as the latest, which is read back and
 mended. Started again, it goes on from there.
 
+  --public    makes it an error if it stays a draft
   --registry  as for `publish`
 ";
 
@@ -34,6 +35,7 @@ const LONGEST: usize = 120_000;
 
 /// Reads the command line, and goes as far as the facts allow.
 pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
+    let wanted_public = arguments.contains("--public");
     let named = arguments.opt_value_from_str("--registry")?;
     finish(arguments)?;
     let workspace = Workspace::load(sh)?;
@@ -63,9 +65,13 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         complete(sh, release, &artifacts(&dist, version)?)?;
         let missing = missing(sh, &workspace, named)?;
         if missing > 0 {
-            say(format_args!(
+            let why = format!(
                 "{tag} stays a draft: {missing} crates are not in the registry yet; `cargo xtask publish`, then this again"
-            ));
+            );
+            if wanted_public {
+                return Err(why.into());
+            }
+            say(format_args!("{why}"));
             return Ok(());
         }
         outward::publish_release(sh, &tag, candidate, !candidate && public.iter().all(|other| other <= version))?;

@@ -1,6 +1,7 @@
 //! One file a command. A task reads from top to bottom: observe, decide, prepare, act.
 
 pub mod bump;
+pub mod check_branches;
 pub mod cut;
 pub mod dist;
 pub mod github_release;
@@ -8,6 +9,7 @@ pub mod notes;
 pub mod publish;
 pub mod push_tag;
 pub mod release;
+pub mod report_failure;
 pub mod status;
 pub mod sync_notes;
 pub mod verify;
@@ -48,9 +50,9 @@ pub fn repository_name(sh: &Shell) -> Result<String> {
     Ok(name.ok_or("the repository has no name: say `name` in [workspace.metadata.release-train]")?)
 }
 
-/// How long a task goes on when nothing goes forward.
-fn patience(arguments: &mut Arguments) -> Result<Duration> {
-    Ok(Duration::from_secs(arguments.opt_value_from_str("--patience")?.unwrap_or(300)))
+/// How long a task goes on when nothing goes forward: what is said, or else so many seconds.
+fn patience(arguments: &mut Arguments, seconds: u64) -> Result<Duration> {
+    Ok(Duration::from_secs(arguments.opt_value_from_str("--patience")?.unwrap_or(seconds)))
 }
 
 /// Waits until the moment that a registry has named, with a count-down where a human watches. Returns how long that was:

@@ -33,7 +33,7 @@ are published for the first time. With $GITHUB_STEP_SUMMARY, a table is written 
 pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let untagged = arguments.contains("--allow-untagged");
     let named = arguments.opt_value_from_str("--registry")?;
-    let patience = patience(&mut arguments)?;
+    let patience = patience(&mut arguments, 300)?;
     finish(arguments)?;
     let workspace = Workspace::load(sh)?;
     if !untagged {

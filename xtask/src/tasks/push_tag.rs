@@ -8,6 +8,7 @@ use semver::Version;
 use xshell::{Shell, cmd};
 
 use crate::git::{Remote, Worktree, begin, current_branch, fetch, first_parents, messages, release_changes};
+use crate::github::is_public;
 use crate::notes::is_dated;
 use crate::tasks::notes;
 use crate::tasks::release::load;
@@ -15,7 +16,7 @@ use crate::version::{branch_version, is_marked, tag, tag_version};
 use crate::{Arguments, Result, finish, outward, say, shell};
 
 pub const HELP: &str = "\
-cargo xtask push-tag [--branch release-X.Y.0] [--commit SHA]
+cargo xtask push-tag [--branch release-X.Y.0] [--up-to SHA] [--commit SHA]
 
 Looks through the commits of the release branch (the one that is checked out, if none is named) since its last tag,
 along first parents, for the newest whose message, or the message of a commit that it merged, holds the line
@@ -23,15 +24,17 @@ along first parents, for the newest whose message, or the message of a commit th
 no development version, is still the branch's and is not tagged, and its notes are dated and have stayed so, or it is a
 candidate.
 
+  --up-to   looks at nothing that came after this commit of the branch: CI has not seen it
   --commit  tags this commit of the branch, marked or not, if the facts agree
 
-Writes `tag` and `version` to $GITHUB_OUTPUT if the tag was pushed, or was there at the branch's head or at --commit.
-Nothing to tag is no error.
+Writes `tag` and `version` to $GITHUB_OUTPUT if the tag was pushed, or if it was there and its release is not public on
+GitHub: what is left of one goes on. Nothing to tag is no error.
 ";
 
 /// Reads the command line, and tags.
 pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let branch: Option<String> = arguments.opt_value_from_str("--branch")?;
+    let up_to: Option<String> = arguments.opt_value_from_str("--up-to")?;
     let by_hand: Option<String> = arguments.opt_value_from_str("--commit")?;
     finish(arguments)?;
     let branch = branch.map_or_else(|| current_branch(sh), Ok)?;
@@ -40,6 +43,13 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let (_alone, remote) = begin(sh)?;
     let head = remote.branch(&branch)?;
     fetch(sh, &[&branch, &remote.main])?;
+    let up_to = up_to.map(|commit| resolve(sh, &commit)).transpose()?;
+    if let Some(commit) = up_to.as_ref().filter(|commit| *commit != head)
+        && !first_parents(sh, head)?.contains(commit)
+    {
+        return Err(format!("{commit} is not on `{branch}`: was the branch pushed over?").into());
+    }
+    let head = up_to.as_ref().unwrap_or(head);
     let mut output = Output::open()?;
     // What may be left to release is the version that the branch is at.
     let (version, ready) = facts(sh, &branch, head)?;
@@ -50,7 +60,9 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
             return Err(format!("{tag} is at {tagged}, not at {commit}: a tag that is out is not moved").into());
         }
         say(format_args!("nothing to do: {tag} is at {tagged}"));
-        return if tagged == head || by_hand.is_some() { output.write(&tag, &version) } else { Ok(()) };
+        // A workflow that asks what follows goes on with what an earlier run has left.
+        let open = output.is_wanted() && !is_public(sh, &tag)?;
+        return if open || by_hand.is_some() { output.write(&tag, &version) } else { Ok(()) };
     }
 
     if !ready {
@@ -97,7 +109,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
 }
 
 /// The version of a commit of a branch, and whether it is one to release: dated, or a candidate.
-fn facts(sh: &Shell, branch: &str, commit: &str) -> Result<(Version, bool)> {
+pub fn facts(sh: &Shell, branch: &str, commit: &str) -> Result<(Version, bool)> {
     let tree = Worktree::add(sh, commit)?;
     let _in_tree = sh.push_dir(&tree.root);
     let version = load(sh, branch)?.version;
@@ -139,6 +151,10 @@ impl Output {
         let Ok(path) = std::env::var("GITHUB_OUTPUT") else { return Ok(Output(None)) };
         let file = OpenOptions::new().append(true).create(true).open(&path);
         Ok(Output(Some((path.clone(), file.map_err(|error| format!("GITHUB_OUTPUT {path}: {error}"))?))))
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.0.is_some()
     }
 
     fn write(&mut self, tag: &str, version: &Version) -> Result<()> {

@@ -110,6 +110,9 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let (_alone, remote) = begin(sh)?;
     if all {
         branches.extend(all_supported(sh, &remote, today)?);
+        if branches.is_empty() {
+            return Err("no release branch has left: there is nothing to patch".into());
+        }
     } else if branches.is_empty() {
         branches.push(current_branch(sh)?);
     }
@@ -262,17 +265,14 @@ fn highest(remote: &Remote) -> Result<(Version, &str)> {
 }
 
 /// The release branches that a patch of all of them is for, as main's configuration says it.
-fn all_supported(sh: &Shell, remote: &Remote, today: Date) -> Result<Vec<String>> {
+pub fn all_supported(sh: &Shell, remote: &Remote, today: Date) -> Result<Vec<String>> {
     let firsts = remote.release_branches().into_keys().filter_map(|line| Some(tag(remote.first_release(&line)?.0)));
     let refs: Vec<String> = firsts.map(|tag| format!("refs/tags/{tag}")).chain([remote.main.clone()]).collect();
     fetch(sh, &refs.iter().map(String::as_str).collect::<Vec<_>>())?;
     let tree = Worktree::add(sh, remote.branch(&remote.main)?)?;
     let _in_tree = sh.push_dir(&tree.root);
     let supported = supported(sh, remote, &Workspace::load(sh)?.config, today)?;
-    match supported.is_empty() {
-        true => Err("no release branch has left: there is nothing to patch".into()),
-        false => Ok(supported.into_iter().map(|(branch, _)| branch).collect()),
-    }
+    Ok(supported.into_iter().map(|(branch, _)| branch).collect())
 }
 
 /// The release branches of the lines that are supported on a day, and of the latest that has left, oldest first, each with

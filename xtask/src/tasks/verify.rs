@@ -41,8 +41,8 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let mut findings = Findings::begin(sh);
 
     versions(&workspace, &mut findings);
-    let released = history(sh, &workspace, branch, &mut findings)?;
-    let (registry, to_come) = registry(sh, &workspace, named, &mut findings);
+    let History { untagged, released } = history(sh, &workspace, branch, &mut findings)?;
+    let (registry, to_come) = registry(sh, &workspace, named, untagged, &mut findings);
     for member in workspace.crates.iter().filter(|member| member.published) {
         manifest(&workspace, member, &mut findings);
     }
@@ -81,13 +81,17 @@ fn versions(workspace: &Workspace, findings: &mut Findings) {
     }
 }
 
-/// What the branch and the tags say. Returns the last release of the line, if there is one before this version's own.
-fn history(
-    sh: &Shell,
-    workspace: &Workspace,
-    branch: Option<String>,
-    findings: &mut Findings,
-) -> Result<Option<(String, String)>> {
+/// What `origin` tells of the version.
+#[derive(Default)]
+struct History {
+    /// Whether it is known to have no tag.
+    untagged: bool,
+    /// The last release of the line before it, its tag and commit.
+    released: Option<(String, String)>,
+}
+
+/// What the branch and the tags say.
+fn history(sh: &Shell, workspace: &Workspace, branch: Option<String>, findings: &mut Findings) -> Result<History> {
     let version = &workspace.version;
     // On a pull request, where it goes; a detached checkout has no name of its own.
     let of_workflow = ["GITHUB_BASE_REF", "GITHUB_REF_NAME"].iter().filter_map(|name| std::env::var(name).ok());
@@ -100,7 +104,7 @@ fn history(
         Ok(remote) => remote,
         Err(error) => {
             findings.warning("", format_args!("origin cannot be asked for its tags: {error}"));
-            return Ok(None);
+            return Ok(History::default());
         }
     };
     let head = shell::read(cmd!(sh, "git rev-parse HEAD"))?.trim().to_string();
@@ -115,24 +119,33 @@ fn history(
     let before =
         |(tagged, commit): &(&Version, &String)| tagged.pre.is_empty() && *tagged <= version && **commit != head;
     let last = remote.line(version).into_iter().rfind(before);
-    Ok(last.map(|(tagged, commit)| (tag(tagged), commit.clone())))
+    let released = last.map(|(tagged, commit)| (tag(tagged), commit.clone()));
+    Ok(History { untagged: !remote.tags.contains_key(version), released })
 }
 
 /// The registry, if it can be asked, and the crates that it does not have at this version. Names those that it has never
-/// seen.
+/// seen, and those that it has at a version that is not tagged.
 fn registry<'a>(
     sh: &Shell,
     workspace: &'a Workspace,
     named: Option<String>,
+    untagged: bool,
     findings: &mut Findings,
 ) -> (Option<Registry>, Vec<&'a Crate>) {
-    let asked = Registry::of(sh, workspace, named, Duration::from_secs(5))
-        .and_then(|registry| Ok((registry.state(workspace)?, registry)));
-    let (state, registry) = match asked {
-        Ok(asked) => asked,
+    let all = || workspace.crates.iter().filter(|member| member.published).collect();
+    // That it is not known where they go stops a release; that the network is down now does not.
+    let registry = match Registry::find(sh, workspace, named, Duration::from_secs(5)) {
+        Ok(registry) => registry,
+        Err(error) => {
+            findings.error("", error);
+            return (None, all());
+        }
+    };
+    let state = match registry.check().and_then(|()| registry.state(workspace)) {
+        Ok(state) => state,
         Err(error) => {
             findings.warning("", format_args!("the registry cannot be asked: {error}"));
-            return (None, workspace.crates.iter().filter(|member| member.published).collect());
+            return (None, all());
         }
     };
     let new = state.iter().filter(|(_, versions)| versions.is_empty()).map(|(member, _)| member.name.as_str());
@@ -140,6 +153,14 @@ fn registry<'a>(
     if !new.is_empty() {
         let (new, name) = (new.join(" "), &registry.name);
         findings.warning("", format_args!("{name} has never seen: {new}; trusted publishing cannot create a crate: an owner publishes each once, by hand"));
+    }
+    // `publish` would take them for its own. One of a version of its own goes out when it changes.
+    let early = |(member, versions): &&(&Crate, Versions)| member.moves && versions.contains_key(&member.version);
+    let early = state.iter().filter(early).map(|(member, _)| format!("{} {}", member.name, member.version));
+    let early: Vec<String> = early.collect();
+    if untagged && !early.is_empty() {
+        let (early, name, tag) = (early.join(", "), &registry.name, tag(&workspace.version));
+        findings.warning("", format_args!("{name} has {early}, and there is no tag {tag}: `publish` leaves them as they are, so bump, unless they are of this commit"));
     }
     let lacks = |(member, versions): &(&Crate, Versions)| !versions.contains_key(&member.version);
     let to_come = state.into_iter().filter(lacks).map(|(member, _)| member).collect();

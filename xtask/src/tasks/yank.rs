@@ -36,7 +36,7 @@ type Crates = BTreeMap<String, (Version, bool)>;
 pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let candidates = arguments.contains("--candidates");
     let named = arguments.opt_value_from_str("--registry")?;
-    let patience = patience(&mut arguments)?;
+    let patience = patience(&mut arguments, 300)?;
     let version = free(&mut arguments)?;
     finish(arguments)?;
     let (_alone, remote) = begin(sh)?;

@@ -8,6 +8,7 @@ pub mod registry;
 #[path = "../../src/sha256.rs"]
 pub mod sha256;
 pub mod train;
+pub mod workflows;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -96,7 +96,8 @@ impl World {
         self.folder.path().join(path)
     }
 
-    fn command(&self, folder: &str, program: &str) -> Command {
+    /// A program, not yet started, in a folder of the world and with its environment.
+    pub fn command(&self, folder: &str, program: &str) -> Command {
         let home = std::env::home_dir().unwrap();
         let or = |name: &str, default: &str| std::env::var_os(name).unwrap_or(home.join(default).into());
         let mut command = Command::new(program);
