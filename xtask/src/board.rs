@@ -136,7 +136,8 @@ fn commands(steps: &[Step], indent: &str, train: &Train) -> String {
         };
     }
     if !train.unknown.is_empty() {
-        lines += &format!("{indent}# and what is unknown\n");
+        let rest = if steps.is_empty() { "nothing else is known to be due" } else { "this may not be all" };
+        lines += &format!("{indent}# {rest}: see what is unknown\n");
     } else if steps.is_empty() {
         let (day, task) = if release < cut_day { (release, "release-latest") } else { (cut_day, "cut") };
         lines += &format!("{indent}# nothing before {}\n{indent}# cargo xtask {task}\n", named(day));

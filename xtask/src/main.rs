@@ -69,6 +69,7 @@ Versions and notes
 Try it
   rehearse                         a month of releases in a sandbox; nothing leaves this machine
   rehearse TASK                    one task there, and what it would propose
+  rehearse --security              the day of a security release of three branches
 
 Options
   --date YYYY-MM-DD                stands for today

@@ -197,7 +197,7 @@ fn without_gh_and_without_network_it_shows_what_git_knows() {
         unknown   http://INDEX/index/config.json: io: Connection refused (os error 111); what is published cannot be known
 
         What to do next
-          # and what is unknown
+          # nothing else is known to be due: see what is unknown
     "#]].assert_eq(&shown.replace(&index, "INDEX"));
 }
 
