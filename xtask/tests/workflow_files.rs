@@ -81,7 +81,8 @@ fn each_job_may_do_what_it_says_and_no_more() {
         push-tag/yank: contents=read
         release-process/propose: actions=read checks=read contents=write issues=read pull-requests=write statuses=read
         release-process/report: contents=read issues=write
-    "#]].assert_eq(&jobs().iter().map(permissions).collect::<String>());
+    "#]]
+    .assert_eq(&jobs().iter().map(permissions).collect::<String>());
     for file in workflows() {
         assert_eq!(read(&file)["permissions"], json!({}), "{}", file.display());
         // Each permission has its reason beside it.

@@ -207,7 +207,7 @@ exec {} "$@""#,
         act.arg("--eventpath").arg(world.path("event.json")).arg("--action-cache-path").arg(world.path("cache"));
         act.args(["--action-offline-mode", "--no-cache-server", "--no-skip-checkout", "--concurrent-jobs", "2"]);
         act.args(["--secret", "GITHUB_TOKEN=own-token", "--var", "YANK_CANDIDATES=true"]);
-        self.secrets.iter().for_each(|secret| drop(act.args(["--secret", secret])));
+        act.args(self.secrets.iter().flat_map(|secret| ["--secret", secret]));
         act.env("PRIVATE", if self.private { "yes" } else { "no" });
         act.args(["--matrix", "target:x86_64-unknown-linux-gnu"]);
         for os in ["ubuntu-latest", "ubuntu-24.04-arm", "macos-latest", "windows-latest"] {
