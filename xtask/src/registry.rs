@@ -21,7 +21,7 @@ use crate::{Result, manifest, say};
 pub const CRATES_IO: &str = "crates-io";
 
 /// How many questions are asked at once.
-const CONNECTIONS: usize = 32;
+const CONNECTIONS: usize = 16;
 
 /// A registry that cargo publishes to.
 pub struct Registry {
@@ -119,8 +119,7 @@ impl Registry {
         format!("registry `{}`: its index wants credentials to be read, and this tool holds none", self.name).into()
     }
 
-    /// What the index has of these crates, in their order, asked over many connections at once: each answer is small, and the
-    /// way there is long.
+    /// What the index has of these crates, in their order, asked over a few connections at once.
     pub fn versions(&self, names: &[&str]) -> Result<Vec<Versions>> {
         let deadline = Instant::now() + self.patience;
         let next = AtomicUsize::new(0);
