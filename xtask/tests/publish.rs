@@ -734,6 +734,19 @@ fn a_registry_that_cannot_be_asked_is_a_clear_error() {
 }
 
 #[test]
+fn a_trial_never_goes_to_crates_io() {
+    let mut publishing = Publishing::new(&["a"], Rules::default());
+    publishing.env.push(("CARGO_REGISTRY_DEFAULT".into(), "crates-io".into()));
+    let expected = expect![
+        "error: --allow-untagged is for a registry of your own, and what crates.io has stays there: say --registry NAME, or tag the commit\n"
+    ];
+    expected.assert_eq(&publishing.refused(""));
+    expected.assert_eq(&publishing.refused("--registry crates-io"));
+    publishing.env.clear();
+    publishing.done("");
+}
+
+#[test]
 fn only_the_commit_that_carries_the_tag_is_published() {
     let world = World::proposed();
     world.git("clone", &["fetch", "-q"]);
