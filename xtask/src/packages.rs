@@ -28,6 +28,12 @@ pub fn build(
     if there > 0 {
         findings.warning("", format_args!("{there} crates are published at their versions, and not packaged again"));
     }
+    let later = workspace.waiting(to_come);
+    for (name, need) in &later {
+        findings.warning("", format_args!("`{name}` is not packaged before `{need}` is published, which it or what it needs names without a path: cargo takes that from the registry alone"));
+    }
+    let to_come = to_come.iter().filter(|member| !later.contains_key(member.name.as_str()));
+    let to_come: Vec<&Crate> = to_come.copied().collect();
     if to_come.is_empty() {
         return Ok(()); // without a name, cargo would take every member
     }

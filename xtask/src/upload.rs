@@ -119,13 +119,19 @@ impl<'a> Uploads<'a> {
         self.open().1 > 0
     }
 
-    /// The missing crates that need none that was refused.
+    /// The missing crates that need none that was refused, without those that cargo cannot package yet.
     pub fn ready(&self) -> Vec<String> {
         let blocked = self.blocked();
-        let missing =
-            self.items.iter().filter(|item| item.state == State::Missing && !blocked.contains_key(item.name()));
+        let missing = self.items.iter().filter(|item| item.state == State::Missing);
+        let missing: Vec<&Item> = missing.filter(|item| !blocked.contains_key(item.name())).collect();
+        let open: Vec<&Crate> = self.items.iter().filter(|item| item.is_open()).map(|item| item.member).collect();
+        let waiting = self.workspace.waiting(&open);
+        let (later, now): (Vec<&Item>, Vec<&Item>) =
+            missing.into_iter().partition(|item| waiting.contains_key(item.name()));
+        // Those in a circle cannot go in any order: cargo will say so.
+        let now = if now.is_empty() { later } else { now };
         // With the version: cargo reads the tree again each time.
-        missing.map(|item| format!("{}@{}", item.name(), item.member.version)).collect()
+        now.into_iter().map(|item| format!("{}@{}", item.name(), item.member.version)).collect()
     }
 
     /// The crates that need one that was refused, with its name.

@@ -1,7 +1,7 @@
 //! The workspace that holds the current directory: what cargo and its manifests say, whether they agree, and how its
 //! files are written. It asks cargo alone, needs no network, and never decides where a version goes.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Display;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -46,6 +46,9 @@ pub struct Crate {
     /// The members that must be published before it, as places in `crates`. A dev-dependency without a version is left out
     /// of the package.
     pub needs: Vec<usize>,
+    /// Those of them that it names without a path, which `[patch]` meets. Where cargo packages several members it knows
+    /// of no such: they must be in the registry before.
+    pub from_outside: Vec<usize>,
     /// Whether it moves with the train: published and not `independent`, or of an inherited version.
     pub moves: bool,
     /// What cargo says of the package (`cargo metadata`).
@@ -94,6 +97,7 @@ impl Workspace {
             let registries = package["publish"].as_array().into_iter().flatten().filter_map(text).collect();
             crates.push(Crate {
                 needs: Vec::new(),
+                from_outside: Vec::new(),
                 registries,
                 moves: inherits || published && !independent,
                 name,
@@ -133,7 +137,11 @@ impl Workspace {
                 let requirement = VersionReq::parse(dependency["req"].as_str()?).ok()?;
                 requirement.matches(&crates[need].version).then_some(need)
             };
-            let needs: BTreeSet<usize> = dependencies.filter(stays).filter_map(member).collect();
+            let dependencies: Vec<&Value> = dependencies.filter(stays).collect();
+            let needs: BTreeSet<usize> = dependencies.iter().copied().filter_map(member).collect();
+            let pathless = dependencies.iter().copied().filter(|dependency| dependency["path"].is_null());
+            let from_outside: BTreeSet<usize> = pathless.filter_map(member).collect();
+            crates[at].from_outside = from_outside.into_iter().collect();
             crates[at].needs = needs.into_iter().collect();
         }
         let patches = manifests[0].patches().into_iter();
@@ -149,6 +157,24 @@ impl Workspace {
         }
         let at = *self.patched.get(requirement.package).filter(|_| !requirement.elsewhere)?;
         requirement.admits(&self.crates[at].version).then_some(at)
+    }
+
+    /// Those of these crates that cargo cannot package before another one of them is in the registry, with its name.
+    pub fn waiting<'a>(&'a self, these: &[&'a Crate]) -> BTreeMap<&'a str, &'a str> {
+        let name = |need: &usize| self.crates[*need].name.as_str();
+        let mut waiting = BTreeMap::new();
+        loop {
+            let known = waiting.len();
+            for member in these {
+                let mut outside = member.from_outside.iter().map(name);
+                let outside = outside.find(|need| these.iter().any(|other| other.name == *need));
+                let cause = outside.or_else(|| member.needs.iter().find_map(|need| waiting.get(name(need)).copied()));
+                cause.map(|cause| waiting.insert(member.name.as_str(), cause));
+            }
+            if waiting.len() == known {
+                return waiting;
+            }
+        }
     }
 
     /// Every requirement on a member that does not admit it, or breaks the pin rule, as `file:line: what is wrong`.

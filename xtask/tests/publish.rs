@@ -734,6 +734,44 @@ fn a_registry_that_cannot_be_asked_is_a_clear_error() {
 }
 
 #[test]
+fn a_member_that_another_one_names_without_a_path_goes_into_the_registry_before_it() {
+    let needs = "[dependencies]\na = \"1.0.0\"\n";
+    let files = [
+        ("Cargo.toml", root("b a c") + "[patch.crates-io]\na = { path = \"a\" }\n"),
+        ("RELEASES.md", "## 1.0.0\n\nUnreleased.\n".to_string()),
+        ("a/Cargo.toml", package("a", "1.0.0", "")),
+        ("b/Cargo.toml", package("b", "1.0.0", needs)),
+        ("c/Cargo.toml", package("c", "1.0.0", "[dependencies]\nb = { path = \"../b\", version = \"1.0.0\" }\n")),
+    ];
+    let publishing = Publishing::with(&files, Rules::default());
+    for line in ["init -q", "add .", "-c user.name=A -c user.email=a@example.com commit -qm Begin"] {
+        assert!(publishing.command("git", line).status().unwrap().success());
+    }
+    let verify = publishing.command(env!("CARGO_BIN_EXE_xtask"), "verify").output().unwrap();
+    let said = text(&verify.stderr);
+    for name in ["b", "c"] {
+        let expected = format!("`{name}` is not packaged before `a` is published, which it or what it needs names");
+        assert!(said.contains(&expected) && said.contains(": nothing to mend"), "{said}");
+    }
+    let said = publishing.done("--patience 5");
+    assert_eq!(publishing.published(), ["a 1.0.0", "b 1.0.0", "c 1.0.0"], "{said}");
+    assert_eq!(publishing.uploads(), 3);
+}
+
+#[test]
+fn a_trial_never_goes_to_crates_io() {
+    let mut publishing = Publishing::new(&["a"], Rules::default());
+    publishing.env.push(("CARGO_REGISTRY_DEFAULT".into(), "crates-io".into()));
+    let expected = expect![
+        "error: --allow-untagged is for a registry of your own, and what crates.io has stays there: say --registry NAME, or tag the commit\n"
+    ];
+    expected.assert_eq(&publishing.refused(""));
+    expected.assert_eq(&publishing.refused("--registry crates-io"));
+    publishing.env.clear();
+    publishing.done("");
+}
+
+#[test]
 fn only_the_commit_that_carries_the_tag_is_published() {
     let world = World::proposed();
     world.git("clone", &["fetch", "-q"]);
