@@ -6,6 +6,7 @@ use std::fmt::Display;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use semver::{Version, VersionReq};
 use serde_json::Value;
@@ -208,10 +209,19 @@ impl Workspace {
     }
 }
 
-/// The root of the workspace around the shell's current directory, also of one that does not load.
+/// The root of the workspace around the shell's current directory, also of one that does not load. Cargo is asked once: it
+/// takes longer to start than git, and a task may look at many commits.
 pub fn root(sh: &Shell) -> Result<PathBuf> {
+    static KNOWN: Mutex<BTreeMap<PathBuf, PathBuf>> = Mutex::new(BTreeMap::new());
+    let here = sh.current_dir();
+    let known = || KNOWN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    if let Some(root) = known().get(&here) {
+        return Ok(root.clone());
+    }
     let manifest = shell::read(cmd!(sh, "cargo locate-project --workspace --message-format plain"))?;
-    Ok(PathBuf::from(manifest.trim()).parent().map(PathBuf::from).unwrap_or_default())
+    let root = PathBuf::from(manifest.trim()).parent().map(PathBuf::from).unwrap_or_default();
+    known().insert(here, root.clone());
+    Ok(root)
 }
 
 /// Which version names the train: `version-of`, else `[workspace.package]`, else the published root package, else the

@@ -41,11 +41,11 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
             .map_err(|error| format!("{error} (or --allow-untagged, for a trial)"))?;
         check_tree(sh, &workspace)?;
     }
-    let registry = Registry::named(sh, &workspace, named, patience)?;
+    let registry = Registry::find(sh, &workspace, named, patience)?;
     if untagged && registry.name == CRATES_IO {
         return Err("--allow-untagged is for a registry of your own, and what crates.io has stays there: say --registry NAME, or tag the commit".into());
     }
-    registry.reach()?;
+    registry.check()?;
     let mut uploads = Uploads::of(&registry, &workspace)?;
     plan(&uploads);
 

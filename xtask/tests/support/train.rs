@@ -31,6 +31,15 @@ pub fn toolchain() -> &'static str {
     })
 }
 
+/// The user's PATH, with the folder of git first: a search through many folders for each of the many calls takes time, too.
+fn path() -> &'static str {
+    static PATH: OnceLock<String> = OnceLock::new();
+    PATH.get_or_init(|| {
+        let git = World::real("git");
+        format!("{}:{}", git.trim_end_matches("/git"), std::env::var("PATH").unwrap())
+    })
+}
+
 /// How a pull request is merged.
 #[derive(Clone, Copy, Debug)]
 pub enum Merge {
@@ -58,6 +67,8 @@ impl World {
             std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_xtask"), world.path(name)).unwrap();
         }
         world.git("", &["init", "-q", "--bare", "-b", "main", "origin.git"]);
+        // None lives long enough to be tidied up, which git looks for after each push.
+        world.git("origin.git", &["config", "receive.autogc", "false"]);
         world.git("", &["clone", "-q", "origin.git", "github"]);
         let dependency = format!("[dependencies]\na = {{ path = \"../a\", version = \"={version}\" }}\n");
         let manifest = root("a b") + "[workspace.metadata.release-train]\n" + config;
@@ -102,8 +113,7 @@ impl World {
         let or = |name: &str, default: &str| std::env::var_os(name).unwrap_or(home.join(default).into());
         let mut command = Command::new(program);
         command.current_dir(self.path(folder)).env_clear();
-        command
-            .env("PATH", format!("{}:{}:{}", self.path("bin").display(), toolchain(), std::env::var("PATH").unwrap()));
+        command.env("PATH", format!("{}:{}:{}", self.path("bin").display(), toolchain(), path()));
         command.env("HOME", self.path("home")).env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_TERMINAL_PROMPT", "0");
         command.env("CARGO_HOME", or("CARGO_HOME", ".cargo")).env("RUSTUP_HOME", or("RUSTUP_HOME", ".rustup"));
         command.env("CARGO_NET_OFFLINE", "true").env("GH_CONFIG_DIR", self.path("gh"));
@@ -143,7 +153,8 @@ impl World {
     /// were and that no worktree is left.
     pub fn task(&self, line: &str) -> Output {
         let theirs = || {
-            ["status --porcelain=v2 --branch", "for-each-ref refs/heads refs/tags refs/stash", "diff --cached"]
+            // The former has the objects of the index, too.
+            ["status --porcelain=v2 --branch", "for-each-ref refs/heads refs/tags refs/stash"]
                 .map(|line| self.git("clone", &line.split(' ').collect::<Vec<_>>()))
         };
         let before = theirs();
