@@ -471,7 +471,7 @@ fn with_a_token(task: &Task) -> (Vec<String>, State) {
     }
     // The arguments of every call are in one of them.
     for file in files(&world.path("")) {
-        let holds = |bytes: Vec<u8>| bytes.windows(PLANTED.len()).any(|part| part == PLANTED.as_bytes());
+        let holds = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).contains(PLANTED);
         assert!(!fs::read(&file).is_ok_and(holds), "{}: {}", task.line, file.display());
     }
     let calls = fs::read_to_string(world.path("calls")).unwrap();
