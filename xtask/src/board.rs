@@ -5,8 +5,9 @@ use time::Date;
 
 use crate::calendar::{self, CUT, RELEASE, named, weekend};
 use crate::github::{Ci, Proposed};
+use crate::next::{Step, What};
 use crate::notes::code;
-use crate::train::{Line, Page, Step, Train, What};
+use crate::train::{Line, Page, Train};
 use crate::version::{release_of, tag};
 
 /// The widest line of the table; what is to be pasted is not broken.

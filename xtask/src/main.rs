@@ -9,6 +9,7 @@ mod git;
 mod github;
 mod lockfile;
 mod manifest;
+mod next;
 mod notes;
 mod outward;
 mod packages;

@@ -1,5 +1,5 @@
 //! `status`: where every train is. It asks git, GitHub and the registry, all at once, and changes nothing; what follows from
-//! the answers is in `train.rs`, how it is shown in `board.rs`.
+//! the answers is in `train.rs` and `next.rs`, how it is shown in `board.rs`.
 
 use std::collections::BTreeMap;
 use std::thread::{self, ScopedJoinHandle};
