@@ -7,7 +7,7 @@ use semver::Version;
 use time::{Date, Duration};
 
 use crate::calendar::{self, CUT, RELEASE, next_cut};
-use crate::github::{Ci, Proposed};
+use crate::github::Proposed;
 use crate::version::{branch_version, release_branch, release_of, tag};
 
 /// All that is known. What could not be asked is `None`, and named in `unknown`.
