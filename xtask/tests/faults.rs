@@ -225,13 +225,20 @@ struct Way {
     end: State,
     /// The states from which it is known to lead there.
     from: Mutex<BTreeSet<State>>,
+    /// For a task that watches: it is no step of a release, and `status` does not ask for it.
+    brings_nothing_further: bool,
+}
+
+/// Whether a task opens issues, which nothing on GitHub keeps from being opened twice at the same moment in two clones.
+fn watches(task: &Task) -> bool {
+    ["report-failure", "check-branches"].iter().any(|name| task.line.starts_with(name))
 }
 
 impl Way {
     fn of(task: &Task) -> Way {
         let (world, _registry) = prepared(&task.before, Rules::default());
         run(&world, task.line, "0");
-        let mut way = Way { end: State::new(), from: Mutex::default() };
+        let mut way = Way { end: State::new(), from: Mutex::default(), brings_nothing_further: watches(task) };
         let (mut passed, end) = follow(&world, |_| false).unwrap_or_else(|why| panic!("{}: {why}", task.line));
         passed.push(end.clone());
         (way.end, way.from) = (end, Mutex::new(passed.into_iter().collect()));
@@ -241,7 +248,7 @@ impl Way {
     /// Whether it leads there from a world in which a task was disturbed, too, or what is wrong.
     fn completes(&self, world: &World) -> Result<(), String> {
         let known = |state: &State| self.from.lock().unwrap().contains(state);
-        if known(&state(world)) {
+        if self.brings_nothing_further || known(&state(world)) {
             return Ok(());
         }
         let mut world = world.copy();
@@ -423,7 +430,8 @@ fn two_at_the_same_time_end_as_one_twenty_times() {
         let (_, expected) = calm(task);
         for at in 0..20 {
             // Artifacts lie in the clone.
-            let second = if at % 2 == 0 || task.line.starts_with("github") { "clone" } else { "other" };
+            let one = task.line.starts_with("github") || watches(task);
+            let second = if at % 2 == 0 || one { "clone" } else { "other" };
             twice_at_once(task, &expected, second)
                 .unwrap_or_else(|why| panic!("{} in clone and {second}: {why}", task.line));
         }

@@ -6,8 +6,8 @@ use time::Date;
 use xshell::Shell;
 
 use crate::git::begin;
-use crate::github::{open_issue, started_run};
-use crate::tasks::{patience, pause, release};
+use crate::github::started_run;
+use crate::tasks::{patience, pause, release, report};
 use crate::{Arguments, Result, finish, outward, say};
 
 pub const HELP: &str = "\
@@ -20,6 +20,9 @@ that does not succeed, unless it is open. A run that was started for the same co
   --patience  how long it waits for the last of them, else five hours
 ";
 
+const ADVICE: &str =
+    "It was started to see whether the branch could still be released. Mend it before a patch is urgent.";
+
 /// Reads the command line, and checks. `today` is the day whose runs count.
 pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let workflow = arguments.opt_value_from_str("--workflow")?.unwrap_or("main.yml".to_string());
@@ -27,7 +30,6 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     finish(arguments)?;
     let (alone, remote) = begin(sh)?;
     let branches = release::all_supported(sh, &remote, today)?;
-    drop(alone); // it waits for hours
     if branches.is_empty() {
         say(format_args!("nothing to do: no release branch has left"));
     }
@@ -48,6 +50,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
             Err(error) => wrong.push(format!("`{branch}`: {workflow} did not start: {error}")),
         }
     }
+    drop(alone); // it waits for hours
     let begun = Instant::now();
     while !open.is_empty() {
         let mut waiting = Vec::new();
@@ -55,7 +58,12 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
             let run = started_run(sh, &workflow, branch, commit, today)?;
             match run.as_ref().and_then(|run| run.success) {
                 Some(true) => say(format_args!("`{branch}` is well")),
-                Some(false) => report(sh, branch, &run.map(|run| run.url).unwrap_or_default())?,
+                Some(false) => {
+                    // A branch whose CI fails is not an error of this task: the issue is what comes of it.
+                    let url = run.map(|run| run.url).unwrap_or_default();
+                    say(format_args!("`{branch}` is not well: {url}"));
+                    report(sh, &format!("CI fails on `{branch}`"), &format!("{url}\n\n{ADVICE}\n"))?;
+                }
                 None => waiting.push((branch, commit)),
             }
         }
@@ -72,20 +80,4 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         true => Ok(()),
         false => Err(wrong.join("; ").into()),
     }
-}
-
-/// A branch whose CI fails is not an error of this task: the issue is what comes of it.
-fn report(sh: &Shell, branch: &str, run: &str) -> Result<()> {
-    let title = format!("CI fails on `{branch}`");
-    if let Some(url) = open_issue(sh, &title)? {
-        say(format_args!("`{branch}` is not well: {run}; {url} is open"));
-        return Ok(());
-    }
-    let body = format!(
-        "{run}\n\nNothing has changed there that CI had not seen: it was started to see whether `{branch}` could still \
-         be released. Mend it before a patch is urgent.\n"
-    );
-    let url = outward::open_issue(sh, &title, &body)?;
-    say(format_args!("`{branch}` is not well: {run}; opened {url}"));
-    Ok(())
 }

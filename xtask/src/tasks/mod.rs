@@ -25,9 +25,10 @@ use time::OffsetDateTime;
 use xshell::{Shell, cmd};
 
 use crate::config::Config;
-use crate::git::Remote;
+use crate::git::{Remote, alone};
+use crate::github::open_issue;
 use crate::version::tag;
-use crate::{Arguments, Result, say, shell};
+use crate::{Arguments, Result, outward, say, shell};
 
 /// The project's name in titles: the configured one, or the repository's.
 pub fn name(sh: &Shell, config: &Config) -> Result<String> {
@@ -95,4 +96,14 @@ fn at_tag(sh: &Shell, remote: &Remote, version: &Version) -> Result<String> {
         Some(commit) => Err(format!("{tag} is at {commit}, not at HEAD: check it out, `git checkout {tag}`").into()),
         None => Err(format!("origin has no tag {tag}: `cargo xtask push-tag` comes first").into()),
     }
+}
+
+/// Opens an issue, unless one of this title is open, and says which. One at a time in a clone: issues have no lease.
+fn report(sh: &Shell, title: &str, body: &str) -> Result<()> {
+    let _alone = alone(sh)?;
+    match open_issue(sh, title)? {
+        Some(url) => say(format_args!("nothing to do: {url} is open: {title}")),
+        None => say(format_args!("opened {}: {title}", outward::open_issue(sh, title, body)?)),
+    }
+    Ok(())
 }

@@ -4,11 +4,11 @@ use time::Date;
 use xshell::Shell;
 
 use crate::git::{begin, fetch};
-use crate::github::{is_public, open_issue};
-use crate::tasks::{name, push_tag};
+use crate::github::is_public;
+use crate::tasks::{name, push_tag, report};
 use crate::version::{tag, tag_version};
 use crate::workspace::Workspace;
-use crate::{Arguments, Result, finish, outward, say};
+use crate::{Arguments, Result, finish, say};
 
 pub const HELP: &str = "\
 cargo xtask report-failure [--branch release-X.Y.0] [--tag vX.Y.Z]
@@ -63,14 +63,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
             (format!("The workflow `{workflow}` failed on {today}"), "To start it again is safe.".to_string())
         }
     };
-    if let Some(url) = open_issue(sh, &title)? {
-        say(format_args!("nothing to do: {url} is open: {title}"));
-        return Ok(());
-    }
-    let body = format!("A job of `{workflow}` failed: {address}\n\n{what}\n");
-    let url = outward::open_issue(sh, &title, &body)?;
-    say(format_args!("opened {url}: {title}"));
-    Ok(())
+    report(sh, &title, &format!("A job of `{workflow}` failed: {address}\n\n{what}\n"))
 }
 
 /// What GitHub tells the steps of a job.
