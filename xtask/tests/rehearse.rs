@@ -193,6 +193,10 @@ fn where_the_version_is_released_the_rehearsal_is_that_of_the_next_train() {
     running.wait().unwrap();
     let said = lines.join("\n");
     assert!(said.contains("in the copy, main goes on from 4.0.0 to 5.0.0, with which a train begins"), "{said}");
+    // Crates of another version line go on as well: they are as little what is out.
+    let sandbox = fs::read_dir(place.path()).unwrap().next().unwrap().unwrap().path();
+    let themes = fs::read_to_string(sandbox.join("people/themes/Cargo.toml")).unwrap();
+    assert!(themes.contains("version = \"0.10.0\""), "{themes}");
     assert!(said.contains("in the copy, opened the section of 5.0.0 in RELEASES.md"), "{said}");
 }
 

@@ -17,7 +17,7 @@ use time::Date;
 use xshell::{Shell, cmd};
 
 use crate::sha256;
-use crate::version::{Bump, branch_version, release_branch, release_of};
+use crate::version::{branch_version, release_branch, release_of};
 use crate::workspace::Workspace;
 use crate::{Arguments, Error, Result, Usage, finish, manifest, print, shell, task_of, tasks, workspace};
 use sandbox::{Actor, Sandbox};
@@ -26,8 +26,8 @@ pub const HELP: &str = "\
 cargo xtask rehearse [--demo|--security] [--keep] [--verbose]
 cargo xtask rehearse [--keep] TASK [OPTIONS]
 
-The first runs a month of releases of this workspace, as it is committed at HEAD, in a sandbox: a temporary folder with
-an `origin`, clones of it, a stand-in for gh and a registry. The tasks are those of the workflows, run by this very binary;
+The first runs a month of releases of this workspace, with the changes that are not committed yet, in a sandbox: a temporary
+folder with an `origin`, clones of it, a stand-in for gh and a registry. The tasks are those of the workflows, run by this very binary;
 what people and GitHub do, a merge or a fix, is done for them. Nothing of your environment gets in, no token either, and
 nothing leaves the machine, but for downloads from crates.io if the workspace has dependencies there.
 
@@ -106,7 +106,7 @@ fn whole(
         sandbox.init_origin("demo", "main")?;
         "the demo".to_string()
     } else {
-        take_head(sh, sandbox, root)?
+        take_tree(sh, sandbox, root)?
     };
     let workspace = prepare(sh, sandbox)?;
     sandbox.git("people", "add --all")?;
@@ -118,24 +118,33 @@ fn whole(
     days(sh, sandbox, &workspace, verbose, today)
 }
 
-/// Puts the tree of HEAD into the humans' clone, and returns what it is. Its history stays where it is: the month begins
-/// with one commit.
-fn take_head(sh: &Shell, sandbox: &mut Sandbox, root: &Path) -> Result<String> {
+/// Puts the files that git knows into the humans' clone, as they are here, and returns what it is. The history stays where
+/// it is: the month begins with one commit.
+fn take_tree(sh: &Shell, sandbox: &mut Sandbox, root: &Path) -> Result<String> {
     let _root = sh.push_dir(root);
     let head = shell::read(cmd!(sh, "git rev-parse --short HEAD"))?;
     let name = tasks::repository_name(sh)?;
     sandbox.init_origin(&name, "main")?;
-    say_what_is_left_out(sh)?;
+    // A commit that nothing refers to, where something is not committed; it changes neither the checkout nor the index.
+    let nobody = ["-c", "user.name=rehearsal", "-c", "user.email=rehearsal@example.com"];
+    let changed = shell::read(cmd!(sh, "git {nobody...} stash create"))?;
+    let (commit, what) = match changed.trim() {
+        "" => ("HEAD", ""),
+        commit => (commit, ", with what is not committed"),
+    };
+    say_what_is_left_out(sh, |line| line.starts_with("??"))?;
     sandbox.inside = shell::read(cmd!(sh, "git rev-parse --show-prefix"))?.trim().to_string();
-    fetch(sh, sandbox, "people", &["--depth=1"], &["HEAD"])?;
+    fetch(sh, sandbox, "people", &["--depth=1"], &[commit])?;
     sandbox.git("people", "read-tree --reset -u FETCH_HEAD")?;
     let _ = fs::remove_file(sandbox.root.join("people/.git/shallow"));
-    Ok(format!("{name} as of {}", head.trim()))
+    Ok(format!("{name} as of {}{what}", head.trim()))
 }
 
-fn say_what_is_left_out(sh: &Shell) -> Result<()> {
-    match shell::read(cmd!(sh, "git status --porcelain"))?.lines().next() {
-        Some(change) => print(&format!("not committed, and so left out: {}, ...\n", change[3..].trim())),
+/// Names a file that the rehearsal goes without, of those in `git status`.
+fn say_what_is_left_out(sh: &Shell, goes_without: fn(&&str) -> bool) -> Result<()> {
+    let status = shell::read(cmd!(sh, "git status --porcelain"))?;
+    match status.lines().find(goes_without).and_then(|line| line.get(3..)) {
+        Some(file) => print(&format!("not committed, and so left out: {}, ...\n", file.trim())),
         None => Ok(()),
     }
 }
@@ -163,11 +172,11 @@ fn prepare(sh: &Shell, sandbox: &mut Sandbox) -> Result<Workspace> {
         && ["", "dev"].contains(&workspace.version.pre.as_str())
         && !crate::notes::is_dated(&text, &version).unwrap_or(false);
     if !ready {
-        let next = Bump::Major.next(&workspace.version, workspace.config.release_candidates)?;
-        in_copy(sandbox, &["bump", &next.to_string()])?;
-        print(&format!("in the copy, main goes on from {} to {next}, with which a train begins\n", workspace.version))?;
-        workspace = Workspace::load(sh)?;
-        version = release_of(&next);
+        // By a level: crates of other version lines move as well, as they do when a train is cut.
+        in_copy(sandbox, &["bump", "major"])?;
+        let before = std::mem::replace(&mut workspace, Workspace::load(sh)?).version;
+        version = release_of(&workspace.version);
+        print(&format!("in the copy, main goes on from {before} to {version}, with which a train begins\n"))?;
     }
     sandbox.start_registry(from_registries(&workspace))?;
 

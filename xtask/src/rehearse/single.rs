@@ -61,7 +61,7 @@ fn copy(sh: &Shell, sandbox: &mut Sandbox, root: &Path) -> Result<()> {
     if branches.trim().is_empty() {
         return Err("this clone knows no branch of `origin`: `git fetch origin` brings them".into());
     }
-    say_what_is_left_out(sh)?;
+    say_what_is_left_out(sh, |_| true)?;
     let main = shell::read(cmd!(sh, "git symbolic-ref --quiet --short refs/remotes/origin/HEAD"));
     let main = main.unwrap_or_default().trim().trim_start_matches("origin/").to_string();
     let main = if main.is_empty() { "main".to_string() } else { main };
