@@ -275,17 +275,23 @@ impl Worktree<'_> {
         Ok(worktree)
     }
 
+    /// All that is there now, as git's tree object.
+    pub fn tree(&self) -> Result<String> {
+        let sh = self.sh;
+        let _tree = sh.push_dir(self.folder.join("tree"));
+        shell::read(cmd!(sh, "git {OWN...} add --all"))?;
+        Ok(shell::read(cmd!(sh, "git write-tree"))?.trim().to_string())
+    }
+
     /// Commits all changes and returns the commit; `None` if there are none. It runs no hook and signs nothing, whatever
     /// the user's configuration says: the commit is the tool's, and a human merges it.
     pub fn commit(&self, message: &str) -> Result<Option<String>> {
         let sh = self.sh;
+        let tree = self.tree()?;
         let _tree = sh.push_dir(self.folder.join("tree"));
-        shell::read(cmd!(sh, "git {OWN...} add --all"))?;
-        let tree = shell::read(cmd!(sh, "git write-tree"))?;
-        if tree == log(sh, &["-1", "--format=%T"])? {
+        if tree == log(sh, &["-1", "--format=%T"])?.trim() {
             return Ok(None);
         }
-        let tree = tree.trim();
         let commit =
             shell::read_given(cmd!(sh, "git -c i18n.commitEncoding=UTF-8 commit-tree {tree} -p HEAD -F -"), message)?;
         Ok(Some(commit.trim().to_string()))

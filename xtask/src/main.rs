@@ -1,5 +1,6 @@
 //! The command line: help, arguments, dispatch and exit codes. It does no work itself.
 
+mod adopt;
 mod answer;
 mod board;
 mod calendar;
@@ -72,6 +73,9 @@ Try it
   rehearse TASK                    one task there, and what it would propose
   rehearse --security              the day of a security release of three branches
 
+Take it along
+  adopt DIR                        put the tool, its alias and its workflows into another workspace
+
 Options
   --date YYYY-MM-DD                stands for today
 
@@ -106,6 +110,7 @@ fn dispatch(mut arguments: Arguments) -> Result<()> {
 /// The help of a task, and what runs it.
 fn task_of(name: &str) -> Result<(&'static str, Task)> {
     Ok(match name {
+        "adopt" => (adopt::HELP, |sh, arguments, _| adopt::run(sh, arguments)),
         "bump" => (tasks::bump::HELP, |sh, arguments, _| tasks::bump::run(sh, arguments)),
         "check-branches" => (tasks::check_branches::HELP, tasks::check_branches::run),
         "cut" => (tasks::cut::HELP, tasks::cut::run),

@@ -438,6 +438,9 @@ fn help_is_printed_and_nothing_is_done() {
           rehearse TASK                    one task there, and what it would propose
           rehearse --security              the day of a security release of three branches
 
+        Take it along
+          adopt DIR                        put the tool, its alias and its workflows into another workspace
+
         Options
           --date YYYY-MM-DD                stands for today
 

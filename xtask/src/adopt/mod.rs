@@ -1,0 +1,349 @@
+//! `adopt`: the tool, its alias, its workflows and a configuration into another workspace, or what has changed of them since.
+//! It stages what it did there and commits nothing; before it changes a file, it has tried all of it in a worktree.
+
+mod files;
+mod guess;
+mod join;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use toml_edit::Document;
+use xshell::{Shell, cmd};
+
+use crate::git::{self, Worktree};
+use crate::tasks::notes::FILE as NOTES;
+use crate::version::release_of;
+use crate::workspace::Workspace;
+use crate::{Arguments, Result, Usage, finish, free, manifest, notes, print, say, shell, tasks, workspace};
+use files::Files;
+
+pub const HELP: &str = "\
+cargo xtask adopt DIR
+
+Run in a clone of release-train, it puts the tool into the workspace at DIR, a git repository in which all is committed:
+xtask/ without the demo, the tests and the benchmarks, a member and an alias for it, the workflows, RELEASES.md if there is
+none, and a configuration with what the workspace lets guess. Needs the network where Cargo.lock lacks the tool's crates.
+
+What it did is staged there and not committed: `git diff --cached` shows it, `git reset --hard` drops it. Run again from a
+newer clone of release-train, it brings the tool up to date, and merges that with what was changed there.
+
+What stands in its way is named, all of it, before anything is changed.
+";
+
+/// The oldest Rust that builds the tool.
+const RUST: &str = env!("CARGO_PKG_RUST_VERSION");
+
+/// What is known of the workspace at DIR.
+struct There {
+    root: PathBuf,
+    /// The repository's name.
+    name: String,
+    /// The commit of release-train that the tool there is of, if it is there.
+    adopted: Option<String>,
+    /// The branch that everything lands on.
+    main: String,
+    /// Whether it keeps a Cargo.lock.
+    locked: bool,
+}
+
+/// Reads the command line, and adopts.
+pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
+    let folder = free(&mut arguments)?.ok_or(Usage("say the folder of a workspace".into()))?;
+    finish(arguments)?;
+
+    let (here, commit) = source(sh)?;
+    let root = target(sh, &folder, &here)?;
+    let _there = sh.push_dir(&root);
+    let _alone = git::alone(sh)?;
+    let there = There::read(sh, root)?;
+    let mut old = match &there.adopted {
+        Some(commit) => Files::read(sh, &here, commit, &there)?,
+        None => Files::default(),
+    };
+    let mut new = Files::read(sh, &here, &commit, &there)?;
+    // A workflow that they did not want is not brought back.
+    new.0.retain(|path, _| !old.0.contains_key(path) || there.root.join(path).exists());
+    old.0.retain(|path, _| there.root.join(path).exists());
+
+    refuse(&there.obstacles(sh, &old, &new)?)?;
+    let tree = Worktree::add(sh, "HEAD")?;
+    let prepared = prepare(sh, &tree, &there, &old, &new)?;
+    if prepared.before == prepared.after {
+        say(format_args!("nothing to do: {folder} has what release-train has at {commit}"));
+        return Ok(());
+    }
+    drop(tree);
+
+    let conflicts = stage(sh, &prepared)?;
+    let short = &commit[..commit.len().min(10)];
+    print(&format!("release-train {short} is in {folder}, staged and not committed: `git diff --cached` shows it\n"))?;
+    prepared.to_know.iter().try_for_each(|line| print(&format!("{line}\n")))?;
+    if !conflicts.is_empty() {
+        return Err(format!(
+            "{folder}: what changed here and there does not go together in {}: settle it as after `git merge`, or drop all of \
+             it with `git reset --hard`",
+            conflicts.join(", ")
+        )
+        .into());
+    }
+    print(&format!("next, in {folder}: cargo xtask rehearse\n"))
+}
+
+/// The clone of release-train around the current directory, and its commit.
+fn source(sh: &Shell) -> Result<(PathBuf, String)> {
+    let here = workspace::root(sh)?;
+    let _here = sh.push_dir(&here);
+    if !here.join("xtask/demo/Cargo.toml").exists() {
+        return Err(format!("{} is no clone of release-train: run `adopt` in one", here.display()).into());
+    }
+    if let Some(change) = shell::read(cmd!(sh, "git status --porcelain --untracked-files=no"))?.lines().next() {
+        return Err(format!("`{}` is not committed: what is adopted must be a commit", changed(change)).into());
+    }
+    Ok((here, shell::read(cmd!(sh, "git rev-parse HEAD"))?.trim().to_string()))
+}
+
+/// The root of the workspace to adopt into. No cargo is called: a toolchain may be pinned there that is not installed.
+fn target(sh: &Shell, folder: &str, here: &Path) -> Result<PathBuf> {
+    let root = sh.current_dir().join(folder).canonicalize().map_err(|error| format!("{folder}: {error}"))?;
+    let _root = sh.push_dir(&root);
+    let top = shell::read(cmd!(sh, "git rev-parse --show-toplevel")).map_err(|error| format!("{folder}: {error}"))?;
+    if Path::new(top.trim()).canonicalize()? != root || !root.join("Cargo.toml").exists() {
+        let what = "a workspace must be at the root of its repository, where GitHub looks for workflows";
+        return Err(format!("{folder}: {what}; this repository is at {}", top.trim()).into());
+    }
+    if root == here.canonicalize()? {
+        return Err(format!("{folder}: that is release-train itself").into());
+    }
+    if let Some(change) = shell::read(cmd!(sh, "git status --porcelain"))?.lines().next() {
+        let change = changed(change);
+        return Err(
+            format!("{folder}: `{change}` is not committed: commit it first, and the diff is ours alone").into()
+        );
+    }
+    Ok(root)
+}
+
+/// The file in a line of `git status --porcelain`.
+fn changed(line: &str) -> &str {
+    line.get(3..).unwrap_or(line).trim()
+}
+
+impl There {
+    fn read(sh: &Shell, root: PathBuf) -> Result<There> {
+        let adopted = match fs::read_to_string(root.join("xtask/Cargo.toml")) {
+            Ok(text) => files::adopted(&text).map(str::to_string),
+            Err(_) => None,
+        };
+        let main = ["rev-parse --abbrev-ref origin/HEAD", "symbolic-ref --short HEAD"].iter().find_map(|question| {
+            let words = question.split(' ');
+            let answer = shell::read(cmd!(sh, "git {words...}")).ok()?;
+            Some(answer.trim().trim_start_matches("origin/").to_string())
+        });
+        let locked = !shell::read(cmd!(sh, "git ls-files Cargo.lock"))?.is_empty();
+        Ok(There { name: tasks::repository_name(sh)?, root, adopted, main: main.unwrap_or("main".into()), locked })
+    }
+
+    /// What stands in the way, each with what to do.
+    fn obstacles(&self, sh: &Shell, old: &Files, new: &Files) -> Result<Vec<String>> {
+        let mut found = join::obstacles(&self.root, self.adopted.is_some());
+        found.extend(ignored(sh, new)?);
+        match self.old_toolchain(sh)? {
+            Some(old) => found.push(old), // cargo would not run, or begin with a download
+            None if self.adopted.is_none() => found.extend(own_xtask(sh)?),
+            None => {}
+        }
+        if self.adopted.is_none() && self.root.join("xtask").exists() {
+            found.push("xtask: there is one of your own: rename it".to_string());
+        }
+        for (path, text) in workflows(&self.root).into_iter().filter(|(path, _)| !old.0.contains_key(path)) {
+            let file = path.rsplit('/').next().and_then(|file| file.split('.').next());
+            let names = [file, text.lines().find_map(|line| line.strip_prefix("name:"))].map(Option::unwrap_or_default);
+            let names = names.map(|name| name.trim_matches([' ', '"', '\'']));
+            found.extend(new.workflows().find(|name| names.contains(name)).map(|name| {
+                format!("{path}: a workflow of ours is called `{name}`, too: rename yours, its file and its `name`")
+            }));
+        }
+        Ok(found)
+    }
+
+    /// A toolchain below what the tool needs, pinned by a number or as cargo says of itself.
+    fn old_toolchain(&self, sh: &Shell) -> Result<Option<String>> {
+        let numbers = |version: &str| -> Option<Vec<u64>> {
+            version.split('-').next()?.split('.').map(|number| number.parse().ok()).collect()
+        };
+        let file = ["rust-toolchain.toml", "rust-toolchain"].into_iter().find(|file| self.root.join(file).exists());
+        let text = file.map_or(Ok(String::new()), |file| fs::read_to_string(self.root.join(file)))?;
+        let channel = match Document::parse(text.as_str()) {
+            Ok(document) => {
+                document.get("toolchain").and_then(|table| table.get("channel")?.as_str()).map(str::to_string)
+            }
+            Err(_) => Some(text.trim().to_string()), // the file once held a name alone
+        };
+        let version = match channel.filter(|channel| numbers(channel).is_some()) {
+            Some(pinned) => pinned,
+            None => shell::read(cmd!(sh, "cargo --version"))?.split(' ').nth(1).unwrap_or_default().to_string(),
+        };
+        let says = || {
+            format!(
+                "{}: Rust is {version} there, and the tool needs {RUST} or later: say so there",
+                file.unwrap_or("cargo")
+            )
+        };
+        Ok((numbers(&version) < numbers(RUST)).then(says))
+    }
+}
+
+/// What is to be staged.
+struct Prepared {
+    /// The trees of what was adopted before, and of what is adopted now, with all else as it is there.
+    before: String,
+    after: String,
+    /// What the owner is told.
+    to_know: Vec<String>,
+}
+
+/// Makes the trees, in a worktree, and sees that cargo and the tool understand what they hold.
+fn prepare(sh: &Shell, tree: &Worktree, there: &There, old: &Files, new: &Files) -> Result<Prepared> {
+    let _tree = sh.push_dir(&tree.root);
+    old.write(&tree.root)?;
+    let before = tree.tree()?;
+    old.remove(&tree.root)?;
+    new.write(&tree.root)?;
+    let config = tree.root.join(join::CONFIG);
+    fs::create_dir_all(tree.root.join(".cargo"))?;
+    fs::write(&config, join::with_alias(&fs::read_to_string(&config).unwrap_or_default(), there.locked)?)?;
+    let manifest = tree.root.join("Cargo.toml");
+    let text = join::with_member(&fs::read_to_string(&manifest)?)?;
+    fs::write(&manifest, &text)?;
+
+    let mut to_know = Vec::new();
+    let mut guessed = None;
+    if !has_configuration(&text)? {
+        guessed = guess::version_of(sh, &there.name)?;
+        fs::write(&manifest, join::append(&text, &guess::first_line(&guessed)))?;
+    }
+    let workspace = Workspace::load(sh)?;
+    if !has_configuration(&text)? {
+        let table = guess::table(sh, &workspace, &guessed, there)?;
+        fs::write(&manifest, join::append(&text, &table))?;
+        to_know.push("Cargo.toml: [workspace.metadata.release-train] has guesses: read them".to_string());
+    }
+    to_know.extend(begin_notes(sh, &tree.root, &workspace)?);
+    if there.locked {
+        // The tool's crates join the lock file; those that are there move only where they are too old for it.
+        shell::read(cmd!(sh, "cargo update --workspace"))?;
+    }
+    let workspace = Workspace::load(sh)?;
+    if there.adopted.is_none() {
+        to_know.extend(old_cargo(&workspace));
+        to_know.extend(other_publishers(&tree.root, new));
+    }
+    Ok(Prepared { before, after: tree.tree()?, to_know })
+}
+
+fn has_configuration(text: &str) -> Result<bool> {
+    let document = manifest::parse("Cargo.toml", text)?;
+    let workspace = document.get("workspace").and_then(|workspace| workspace.get("metadata"));
+    Ok(workspace.and_then(|metadata| metadata.get("release-train")).is_some())
+}
+
+/// A package that has the tool's name, wherever it lies.
+fn own_xtask(sh: &Shell) -> Result<Option<String>> {
+    let packages = guess::packages(sh)?;
+    let own = packages.iter().find(|package| package["name"] == "xtask");
+    let what = "is a package called `xtask`, of your own: rename it";
+    Ok(own.map(|own| format!("{} {what}", own["manifest_path"].as_str().unwrap_or_default())))
+}
+
+/// The rules by which git would ignore files of ours there, and leave them out of a commit.
+fn ignored(sh: &Shell, new: &Files) -> Result<BTreeSet<String>> {
+    let files = [join::CONFIG, NOTES].into_iter().chain(new.0.keys().map(String::as_str));
+    let list = files.map(|file| format!("{file}\0")).collect::<String>();
+    // It fails where it finds nothing.
+    let said = shell::read_given(cmd!(sh, "git check-ignore --verbose --stdin -z"), &list).unwrap_or_default();
+    let fields: Vec<&str> = said.split_terminator('\0').collect();
+    let rules = fields.chunks_exact(4).filter(|rule| !rule[2].starts_with('!'));
+    let says = |rule: &[&str]| {
+        let folder = rule[3].split('/').next().unwrap_or_default();
+        format!("{}:{}: `{}` keeps git from what goes into {folder}: narrow that rule", rule[0], rule[1], rule[2])
+    };
+    Ok(rules.map(says).collect())
+}
+
+/// Begins the notes, if there are none. A version that has a tag is out, and its section is not opened.
+fn begin_notes(sh: &Shell, root: &Path, workspace: &Workspace) -> Result<Option<String>> {
+    let version = release_of(&workspace.version);
+    let of_version = |tag: &str| {
+        let before = tag.strip_suffix(&version.to_string());
+        before.is_some_and(|before| !before.ends_with(|c: char| c.is_ascii_digit() || c == '.'))
+    };
+    let is_out = shell::read(cmd!(sh, "git tag"))?.lines().any(of_version);
+    if !root.join(NOTES).exists() {
+        let head = "<!-- The notes of each version, newest first. `cargo xtask notes new X.Y.Z` opens a section. -->\n";
+        let section = if is_out { String::new() } else { format!("\n{}\n", notes::render(notes::TEMPLATE, &version)?) };
+        fs::write(root.join(NOTES), format!("{head}{section}"))?;
+    }
+    let next = "the first train leaves from a version that is not: `cargo xtask bump`, then `cargo xtask notes new`";
+    Ok(is_out.then(|| format!("the version, {version}, has a tag: {next}")))
+}
+
+/// What the tool's edition does to those who build with an old cargo.
+fn old_cargo(workspace: &Workspace) -> Option<String> {
+    let asked = workspace.crates.iter().filter_map(|member| member.about["rust_version"].as_str());
+    let minor = |version: &str| version.split('.').nth(1)?.parse::<u64>().ok();
+    let oldest = asked.filter_map(|version| Some((minor(version)?, version))).min()?;
+    (oldest.0 < 85).then(|| {
+        format!(
+            "`rust-version` {}: cargo before 1.85 does not read a workspace with a crate of edition 2024, as the tool is; \
+             a CI job with such a cargo takes xtask out of `members` first",
+            oldest.1
+        )
+    })
+}
+
+/// Workflows of theirs that get a token for crates.io.
+fn other_publishers(root: &Path, new: &Files) -> Vec<String> {
+    let tokens = ["CARGO_REGISTRY_TOKEN", "crates-io-auth-action", "cargo login"];
+    let found = workflows(root).into_iter().filter(|(path, _)| !new.0.contains_key(path)).filter_map(|(path, text)| {
+        let token = tokens.iter().find(|token| text.contains(**token))?;
+        Some(format!("{path}: it can publish, too (`{token}`): remove what the train replaces"))
+    });
+    found.collect()
+}
+
+/// The workflows of a repository: their paths and texts.
+fn workflows(root: &Path) -> BTreeMap<String, String> {
+    let files = fs::read_dir(root.join(files::WORKFLOWS)).into_iter().flatten();
+    let read = |file: std::io::Result<fs::DirEntry>| {
+        let path = file.ok()?.path();
+        Some((format!("{}/{}", files::WORKFLOWS, path.file_name()?.to_str()?), fs::read_to_string(&path).ok()?))
+    };
+    files.filter_map(read).collect()
+}
+
+/// Brings what changed from one tree to the other into the checkout and the index, merged with what is there. Returns the
+/// files in which that does not go together.
+fn stage(sh: &Shell, Prepared { before, after, .. }: &Prepared) -> Result<Vec<String>> {
+    // It looks at all files before it writes the first.
+    shell::run(cmd!(sh, "git read-tree -m -u --aggressive {before} HEAD {after}"))?;
+    let merged = shell::read(cmd!(sh, "git merge-index -o -q git-merge-one-file -a"));
+    let conflicts = shell::read(cmd!(sh, "git diff --name-only --diff-filter=U"))?;
+    match merged {
+        Err(error) if conflicts.is_empty() => Err(error),
+        _ => Ok(conflicts.lines().map(str::to_string).collect()),
+    }
+}
+
+/// Fails if there is one, after it has named all.
+fn refuse(obstacles: &[String]) -> Result<()> {
+    match obstacles {
+        [] => Ok(()),
+        [only] => Err(only.clone().into()),
+        all => {
+            all.iter().for_each(|obstacle| say(format_args!("{obstacle}")));
+            Err(format!("{} things stand in the way, and nothing was changed", all.len()).into())
+        }
+    }
+}
