@@ -211,36 +211,40 @@ fn prepare(sh: &Shell, tree: &Worktree, there: &There, old: &Files, new: &Files)
     let before = tree.tree()?;
     old.remove(&tree.root)?;
     new.write(&tree.root)?;
-    let config = tree.root.join(join::CONFIG);
-    fs::create_dir_all(tree.root.join(".cargo"))?;
-    fs::write(&config, join::with_alias(&fs::read_to_string(&config).unwrap_or_default(), there.locked)?)?;
-    let manifest = tree.root.join("Cargo.toml");
-    let text = join::with_member(&fs::read_to_string(&manifest)?)?;
-    fs::write(&manifest, &text)?;
-
     let mut to_know = Vec::new();
-    let mut guessed = None;
-    if !has_configuration(&text)? {
-        guessed = guess::version_of(sh, &there.name)?;
-        fs::write(&manifest, join::append(&text, &guess::first_line(&guessed)))?;
+    if there.adopted.is_none() {
+        to_know = move_in(sh, &tree.root, there)?;
+        to_know.extend(other_publishers(&tree.root, new));
     }
-    let workspace = Workspace::load(sh)?;
-    if !has_configuration(&text)? {
-        let table = guess::table(sh, &workspace, &guessed, there)?;
-        fs::write(&manifest, join::append(&text, &table))?;
-        to_know.push("Cargo.toml: [workspace.metadata.release-train] has guesses: read them".to_string());
-    }
-    to_know.extend(begin_notes(sh, &tree.root, &workspace)?);
     if there.locked {
         // The tool's crates join the lock file; those that are there move only where they are too old for it.
         shell::read(cmd!(sh, "cargo update --workspace"))?;
     }
-    let workspace = Workspace::load(sh)?;
-    if there.adopted.is_none() {
-        to_know.extend(old_cargo(&workspace));
-        to_know.extend(other_publishers(&tree.root, new));
-    }
+    Workspace::load(sh)?;
     Ok(Prepared { before, after: tree.tree()?, to_know })
+}
+
+/// Makes the tool a part of the workspace, for the first time. Returns what the owner is told.
+fn move_in(sh: &Shell, root: &Path, there: &There) -> Result<Vec<String>> {
+    let config = root.join(join::CONFIG);
+    fs::create_dir_all(root.join(".cargo"))?;
+    fs::write(&config, join::with_alias(&fs::read_to_string(&config).unwrap_or_default(), there.locked)?)?;
+    let manifest = root.join("Cargo.toml");
+    let text = join::with_member(&fs::read_to_string(&manifest)?)?;
+    fs::write(&manifest, &text)?;
+
+    let mut to_know = Vec::new();
+    if !has_configuration(&text)? {
+        let version_of = guess::version_of(sh, &there.name)?;
+        fs::write(&manifest, join::append(&text, &guess::first_line(&version_of)))?;
+        let table = guess::table(sh, &Workspace::load(sh)?, &version_of, there)?;
+        fs::write(&manifest, join::append(&text, &table))?;
+        to_know.push("Cargo.toml: [workspace.metadata.release-train] has guesses: read them".to_string());
+    }
+    let workspace = Workspace::load(sh)?;
+    to_know.extend(begin_notes(sh, root, &workspace)?);
+    to_know.extend(old_cargo(&workspace));
+    Ok(to_know)
 }
 
 fn has_configuration(text: &str) -> Result<bool> {
