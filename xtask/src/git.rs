@@ -121,6 +121,15 @@ pub fn manifests_differ(sh: &Shell, one: &str, other: &str) -> Result<bool> {
     Ok(one != other && !shell::read(cmd!(sh, "git diff --name-only {one} {other} {files...}"))?.is_empty())
 }
 
+/// Whether this clone has a tag of a version, whatever stands before it: who has not released by train names tags otherwise.
+pub fn has_tag(sh: &Shell, version: &Version) -> Result<bool> {
+    let is_of_version = |tag: &str| {
+        let before = tag.strip_suffix(&version.to_string());
+        before.is_some_and(|before| !before.ends_with(|c: char| c.is_ascii_digit() || c == '.'))
+    };
+    Ok(shell::read(cmd!(sh, "git tag"))?.lines().any(is_of_version))
+}
+
 /// The commits that lead to one along first parents, newest first, with itself.
 pub fn first_parents(sh: &Shell, to: &str) -> Result<Vec<String>> {
     let commits = shell::read(cmd!(sh, "git rev-list --first-parent {to}"))?;

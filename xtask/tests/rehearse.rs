@@ -182,22 +182,29 @@ fn a_step_that_fails_is_shown_and_its_sandbox_is_kept() {
 
 #[test]
 fn where_the_version_is_released_the_rehearsal_is_that_of_the_next_train() {
-    let (place, folder) = (temporary(), temporary());
-    demo(folder.path(), "s/^Unreleased/Released 2025-12-20/", "RELEASES.md");
-    // The first step tells: the others are those of any train.
-    let mut command = rehearse(folder.path(), place.path(), "--date 2026-01-05");
-    let mut running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let lines = BufReader::new(running.stdout.take().unwrap()).lines();
-    let lines: Vec<String> = lines.map(Result::unwrap).take_while(|line| !line.contains("cut  ")).collect();
-    running.kill().unwrap();
-    running.wait().unwrap();
-    let said = lines.join("\n");
-    assert!(said.contains("in the copy, main goes on from 4.0.0 to 5.0.0, with which a train begins"), "{said}");
-    // Crates of another version line go on as well: they are as little what is out.
-    let sandbox = fs::read_dir(place.path()).unwrap().next().unwrap().unwrap().path();
-    let themes = fs::read_to_string(sandbox.join("people/themes/Cargo.toml")).unwrap();
-    assert!(themes.contains("version = \"0.10.0\""), "{themes}");
-    assert!(said.contains("in the copy, opened the section of 5.0.0 in RELEASES.md"), "{said}");
+    for tagged in [false, true] {
+        let (place, folder) = (temporary(), temporary());
+        demo(folder.path(), if tagged { "" } else { "s/^Unreleased/Released 2025-12-20/" }, "RELEASES.md");
+        if tagged {
+            // As others name them.
+            let tag = Command::new("git").args(["tag", "tinytable-4.0.0"]).current_dir(folder.path()).status();
+            assert!(tag.unwrap().success());
+        }
+        // The first step tells: the others are those of any train.
+        let mut command = rehearse(folder.path(), place.path(), "--date 2026-01-05");
+        let mut running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(running.stdout.take().unwrap()).lines();
+        let lines: Vec<String> = lines.map(Result::unwrap).take_while(|line| !line.contains("cut  ")).collect();
+        running.kill().unwrap();
+        running.wait().unwrap();
+        let said = lines.join("\n");
+        assert!(said.contains("in the copy, main goes on from 4.0.0 to 5.0.0, with which a train begins"), "{said}");
+        // Crates of another version line go on as well: they are as little what is out.
+        let sandbox = fs::read_dir(place.path()).unwrap().next().unwrap().unwrap().path();
+        let themes = fs::read_to_string(sandbox.join("people/themes/Cargo.toml")).unwrap();
+        assert!(themes.contains("version = \"0.10.0\""), "{themes}");
+        assert!(said.contains("in the copy, opened the section of 5.0.0 in RELEASES.md"), "{said}");
+    }
 }
 
 #[test]

@@ -279,11 +279,7 @@ fn ignored(sh: &Shell, new: &Files) -> Result<BTreeSet<String>> {
 /// Begins the notes, if there are none. A version that has a tag is out, and its section is not opened.
 fn begin_notes(sh: &Shell, root: &Path, workspace: &Workspace) -> Result<Option<String>> {
     let version = release_of(&workspace.version);
-    let of_version = |tag: &str| {
-        let before = tag.strip_suffix(&version.to_string());
-        before.is_some_and(|before| !before.ends_with(|c: char| c.is_ascii_digit() || c == '.'))
-    };
-    let is_out = shell::read(cmd!(sh, "git tag"))?.lines().any(of_version);
+    let is_out = git::has_tag(sh, &version)?;
     if !root.join(NOTES).exists() {
         let head = "<!-- The notes of each version, newest first. `cargo xtask notes new X.Y.Z` opens a section. -->\n";
         let section = if is_out { String::new() } else { format!("\n{}\n", notes::render(notes::TEMPLATE, &version)?) };

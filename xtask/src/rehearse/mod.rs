@@ -19,7 +19,7 @@ use xshell::{Shell, cmd};
 use crate::sha256;
 use crate::version::{branch_version, release_branch, release_of};
 use crate::workspace::Workspace;
-use crate::{Arguments, Error, Result, Usage, finish, manifest, print, shell, task_of, tasks, workspace};
+use crate::{Arguments, Error, Result, Usage, finish, git, manifest, print, shell, task_of, tasks, workspace};
 use sandbox::{Actor, Sandbox};
 
 pub const HELP: &str = "\
@@ -108,7 +108,8 @@ fn whole(
     } else {
         take_tree(sh, sandbox, root)?
     };
-    let workspace = prepare(sh, sandbox)?;
+    // Tags of this repository tell nothing of the demo.
+    let workspace = prepare(sh, sandbox, (!demo).then_some(root))?;
     sandbox.git("people", "add --all")?;
     let message = format!("Begin with {what}");
     sandbox.must(Actor::Human, "people", "git", &["commit", "--quiet", "--allow-empty", "-m", &message])?;
@@ -159,8 +160,9 @@ fn fetch(sh: &Shell, sandbox: &Sandbox, folder: &str, options: &[&str], refs: &[
         .map(drop)
 }
 
-/// Makes the workspace one that a month can begin with, starts the registry, and says what was changed.
-fn prepare(sh: &Shell, sandbox: &mut Sandbox) -> Result<Workspace> {
+/// Makes the workspace one that a month can begin with, starts the registry, and says what was changed. `original` is what
+/// it is a copy of.
+fn prepare(sh: &Shell, sandbox: &mut Sandbox, original: Option<&Path>) -> Result<Workspace> {
     let root = sandbox.workspace("people");
     let _root = sh.push_dir(&root);
     let mut workspace = Workspace::load(sh)?;
@@ -168,7 +170,11 @@ fn prepare(sh: &Shell, sandbox: &mut Sandbox) -> Result<Workspace> {
     let text = fs::read_to_string(&notes).unwrap_or_default();
     // A train begins at an X.Y.0 that is not released. On a release branch, or just before the bump of main, the next one does.
     let mut version = release_of(&workspace.version);
-    let ready = branch_version(&release_branch(&version)).is_some()
+    let original = original.map(|original| sh.push_dir(original));
+    let is_out = original.is_some() && git::has_tag(sh, &version)?;
+    drop(original);
+    let ready = !is_out
+        && branch_version(&release_branch(&version)).is_some()
         && ["", "dev"].contains(&workspace.version.pre.as_str())
         && !crate::notes::is_dated(&text, &version).unwrap_or(false);
     if !ready {
