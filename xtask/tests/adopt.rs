@@ -185,6 +185,7 @@ fn a_workspace_gets_the_tool_as_a_diff_that_its_owner_reads() {
         +# users depend on belongs here, too, without such pins.
         +public = ["b"]
         +# version-strings = [] # lines outside the manifests that carry the version: none with 1.2.0 was found
+        +# release-candidates = false # if true, main is at X.Y.0-dev, and a branch begins at -rc.1
         +# independent = [] # published with the others, but with versions of their own
         +# owners = ["github:org:team"] # of crates that are published for the first time
     "#]]
@@ -279,6 +280,7 @@ fn a_package_alone_becomes_a_workspace_and_goes_without_a_lock_file() {
         +# The train is at 0.3.1: no `version-of` is needed.
         +# public = [] # with it, a published member that is not in it must be required as `=X.Y.Z`
         +# version-strings = [] # lines outside the manifests that carry the version: none with 0.3.1 was found
+        +# release-candidates = false # if true, main is at X.Y.0-dev, and a branch begins at -rc.1
         +# independent = [] # published with the others, but with versions of their own
         +# owners = ["github:org:team"] # of crates that are published for the first time
         +# There is no Cargo.lock: the alias and the workflows go without `--locked`.
@@ -340,6 +342,7 @@ fn what_is_in_use_is_guessed_and_what_may_be_the_past_is_a_comment() {
         +  # { file = "README.md", line = 'b since {version}: more.' },
         +  # { file = "a/src/lib.rs", line = '#[deprecated(since = "{version}")]' },
         +]
+        +# release-candidates = false # if true, main is at X.Y.0-dev, and a branch begins at -rc.1
         +# independent = [] # published with the others, but with versions of their own
         +# owners = ["github:org:team"] # of crates that are published for the first time
     "#]]
@@ -367,6 +370,25 @@ fn what_is_in_use_is_guessed_and_what_may_be_the_past_is_a_comment() {
             .collect::<Vec<_>>()
             .join("\n"),
     );
+}
+
+#[test]
+fn a_development_version_tells_of_candidates_and_a_long_list_stands_in_lines() {
+    let adopter = Adopter::of_a_workspace();
+    let names: Vec<String> = (1..12).map(|number| format!("a-crate-number-{number}")).collect();
+    let members: Vec<String> = names.iter().map(|name| format!("\"{name}\",\n    ")).collect();
+    adopter.edit("theirs", "Cargo.toml", "\"a\",\n", &format!("{}\"a\",\n", members.concat()));
+    for name in names.iter().map(String::as_str).chain(["a"]) {
+        adopter.member(name, "2.0.0-dev", "");
+    }
+    adopter.member("b", "2.0.0-dev", "a = { path = \"../a\", version = \"=2.0.0-dev\" }");
+    adopter.locked();
+    adopter.adopted();
+    let staged = adopter.staged("Cargo.toml");
+    assert!(staged.contains("+public = [\n+    \"a-crate-number-1\",\n"), "{staged}");
+    assert!(staged.contains("+# Guessed: main is at -dev.\n+release-candidates = true\n"), "{staged}");
+    assert!(adopter.read("RELEASES.md").contains("## 2.0.0\n"));
+    assert_eq!(adopter.xtask("theirs", &["bump"]).1, "3.0.0-dev\n");
 }
 
 #[test]

@@ -62,6 +62,12 @@ pub fn table(sh: &Shell, workspace: &Workspace, version_of: &Option<String>, the
     }
     text += &public(workspace);
     text += &version_strings(sh, workspace)?;
+    text += &match &*workspace.version.pre {
+        "" => {
+            "# release-candidates = false # if true, main is at X.Y.0-dev, and a branch begins at -rc.1\n".to_string()
+        }
+        pre => format!("# Guessed: main is at -{pre}.\nrelease-candidates = true\n"),
+    };
     text += "# independent = [] # published with the others, but with versions of their own\n";
     text += "# owners = [\"github:org:team\"] # of crates that are published for the first time\n";
     if !there.locked {
@@ -89,17 +95,20 @@ fn public(workspace: &Workspace) -> String {
     let published = workspace.crates.iter().filter(|member| member.published).map(|member| &*member.name);
     let public: BTreeSet<&str> = published.filter(|name| !pinned.contains(name)).collect();
     let public = Vec::from_iter(public);
+    let short = format!("{public:?}");
+    let public = if short.len() < 100 { short } else { format!("{public:#?}") };
     let both: Vec<&str> = pinned.intersection(&loose).copied().collect();
     match &both[..] {
         [] => format!(
             "# Guessed: the published members that no other one requires as `=X.Y.Z`. The others must be; a crate that your\n\
              # users depend on belongs here, too, without such pins.\n\
-             public = {public:?}\n"
+             public = {public}\n"
         ),
         both => format!(
             "# The members that no other one requires as `=X.Y.Z`. Not yet in force: some require {} so, and some do not.\n\
-             # public = {public:?}\n",
-            both.join(", ")
+             # public = {}\n",
+            both.join(", "),
+            public.replace('\n', "\n# ")
         ),
     }
 }
