@@ -7,7 +7,7 @@ use std::path::Path;
 
 use xshell::{Shell, cmd};
 
-use super::There;
+use super::there::There;
 use crate::{Result, manifest, shell};
 
 pub const WORKFLOWS: &str = ".github/workflows";

@@ -7,7 +7,7 @@ use semver::Version;
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
-use super::There;
+use super::there::There;
 use crate::version::is_exact;
 use crate::workspace::Workspace;
 use crate::{Result, shell};

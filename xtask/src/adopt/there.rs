@@ -1,0 +1,127 @@
+//! The workspace to adopt into: what is there, and all that stands in the way. It only reads.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use toml_edit::Document;
+use xshell::{Shell, cmd};
+
+use super::files::{self, Files};
+use super::{guess, join};
+use crate::tasks::notes::FILE as NOTES;
+use crate::{Result, shell, tasks};
+
+/// The oldest Rust that builds the tool.
+const RUST: &str = env!("CARGO_PKG_RUST_VERSION");
+
+/// What is known of the workspace at DIR.
+pub struct There {
+    pub root: PathBuf,
+    /// The repository's name.
+    pub name: String,
+    /// The commit of release-train that the tool there is of, if it is there.
+    pub adopted: Option<String>,
+    /// The branch that everything lands on.
+    pub main: String,
+    /// Whether it keeps a Cargo.lock.
+    pub locked: bool,
+}
+
+impl There {
+    pub fn read(sh: &Shell, root: PathBuf) -> Result<There> {
+        let adopted = match fs::read_to_string(root.join("xtask/Cargo.toml")) {
+            Ok(text) => files::adopted(&text).map(str::to_string),
+            Err(_) => None,
+        };
+        let main = ["rev-parse --abbrev-ref origin/HEAD", "symbolic-ref --short HEAD"].iter().find_map(|question| {
+            let words = question.split(' ');
+            let answer = shell::read(cmd!(sh, "git {words...}")).ok()?;
+            Some(answer.trim().trim_start_matches("origin/").to_string())
+        });
+        let locked = !shell::read(cmd!(sh, "git ls-files Cargo.lock"))?.is_empty();
+        Ok(There { name: tasks::repository_name(sh)?, root, adopted, main: main.unwrap_or("main".into()), locked })
+    }
+
+    /// What stands in the way, each with what to do.
+    pub fn obstacles(&self, sh: &Shell, old: &Files, new: &Files) -> Result<Vec<String>> {
+        let mut found = join::obstacles(&self.root, self.adopted.is_some());
+        found.extend(ignored(sh, new)?);
+        match self.old_toolchain(sh)? {
+            Some(old) => found.push(old), // cargo would not run, or begin with a download
+            None if self.adopted.is_none() => found.extend(own_xtask(sh)?),
+            None => {}
+        }
+        if self.adopted.is_none() && self.root.join("xtask").exists() {
+            found.push("xtask: there is one of your own: rename it".to_string());
+        }
+        for (path, text) in workflows(&self.root).into_iter().filter(|(path, _)| !old.0.contains_key(path)) {
+            let file = path.rsplit('/').next().and_then(|file| file.split('.').next());
+            let names = [file, text.lines().find_map(|line| line.strip_prefix("name:"))].map(Option::unwrap_or_default);
+            let names = names.map(|name| name.trim_matches([' ', '"', '\'']));
+            found.extend(new.workflows().find(|name| names.contains(name)).map(|name| {
+                format!("{path}: a workflow of ours is called `{name}`, too: rename yours, its file and its `name`")
+            }));
+        }
+        Ok(found)
+    }
+
+    /// A toolchain below what the tool needs, pinned by a number or as cargo says of itself.
+    fn old_toolchain(&self, sh: &Shell) -> Result<Option<String>> {
+        let numbers = |version: &str| -> Option<Vec<u64>> {
+            version.split('-').next()?.split('.').map(|number| number.parse().ok()).collect()
+        };
+        let file = ["rust-toolchain.toml", "rust-toolchain"].into_iter().find(|file| self.root.join(file).exists());
+        let text = file.map_or(Ok(String::new()), |file| fs::read_to_string(self.root.join(file)))?;
+        let channel = match Document::parse(text.as_str()) {
+            Ok(document) => {
+                document.get("toolchain").and_then(|table| table.get("channel")?.as_str()).map(str::to_string)
+            }
+            Err(_) => Some(text.trim().to_string()), // the file once held a name alone
+        };
+        let version = match channel.filter(|channel| numbers(channel).is_some()) {
+            Some(pinned) => pinned,
+            None => shell::read(cmd!(sh, "cargo --version"))?.split(' ').nth(1).unwrap_or_default().to_string(),
+        };
+        let says = || {
+            format!(
+                "{}: Rust is {version} there, and the tool needs {RUST} or later: say so there",
+                file.unwrap_or("cargo")
+            )
+        };
+        Ok((numbers(&version) < numbers(RUST)).then(says))
+    }
+}
+
+/// A package that has the tool's name, wherever it lies.
+fn own_xtask(sh: &Shell) -> Result<Option<String>> {
+    let packages = guess::packages(sh)?;
+    let own = packages.iter().find(|package| package["name"] == "xtask");
+    let what = "is a package called `xtask`, of your own: rename it";
+    Ok(own.map(|own| format!("{} {what}", own["manifest_path"].as_str().unwrap_or_default())))
+}
+
+/// The rules by which git would ignore files of ours there, and leave them out of a commit.
+fn ignored(sh: &Shell, new: &Files) -> Result<BTreeSet<String>> {
+    let files = [join::CONFIG, NOTES].into_iter().chain(new.0.keys().map(String::as_str));
+    let list = files.map(|file| format!("{file}\0")).collect::<String>();
+    // It fails where it finds nothing.
+    let said = shell::read_given(cmd!(sh, "git check-ignore --verbose --stdin -z"), &list).unwrap_or_default();
+    let fields: Vec<&str> = said.split_terminator('\0').collect();
+    let rules = fields.chunks_exact(4).filter(|rule| !rule[2].starts_with('!'));
+    let says = |rule: &[&str]| {
+        let folder = rule[3].split('/').next().unwrap_or_default();
+        format!("{}:{}: `{}` keeps git from what goes into {folder}: narrow that rule", rule[0], rule[1], rule[2])
+    };
+    Ok(rules.map(says).collect())
+}
+
+/// The workflows of a repository: their paths and texts.
+pub fn workflows(root: &Path) -> BTreeMap<String, String> {
+    let files = fs::read_dir(root.join(files::WORKFLOWS)).into_iter().flatten();
+    let read = |file: std::io::Result<fs::DirEntry>| {
+        let path = file.ok()?.path();
+        Some((format!("{}/{}", files::WORKFLOWS, path.file_name()?.to_str()?), fs::read_to_string(&path).ok()?))
+    };
+    files.filter_map(read).collect()
+}
