@@ -5,7 +5,7 @@ use time::Date;
 use xshell::{Cmd, Shell, cmd};
 
 use crate::calendar::parse_date;
-use crate::{Result, shell};
+use crate::{Context, Result, shell};
 
 /// A pull request from a branch of ours.
 pub struct PullRequest {
@@ -198,11 +198,10 @@ pub struct Asset {
 /// All releases, with the drafts that the token may see.
 pub fn releases(sh: &Shell) -> Result<Vec<Release>> {
     let printed = shell::read(gh(sh, &["api", "--paginate", "repos/{owner}/{repo}/releases?per_page=100"])?);
-    let printed = printed.map_err(|error| format!("gh: {error}"))?;
+    let printed = printed.context("gh")?;
     // Each page is a list.
     let pages = serde_json::Deserializer::from_str(&printed).into_iter::<Vec<Value>>();
-    let pages: Vec<Vec<Value>> =
-        pages.collect::<Result<_, _>>().map_err(|error| format!("gh api printed no list of releases: {error}"))?;
+    let pages: Vec<Vec<Value>> = pages.collect::<Result<_, _>>().context("gh api printed no list of releases")?;
     let asset = |asset: &Value| Asset {
         name: text(&asset["name"]),
         size: asset["size"].as_u64().unwrap_or_default(),
@@ -239,8 +238,8 @@ fn text(value: &Value) -> String {
 
 /// The list of objects that `gh` prints.
 fn list(gh: Cmd) -> Result<Vec<Value>> {
-    let printed = shell::read(gh).map_err(|error| format!("gh: {error}"))?;
-    Ok(serde_json::from_str(&printed).map_err(|error| format!("gh printed no list: {error}"))?)
+    let printed = shell::read(gh).context("gh")?;
+    serde_json::from_str(&printed).context("gh printed no list")
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use std::path::{Component, Path, PathBuf};
 use semver::{Version, VersionReq};
 use toml_edit::{Document, Item, TableLike};
 
-use crate::Result;
 use crate::workspace::relative;
+use crate::{Context, Result};
 
 pub struct Manifest {
     pub path: PathBuf,
@@ -38,7 +38,7 @@ const KINDS: [&str; 5] =
 impl Manifest {
     pub fn read(root: &Path, path: &Path) -> Result<Manifest> {
         let file = relative(root, path);
-        let text = fs::read_to_string(path).map_err(|error| format!("{file}: {error}"))?;
+        let text = fs::read_to_string(path).context(&file)?;
         let document = parse(&file, text)?;
         Ok(Manifest { path: path.to_path_buf(), file, document })
     }
@@ -78,7 +78,7 @@ impl Manifest {
         let package = table(self.root(), "workspace").and_then(|workspace| table(workspace, "package"));
         let Some(literal) = package.and_then(|package| package.get("version")) else { return Ok(None) };
         let version = literal.as_str().map(Version::parse).ok_or("it is no string");
-        Ok(Some((version.map_err(|error| format!("{}: {error}", self.at(literal)))??, literal)))
+        Ok(Some((version.context(self.at(literal))??, literal)))
     }
 
     /// Every dependency with a version: of the three kinds, for every target and of the whole workspace, written

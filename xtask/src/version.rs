@@ -3,11 +3,11 @@
 
 use semver::{Comparator, Op, Prerelease, Version, VersionReq};
 
-use crate::Result;
+use crate::{Context, Result};
 
 /// Reads a version that somebody typed.
 pub fn parse(text: &str) -> Result<Version> {
-    Ok(Version::parse(text).map_err(|error| format!("`{text}` is no version X.Y.Z: {error}"))?)
+    Version::parse(text).context(format_args!("`{text}` is no version X.Y.Z"))
 }
 
 /// The kinds of bump. Each crate goes on from its own version.

@@ -15,7 +15,7 @@ use xshell::{Shell, cmd};
 use crate::config::Config;
 use crate::manifest::{Manifest, Requirement};
 use crate::version::is_exact;
-use crate::{Result, shell};
+use crate::{Context, Result, shell};
 
 pub struct Workspace {
     pub root: PathBuf,
@@ -76,8 +76,8 @@ impl Workspace {
         let metadata: Value = serde_json::from_str(&metadata)?;
         let text = |value: &Value| value.as_str().map(str::to_string);
         let root = PathBuf::from(text(&metadata["workspace_root"]).ok_or("cargo metadata names no workspace root")?);
-        let fault = |error: &dyn Display| format!("Cargo.toml: [workspace.metadata.release-train]: {error}");
-        let config = Config::parse(&metadata["metadata"]["release-train"]).map_err(|error| fault(&error))?;
+        let table = "Cargo.toml: [workspace.metadata.release-train]";
+        let config = Config::parse(&metadata["metadata"]["release-train"]).context(table)?;
 
         let mut manifests = vec![Manifest::read(&root, &root.join("Cargo.toml"))?];
         let mut crates = Vec::new();
@@ -92,7 +92,7 @@ impl Workspace {
             let inherits = manifests[manifest].inherits_version();
             let independent = config.independent.contains(&name);
             if independent && inherits {
-                return Err(fault(&format!("`independent`: `{name}` takes its version from the workspace")).into());
+                return Err(format!("{table}: `independent`: `{name}` takes its version from the workspace").into());
             }
             let version = Version::parse(package["version"].as_str().unwrap_or_default())?;
             let registries = package["publish"].as_array().into_iter().flatten().filter_map(text).collect();
@@ -114,7 +114,7 @@ impl Workspace {
             [("public", config.public.as_deref().unwrap_or_default()), ("independent", &config.independent)]
         {
             if let Some(name) = names.iter().find(|name| !published(name)) {
-                return Err(fault(&format!("`{key}`: `{name}` is no published member")).into());
+                return Err(format!("{table}: `{key}`: `{name}` is no published member").into());
             }
         }
         let ids = |key: &str| metadata[key].as_array().into_iter().flatten().cloned().collect::<Vec<_>>();
@@ -123,7 +123,7 @@ impl Workspace {
             crates.iter().filter(|member| defaults.len() < members.len() && defaults.contains(&member.about["id"]));
         let defaults = named.map(|member| member.name.clone()).collect();
         let target = PathBuf::from(text(&metadata["target_directory"]).unwrap_or_default());
-        let version = train_version(&config, &manifests[0], &crates).map_err(|error| fault(&error))?;
+        let version = train_version(&config, &manifests[0], &crates).context(table)?;
         let folder = |member: &Crate| manifests[member.manifest].path.parent().map(Path::to_path_buf);
         let folders = crates.iter().enumerate().filter_map(|(at, member)| Some((folder(member)?, at)));
         let folders: HashMap<PathBuf, usize> = folders.collect();

@@ -11,10 +11,10 @@ use xshell::Shell;
 
 use crate::config::{PLACEHOLDERS, VersionString};
 use crate::lockfile::{self, Move};
-use crate::manifest::{self, Manifest};
+use crate::manifest::{self, Manifest, Requirement};
 use crate::version::{Bump, follow};
 use crate::workspace::{self, Edit, Workspace};
-use crate::{Arguments, Result, finish, free, print, say, shell};
+use crate::{Arguments, Context, Result, finish, free, print, say, shell};
 
 pub const HELP: &str = "\
 cargo xtask bump [major|minor|patch|rc|release|X.Y.Z]
@@ -99,9 +99,10 @@ impl Plan<'_> {
         let next = |name: &str, now: &Version| -> Result<Version> {
             match bump {
                 Bump::To(_) if *now != workspace.version => Ok(now.clone()),
-                _ => bump
-                    .next(now, workspace.config.release_candidates)
-                    .map_err(|error| format!("{name} is at {now}: {error}").into()),
+                _ => {
+                    let next = bump.next(now, workspace.config.release_candidates);
+                    next.context(format_args!("{name} is at {now}"))
+                }
             }
         };
         let crates = workspace.crates.iter().map(|member| match member.moves {
@@ -133,9 +134,10 @@ impl Plan<'_> {
             // One without a path is met by the registry too: as long as it can be, its lower bound is its author's.
             let stays = requirement.folder.is_none() && requirement.admits(&self.crates[at]);
             if self.crates[at] != self.workspace.crates[at].version && !stays {
-                let place = || format!("{}: `{}`", manifest.at(requirement.literal), requirement.package);
-                let followed = follow(requirement.text, &self.crates[at]);
-                strings.push((requirement.literal, followed.map_err(|error| format!("{}: {error}", place()))?));
+                let Requirement { package, text, literal, .. } = requirement;
+                let followed = follow(text, &self.crates[at]);
+                let followed = followed.context(format_args!("{}: `{package}`", manifest.at(literal)))?;
+                strings.push((literal, followed));
             }
         }
         Ok(manifest.with(&strings))
@@ -176,10 +178,10 @@ impl Plan<'_> {
         if !path.exists() {
             return Ok(());
         }
-        let at = text_of(edits, &path).map_err(|error| format!("Cargo.lock: {error}"))?;
+        let at = text_of(edits, &path).context("Cargo.lock")?;
         manifest::parse("Cargo.lock", &*edits[at].after)?; // conflict markers, or what an interrupted write left
         let after = lockfile::rewrite(&edits[at].after, &self.moves().collect::<Vec<_>>());
-        edits[at].after = after.map_err(|error| format!("Cargo.lock: {error}"))?;
+        edits[at].after = after.context("Cargo.lock")?;
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use crate::notes::is_dated;
 use crate::tasks::notes;
 use crate::tasks::release::load;
 use crate::version::{branch_version, is_marked, tag, tag_version};
-use crate::{Arguments, Result, finish, outward, say, shell};
+use crate::{Arguments, Context, Result, finish, outward, say, shell};
 
 pub const HELP: &str = "\
 cargo xtask push-tag [--branch release-X.Y.0] [--find|--commit SHA]
@@ -147,7 +147,7 @@ impl Output {
     fn open() -> Result<Output> {
         let Ok(path) = std::env::var("GITHUB_OUTPUT") else { return Ok(Output(None)) };
         let file = OpenOptions::new().append(true).create(true).open(&path);
-        Ok(Output(Some((path.clone(), file.map_err(|error| format!("GITHUB_OUTPUT {path}: {error}"))?))))
+        Ok(Output(Some((path.clone(), file.context(format_args!("GITHUB_OUTPUT {path}"))?))))
     }
 
     fn is_wanted(&self) -> bool {
@@ -161,6 +161,6 @@ impl Output {
 
     fn line(&mut self, name: &str, value: &str) -> Result<()> {
         let Some((path, file)) = &mut self.0 else { return Ok(()) };
-        writeln!(file, "{name}={value}").map_err(|error| format!("GITHUB_OUTPUT {path}: {error}").into())
+        writeln!(file, "{name}={value}").context(format_args!("GITHUB_OUTPUT {path}"))
     }
 }

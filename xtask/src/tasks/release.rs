@@ -2,7 +2,6 @@
 //! of a release branch.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
 
 use semver::Version;
 use time::Date;
@@ -18,7 +17,7 @@ use crate::tasks::notes::FILE;
 use crate::tasks::{name, notes};
 use crate::version::{Bump, MARKER, branch_version, release_of, same_line, tag};
 use crate::workspace::Workspace;
-use crate::{Arguments, Result, finish, github, say};
+use crate::{Arguments, Context, Result, finish, github, say};
 
 pub const LATEST_HELP: &str = "\
 cargo xtask release-latest
@@ -69,13 +68,13 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
     }
     let mut proposals = Vec::new();
     let is_candidate = !workspace.version.pre.is_empty();
-    if !is_candidate && is_dated(&notes::read(&tree.root)?, &version).map_err(|error| on(branch, &error))? {
+    if !is_candidate && is_dated(&notes::read(&tree.root)?, &version).context(branch)? {
         say(format_args!("`{branch}` is dated; `cargo xtask push-tag --branch {branch}` tags it"));
     } else {
         if is_candidate {
             bump_workspace(sh, &Bump::Release)?;
         }
-        notes::date(&tree.root, &version, today).map_err(|error| on(branch, &error))?;
+        notes::date(&tree.root, &version, today).context(branch)?;
         proposals.push(release(sh, &tree, &workspace, branch, commit, ("ci/release", &version), &security(sh)?)?);
     }
     drop(in_tree);
@@ -83,9 +82,9 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
     let main = &remote.main;
     let tree = Worktree::add(sh, remote.branch(main)?)?;
     let text = notes::read(&tree.root)?;
-    if !has(&text, &version).map_err(|error| on(main, &error))? {
+    if !has(&text, &version).context(main)? {
         say(format_args!("nothing to date on {main}: {FILE} has no section of {version} there"));
-    } else if is_dated(&text, &version).map_err(|error| on(main, &error))? {
+    } else if is_dated(&text, &version).context(main)? {
         say(format_args!("nothing to date on {main}: the section of {version} is dated there"));
     } else {
         notes::date(&tree.root, &version, today)?;
@@ -134,7 +133,7 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
             return Err(format!("`{branch}` is at {now}: `cargo xtask release-latest` releases it").into());
         }
         let Some(tagged) = remote.tags.get(now) else {
-            if !is_dated(&notes::read(&tree.root)?, now).map_err(|error| on(branch, &error))? {
+            if !is_dated(&notes::read(&tree.root)?, now).context(branch)? {
                 return Err(format!("`{branch}` is at {now}, which is neither dated nor tagged: release that first; `cargo xtask status` says what comes next").into());
             }
             say(format_args!("nothing to do: {now} waits for `cargo xtask push-tag --branch {branch}`"));
@@ -153,7 +152,7 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         load(sh, branch)?; // below 0.1 there are no patches: the next version is another train's
         let mut checks = String::new();
         if has(&notes::read(&tree.root)?, &version)? {
-            notes::date(&tree.root, &version, today).map_err(|error| on(branch, &error))?;
+            notes::date(&tree.root, &version, today).context(branch)?;
         } else {
             notes::add(&tree.root, &version, &draft(&version, today, &subjects), None)?;
             checks += "- [ ] The notes are a draft from the subjects of the commits: rewrite them for users.\n";
@@ -249,7 +248,7 @@ fn ci(sh: &Shell, branch: &str, commit: &str) -> Result<String> {
 
 /// The workspace of the branch around the current directory. Fails if its version is not of the branch's line.
 pub fn load(sh: &Shell, branch: &str) -> Result<Workspace> {
-    let workspace = Workspace::load(sh).map_err(|error| on(branch, &error))?;
+    let workspace = Workspace::load(sh).context(branch)?;
     match branch_version(branch).is_some_and(|line| same_line(&line, &workspace.version)) {
         true => Ok(workspace),
         false => Err(format!("`{branch}` is at {}: that version is not the branch's", workspace.version).into()),
@@ -290,8 +289,4 @@ pub fn supported(sh: &Shell, remote: &Remote, config: &Config, today: Date) -> R
         }
     }
     Ok(supported)
-}
-
-fn on(branch: &str, error: &dyn Display) -> String {
-    format!("{branch}: {error}")
 }

@@ -11,7 +11,7 @@ use crate::proposal::{Proposal, propose};
 use crate::tasks::{name, notes};
 use crate::version::{self, same_line, tag};
 use crate::workspace::Workspace;
-use crate::{Arguments, Result, finish, print, say};
+use crate::{Arguments, Context, Result, finish, print, say};
 
 pub const HELP: &str = "\
 cargo xtask sync-notes [--version X.Y.Z]
@@ -65,8 +65,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
             say(format_args!("{} has no notes of its own", tag(&version)));
             continue;
         }
-        let section =
-            show(&theirs, &version).map_err(|error| format!("{}: {error}", tag(&version)))?.replace("\r\n", "\n");
+        let section = show(&theirs, &version).context(tag(&version))?.replace("\r\n", "\n");
         if has(&text, &version)? {
             let ours = show(&text, &version)?.replace("\r\n", "\n");
             if ours != section {
