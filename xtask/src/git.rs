@@ -77,9 +77,9 @@ impl Remote {
 
 /// Fetches branches of `origin`, or refs that are named in full, with their history, also in a shallow clone, and moves no
 /// ref here.
-pub fn fetch(sh: &Shell, names: impl IntoIterator<Item = impl AsRef<str>>) -> Result<()> {
+pub fn fetch(sh: &Shell, names: &[impl AsRef<str>]) -> Result<()> {
     let full = |name: &str| if name.starts_with("refs/") { name.to_string() } else { format!("refs/heads/{name}") };
-    let refs = names.into_iter().map(|name| full(name.as_ref()));
+    let refs = names.iter().map(|name| full(name.as_ref()));
     let unshallow = is_shallow(sh)?.then_some("--unshallow");
     let still = ["--no-write-fetch-head", "--no-auto-maintenance", "--refmap=", "--recurse-submodules=no"];
     shell::read(cmd!(sh, "git fetch --quiet --no-tags {still...} {unshallow...} origin {refs...}")).map(drop)

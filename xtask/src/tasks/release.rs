@@ -120,7 +120,7 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         lines.insert(branch_version(branch).ok_or_else(|| format!("`{branch}` is no release branch"))?, branch);
         remote.branch(branch)?;
     }
-    fetch(sh, &lines.values().map(|branch| branch.as_str()).collect::<Vec<_>>())?;
+    fetch(sh, &branches)?;
 
     let mut proposals = Vec::new();
     for branch in lines.values() {
@@ -267,7 +267,7 @@ fn highest(remote: &Remote) -> Result<(Version, &str)> {
 pub fn all_supported(sh: &Shell, remote: &Remote, today: Date) -> Result<Vec<String>> {
     let firsts = remote.release_branches().into_keys().filter_map(|line| Some(tag(remote.first_release(&line)?.0)));
     let refs: Vec<String> = firsts.map(|tag| format!("refs/tags/{tag}")).chain([remote.main.clone()]).collect();
-    fetch(sh, &refs.iter().map(String::as_str).collect::<Vec<_>>())?;
+    fetch(sh, &refs)?;
     let tree = Worktree::add(sh, remote.branch(&remote.main)?)?;
     let _in_tree = sh.push_dir(&tree.root);
     let supported = supported(sh, remote, &Workspace::load(sh)?.config, today)?;
