@@ -32,8 +32,6 @@ pub struct Workspace {
     pub manifests: Vec<Manifest>,
     /// From the folder of a member to its place in `crates`.
     folders: HashMap<PathBuf, usize>,
-    /// The same from the name of a package that `[patch.crates-io]` replaces by a member.
-    patched: HashMap<String, usize>,
 }
 
 /// A member of the workspace.
@@ -46,10 +44,10 @@ pub struct Crate {
     pub registries: Vec<String>,
     /// The members that must be published before it, as places in `crates`. A dev-dependency without a version is left out
     /// of the package.
-    pub needs: Vec<usize>,
+    pub needs: BTreeSet<usize>,
     /// Those of them that it names without a path, which `[patch]` meets. Where cargo packages several members it knows
     /// of no such: they must be in the registry before.
-    pub from_outside: Vec<usize>,
+    pub from_outside: BTreeSet<usize>,
     /// Whether it moves with the train: published and not `independent`, or of an inherited version.
     pub moves: bool,
     /// What cargo says of the package (`cargo metadata`).
@@ -74,37 +72,36 @@ impl Workspace {
     pub fn load(sh: &Shell) -> Result<Workspace> {
         let metadata = shell::read(cmd!(sh, "cargo metadata --no-deps --format-version 1"))?;
         let metadata: Value = serde_json::from_str(&metadata)?;
-        let text = |value: &Value| value.as_str().map(str::to_string);
-        let root = PathBuf::from(text(&metadata["workspace_root"]).ok_or("cargo metadata names no workspace root")?);
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
+        let root = PathBuf::from(text(&metadata["workspace_root"]));
+        let packages = metadata["packages"].as_array().ok_or("cargo metadata names no packages")?;
         let table = "Cargo.toml: [workspace.metadata.release-train]";
         let config = Config::parse(&metadata["metadata"]["release-train"]).context(table)?;
 
         let mut manifests = vec![Manifest::read(&root, &root.join("Cargo.toml"))?];
         let mut crates = Vec::new();
-        for package in metadata["packages"].as_array().into_iter().flatten() {
-            let name = text(&package["name"]).ok_or("cargo metadata names a package without a name")?;
-            let path = PathBuf::from(text(&package["manifest_path"]).unwrap_or_default());
+        for package in packages {
+            let name = text(&package["name"]);
+            let path = PathBuf::from(text(&package["manifest_path"]));
             let manifest = if path == manifests[0].path { 0 } else { manifests.len() };
             if manifest > 0 {
                 manifests.push(Manifest::read(&root, &path)?);
             }
-            let published = package["publish"].as_array().is_none_or(|registries| !registries.is_empty());
             let inherits = manifests[manifest].inherits_version();
             let independent = config.independent.contains(&name);
             if independent && inherits {
                 return Err(format!("{table}: `independent`: `{name}` takes its version from the workspace").into());
             }
-            let version = Version::parse(package["version"].as_str().unwrap_or_default())?;
-            let registries = package["publish"].as_array().into_iter().flatten().filter_map(text).collect();
+            let published = package["publish"].as_array().is_none_or(|registries| !registries.is_empty());
             crates.push(Crate {
-                needs: Vec::new(),
-                from_outside: Vec::new(),
-                registries,
-                moves: inherits || published && !independent,
-                name,
-                version,
+                version: Version::parse(&text(&package["version"]))?,
                 published,
+                registries: package["publish"].as_array().into_iter().flatten().map(text).collect(),
+                needs: BTreeSet::new(),
+                from_outside: BTreeSet::new(),
+                moves: inherits || published && !independent,
                 about: package.clone(),
+                name,
                 manifest,
             });
         }
@@ -117,37 +114,31 @@ impl Workspace {
                 return Err(format!("{table}: `{key}`: `{name}` is no published member").into());
             }
         }
-        let ids = |key: &str| metadata[key].as_array().into_iter().flatten().cloned().collect::<Vec<_>>();
+        let version = train_version(&config, &manifests[0], &crates).context(table)?;
+        let ids = |key: &str| metadata[key].as_array().map_or(&[][..], Vec::as_slice);
         let (defaults, members) = (ids("workspace_default_members"), ids("workspace_members"));
         let named =
             crates.iter().filter(|member| defaults.len() < members.len() && defaults.contains(&member.about["id"]));
         let defaults = named.map(|member| member.name.clone()).collect();
-        let target = PathBuf::from(text(&metadata["target_directory"]).unwrap_or_default());
-        let version = train_version(&config, &manifests[0], &crates).context(table)?;
-        let folder = |member: &Crate| manifests[member.manifest].path.parent().map(Path::to_path_buf);
-        let folders = crates.iter().enumerate().filter_map(|(at, member)| Some((folder(member)?, at)));
-        let folders: HashMap<PathBuf, usize> = folders.collect();
-        let places: HashMap<String, usize> =
-            crates.iter().enumerate().map(|(at, member)| (member.name.clone(), at)).collect();
-        for (at, package) in metadata["packages"].as_array().into_iter().flatten().enumerate() {
-            let dependencies = package["dependencies"].as_array().into_iter().flatten();
-            let stays = |dependency: &&Value| dependency["kind"] != "dev" || dependency["req"] != "*";
-            // By name: `[patch]` meets a requirement without a path, too.
-            let member = |dependency: &Value| {
-                let need = places.get(dependency["name"].as_str()?).copied().filter(|need| *need != at)?;
-                let requirement = VersionReq::parse(dependency["req"].as_str()?).ok()?;
-                requirement.matches(&crates[need].version).then_some(need)
-            };
-            let dependencies: Vec<&Value> = dependencies.filter(stays).collect();
-            let needs: BTreeSet<usize> = dependencies.iter().copied().filter_map(member).collect();
-            let pathless = dependencies.iter().copied().filter(|dependency| dependency["path"].is_null());
-            let from_outside: BTreeSet<usize> = pathless.filter_map(member).collect();
-            crates[at].from_outside = from_outside.into_iter().collect();
-            crates[at].needs = needs.into_iter().collect();
+        let target = PathBuf::from(text(&metadata["target_directory"]));
+
+        let places = crates.iter().enumerate().map(|(at, member)| (member.name.clone(), at));
+        let places: HashMap<String, usize> = places.collect();
+        for (at, package) in packages.iter().enumerate() {
+            for dependency in package["dependencies"].as_array().into_iter().flatten() {
+                let word = |key: &str| dependency[key].as_str().unwrap_or_default();
+                // By name: `[patch]` meets a requirement without a path, too.
+                let Some(need) = places.get(word("name")).copied().filter(|need| *need != at) else { continue };
+                let left_out = word("kind") == "dev" && word("req") == "*";
+                if !left_out && VersionReq::parse(word("req")).is_ok_and(|req| req.matches(&crates[need].version)) {
+                    crates[at].needs.insert(need);
+                    crates[at].from_outside.extend(dependency["path"].is_null().then_some(need));
+                }
+            }
         }
-        let patches = manifests[0].patches().into_iter();
-        let patched = patches.filter_map(|(name, folder)| Some((name.to_string(), *folders.get(&folder)?))).collect();
-        Ok(Workspace { root, config, version, crates, defaults, target, manifests, folders, patched })
+        let folder = |member: &Crate| manifests[member.manifest].path.parent().map(Path::to_path_buf);
+        let folders = crates.iter().enumerate().filter_map(|(at, member)| Some((folder(member)?, at))).collect();
+        Ok(Workspace { root, config, version, crates, defaults, target, manifests, folders })
     }
 
     /// The member that a requirement is about, as a place in `crates`: named by its path, or put in the place of the
@@ -156,8 +147,10 @@ impl Workspace {
         if let Some(folder) = &requirement.folder {
             return self.folders.get(folder).copied();
         }
-        let at = *self.patched.get(requirement.package).filter(|_| !requirement.elsewhere)?;
-        requirement.admits(&self.crates[at].version).then_some(at)
+        let mut patches = self.manifests[0].patches().filter(|_| !requirement.elsewhere);
+        let at =
+            patches.find_map(|(name, folder)| self.folders.get(&folder).filter(|_| name == requirement.package))?;
+        requirement.admits(&self.crates[*at].version).then_some(*at)
     }
 
     /// Those of these crates that cargo cannot package before another one of them is in the registry, with its name.
