@@ -75,7 +75,7 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
             bump_workspace(sh, &Bump::Release)?;
         }
         notes::date(&tree.root, &version, today).context(branch)?;
-        proposals.push(release(sh, &tree, &workspace, branch, commit, ("ci/release", &version), &security(sh)?)?);
+        proposals.push(release(sh, &tree, &workspace, branch, commit, &version, &security(sh)?)?);
     }
     drop(in_tree);
 
@@ -96,7 +96,7 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
         // In front of the release: once that is tagged, there is nothing left to do.
         proposals.insert(0, Proposal::commit(&tree, branch, main, title, "", body)?);
     }
-    propose(sh, &remote, Vec::new(), proposals)
+    propose(sh, &remote, None, proposals)
 }
 
 /// Proposes patch releases. `today` is the date in their notes, and decides what is supported.
@@ -160,9 +160,9 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         if tagged == commit {
             checks += "- [ ] Nothing has changed yet since the last release: the fixes are merged first.\n";
         }
-        proposals.push(release(sh, &tree, &workspace, branch, commit, ("ci/release", &version), &checks)?);
+        proposals.push(release(sh, &tree, &workspace, branch, commit, &version, &checks)?);
     }
-    propose(sh, &remote, Vec::new(), proposals)
+    propose(sh, &remote, None, proposals)
 }
 
 /// Proposes the next candidate.
@@ -170,10 +170,7 @@ pub fn next_candidate(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let branch: Option<String> = arguments.opt_value_from_str("--branch")?;
     finish(arguments)?;
     let (_alone, remote) = begin(sh)?;
-    let branch = match branch {
-        Some(branch) => branch,
-        None => highest(&remote)?.1.to_string(),
-    };
+    let branch = branch.map_or_else(|| highest(&remote).map(|(_, branch)| branch.to_string()), Ok)?;
     let commit = remote.branch(&branch)?;
     fetch(sh, &[&branch])?;
 
@@ -183,7 +180,7 @@ pub fn next_candidate(sh: &Shell, mut arguments: Arguments) -> Result<()> {
             "nothing to do: `{branch}` is released, or waits for `cargo xtask push-tag --branch {branch}`"
         ));
     }
-    propose(sh, &remote, Vec::new(), proposals)
+    propose(sh, &remote, None, proposals)
 }
 
 /// The proposal of the candidate that follows a commit of a release branch; `None` if its version is no development
@@ -207,7 +204,7 @@ pub fn candidate(sh: &Shell, remote: &Remote, branch: &str, commit: &str) -> Res
         _ => return Ok(None),
     }
     let next = bump_workspace(sh, &Bump::Rc)?;
-    release(sh, &tree, &workspace, branch, commit, ("ci/release-candidate", &next), "").map(Some)
+    release(sh, &tree, &workspace, branch, commit, &next, "").map(Some)
 }
 
 /// The proposal to release a version: what has changed in the tree of a branch's head, in a marked commit.
@@ -217,7 +214,7 @@ fn release(
     workspace: &Workspace,
     base: &str,
     head: &str,
-    (prefix, version): (&str, &Version),
+    version: &Version,
     checks: &str,
 ) -> Result<Proposal> {
     let title = format!("Release {} {version}", name(sh, &workspace.config)?);
@@ -227,7 +224,8 @@ fn release(
         release_of(version),
         ci(sh, base, head)?,
     );
-    Proposal::commit(tree, format!("{prefix}-{version}"), base, title, MARKER, body)
+    let kind = if version.pre.is_empty() { "release" } else { "release-candidate" };
+    Proposal::commit(tree, format!("ci/{kind}-{version}"), base, title, MARKER, body)
 }
 
 /// The line of the checklist about security issues.
@@ -256,11 +254,7 @@ pub fn load(sh: &Shell, branch: &str) -> Result<Workspace> {
 }
 
 fn highest(remote: &Remote) -> Result<(Version, &str)> {
-    Ok(remote
-        .release_branches()
-        .into_iter()
-        .next_back()
-        .ok_or("origin has no release branch: `cargo xtask cut` makes one")?)
+    Ok(remote.release_branches().pop_last().ok_or("origin has no release branch: `cargo xtask cut` makes one")?)
 }
 
 /// The release branches that a patch of all of them is for, as main's configuration says it.
