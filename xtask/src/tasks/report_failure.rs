@@ -48,7 +48,8 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
             let (version, ready) = push_tag::facts(sh, &branch, remote.branch(&branch)?)?;
             let tag = tag(&version);
             let tagged = remote.tags.contains_key(&version);
-            if if tagged { is_public(sh, &tag)? } else { !ready } {
+            let waits = if tagged { !is_public(sh, &tag)? } else { ready };
+            if !waits {
                 say(format_args!("nothing to report: no release of `{branch}` is waiting"));
                 return Ok(());
             }
