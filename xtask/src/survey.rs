@@ -149,10 +149,8 @@ pub fn look_at(remote: &Remote, main: &Main, branches: &[&str]) -> Vec<Result<Se
 fn look(sh: &Shell, remote: &Remote, main: &Main, branch: &str) -> Result<Seen> {
     let first = branch_version(branch).ok_or_else(|| format!("`{branch}` is no release branch"))?;
     let head = remote.branch(branch)?;
-    let read = |tree: Worktree| -> Result<(Workspace, String)> {
-        let _in_tree = sh.push_dir(&tree.root);
-        Ok((load(sh, branch)?, notes::read(&tree.root)?))
-    };
+    let read =
+        |tree: Worktree| -> Result<(Workspace, String)> { Ok((load(sh, &tree, branch)?, notes::read(&tree.root)?)) };
     let at = |commit: &str| read(Worktree::outline(sh, commit)?).or_else(|_| read(Worktree::add(sh, commit)?));
     let (workspace, text) = at(head)?;
     let version = workspace.version.clone();

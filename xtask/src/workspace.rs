@@ -141,6 +141,12 @@ impl Workspace {
         Ok(Workspace { root, config, version, crates, defaults, target, manifests, folders })
     }
 
+    /// The same around another folder.
+    pub fn load_in(sh: &Shell, folder: &Path) -> Result<Workspace> {
+        let _folder = sh.push_dir(folder);
+        Workspace::load(sh)
+    }
+
     /// The member that a requirement is about, as a place in `crates`: named by its path, or put in the place of the
     /// published package by `[patch.crates-io]` while the requirement admits it.
     pub fn member(&self, requirement: &Requirement) -> Option<usize> {
@@ -186,12 +192,10 @@ impl Workspace {
                 if !requirement.admits(version) {
                     say(format!("`{text}` does not admit `{name}` {version}: mend it, or {UNDO}"));
                 }
-                let Some(public) = self.config.public.as_ref().filter(|_| concerns_users && member.published) else {
-                    continue;
-                };
-                match (public.contains(name), is_exact(text)) {
-                    (true, true) => say(format!("`{text}` pins `{name}`, which is `public`: say `{version}`")),
-                    (false, false) => {
+                let public = self.config.public.as_ref().filter(|_| concerns_users && member.published);
+                match public.map(|public| (public.contains(name), is_exact(text))) {
+                    Some((true, true)) => say(format!("`{text}` pins `{name}`, which is `public`: say `{version}`")),
+                    Some((false, false)) => {
                         say(format!("`{text}` does not pin `{name}`, which is not `public`: say `={version}`"))
                     }
                     _ => {}
@@ -212,7 +216,7 @@ pub fn root(sh: &Shell) -> Result<PathBuf> {
         return Ok(root.clone());
     }
     let manifest = shell::read(cmd!(sh, "cargo locate-project --workspace --message-format plain"))?;
-    let root = PathBuf::from(manifest.trim()).parent().map(PathBuf::from).unwrap_or_default();
+    let root = Path::new(&manifest).parent().map(PathBuf::from).unwrap_or_default();
     known().insert(here, root.clone());
     Ok(root)
 }
@@ -249,16 +253,12 @@ pub fn relative(root: &Path, path: &Path) -> String {
 
 /// Writes all files, or none: an unwritable one is found first, and a failure undoes what was written.
 pub fn write(root: &Path, edits: &[Edit]) -> Result<()> {
-    let failed =
-        |path, error: &dyn Display| Err(format!("{}: {error}; nothing was changed", relative(root, path)).into());
+    let failed = |path, error: &dyn Display| format!("{}: {error}; nothing was changed", relative(root, path));
     for Edit { path, .. } in edits {
-        match OpenOptions::new().write(true).open(path).and_then(|file| file.metadata()) {
-            Err(error) => return failed(path, &error),
-            // What holds for everybody else does not stop the superuser.
-            Ok(metadata) if metadata.permissions().readonly() => {
-                return failed(path, &"its mode forbids writing: make it writable");
-            }
-            Ok(_) => {}
+        let metadata = OpenOptions::new().write(true).open(path).and_then(|file| file.metadata());
+        // What holds for everybody else does not stop the superuser.
+        if metadata.map_err(|error| failed(path, &error))?.permissions().readonly() {
+            return Err(failed(path, &"its mode forbids writing: make it writable").into());
         }
     }
     for (at, Edit { path, after, .. }) in edits.iter().enumerate() {
@@ -266,7 +266,7 @@ pub fn write(root: &Path, edits: &[Edit]) -> Result<()> {
             for Edit { path, before, .. } in &edits[..=at] {
                 let _ = overwrite(path, before);
             }
-            return failed(path, &error);
+            return Err(failed(path, &error).into());
         }
     }
     Ok(())

@@ -38,13 +38,13 @@ A bump by a level moves on each time; `git restore :/` undoes one.
 pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let bump = free(&mut arguments)?.map_or(Ok(Bump::Major), |text| Bump::parse(&text))?;
     finish(arguments)?;
-    let version = bump_workspace(sh, &bump)?;
+    let version = bump_workspace(sh, &sh.current_dir(), &bump)?;
     print(&format!("{version}\n"))
 }
 
-/// Bumps the workspace around the shell's current directory, runs `after-bump` in it, and returns the train's version.
-pub fn bump_workspace(sh: &Shell, bump: &Bump) -> Result<Version> {
-    let workspace = Workspace::load(sh)?;
+/// Bumps the workspace around a folder, runs `after-bump` in it, and returns the train's version.
+pub fn bump_workspace(sh: &Shell, folder: &Path, bump: &Bump) -> Result<Version> {
+    let workspace = Workspace::load_in(sh, folder)?;
     if let [first, more @ ..] = &workspace.disagreements()[..] {
         let more = if more.is_empty() { String::new() } else { format!(" ({} more of the kind)", more.len()) };
         return Err(format!("{first}{more}").into());

@@ -6,7 +6,7 @@ use time::Date;
 use xshell::Shell;
 
 use crate::git::begin;
-use crate::github::started_run;
+use crate::github::{Run, started_run};
 use crate::tasks::{patience, pause, release, report};
 use crate::{Arguments, Result, finish, outward, say};
 
@@ -55,16 +55,14 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     while !open.is_empty() {
         let mut waiting = Vec::new();
         for (branch, commit) in open {
-            let run = started_run(sh, &workflow, branch, commit, today)?;
-            match run.as_ref().and_then(|run| run.success) {
-                Some(true) => say(format_args!("`{branch}` is well")),
-                Some(false) => {
-                    // A branch whose CI fails is not an error of this task: the issue is what comes of it.
-                    let url = run.map(|run| run.url).unwrap_or_default();
+            match started_run(sh, &workflow, branch, commit, today)? {
+                Some(Run { success: Some(true), .. }) => say(format_args!("`{branch}` is well")),
+                // A branch whose CI fails is not an error of this task: the issue is what comes of it.
+                Some(Run { success: Some(false), url }) => {
                     say(format_args!("`{branch}` is not well: {url}"));
                     report(sh, &format!("CI fails on `{branch}`"), &format!("{url}\n\n{ADVICE}\n"))?;
                 }
-                None => waiting.push((branch, commit)),
+                _ => waiting.push((branch, commit)),
             }
         }
         if begun.elapsed() >= patience {

@@ -34,8 +34,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let head = remote.branch(main)?;
     fetch(sh, &[main])?;
     let tree = Worktree::add(sh, head)?;
-    let in_tree = sh.push_dir(&tree.root);
-    let workspace = Workspace::load(sh)?;
+    let workspace = Workspace::load_in(sh, &tree.root)?;
     let version = release_of(&workspace.version);
     let branch = release_branch(&version);
     if branch_version(&branch).is_none() {
@@ -84,14 +83,13 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         }
     }
 
-    bump_workspace(sh, &Bump::Major)?;
+    bump_workspace(sh, &tree.root, &Bump::Major)?;
     notes::open(&workspace, &release_of(&next))?;
     let title = format!("Bump {} to {next}", name(sh, &workspace.config)?);
     let body = format!(
         "`{branch}` is cut. Merging this makes {main} the development of {next}.\n\nWhat {version} still needs lands on {main} first and is backported to `{branch}`. To look at: the versions, and the new section in `RELEASES.md`.\n"
     );
     let bump = Proposal::commit(&tree, bump_branch, main, title, "", body)?;
-    drop(in_tree);
     let mut proposals = Vec::new();
     if workspace.config.release_candidates && remote.line(&version).is_empty() {
         proposals.extend(release::candidate(sh, &remote, &branch, commit)?);

@@ -109,8 +109,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
 /// The version of a commit of a branch, and whether it is one to release: dated, or a candidate.
 pub fn facts(sh: &Shell, branch: &str, commit: &str) -> Result<(Version, bool)> {
     let tree = Worktree::add(sh, commit)?;
-    let _in_tree = sh.push_dir(&tree.root);
-    let version = load(sh, branch)?.version;
+    let version = load(sh, &tree, branch)?.version;
     let ready = match version.pre.as_str() {
         "" => is_dated(&notes::read(&tree.root)?, &version)?,
         pre => pre.starts_with("rc."),

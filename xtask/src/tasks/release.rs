@@ -57,8 +57,7 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
 
     let commit = remote.branch(branch)?;
     let tree = Worktree::add(sh, commit)?;
-    let in_tree = sh.push_dir(&tree.root);
-    let workspace = load(sh, branch)?;
+    let workspace = load(sh, &tree, branch)?;
     if release_of(&workspace.version) != version {
         return Err(format!(
             "`{branch}` is at {}, but {version} is not tagged: mend its version, with `cargo xtask bump {version}`",
@@ -72,12 +71,11 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
         say(format_args!("`{branch}` is dated; `cargo xtask push-tag --branch {branch}` tags it"));
     } else {
         if is_candidate {
-            bump_workspace(sh, &Bump::Release)?;
+            bump_workspace(sh, &tree.root, &Bump::Release)?;
         }
         notes::date(&tree.root, &version, today).context(branch)?;
         proposals.push(release(sh, &tree, &workspace, branch, commit, &version, &security(sh)?)?);
     }
-    drop(in_tree);
 
     let main = &remote.main;
     let tree = Worktree::add(sh, remote.branch(main)?)?;
@@ -126,8 +124,7 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     for branch in lines.values() {
         let commit = remote.branch(branch)?;
         let tree = Worktree::add(sh, commit)?;
-        let _in_tree = sh.push_dir(&tree.root);
-        let workspace = load(sh, branch)?;
+        let workspace = load(sh, &tree, branch)?;
         let now = &workspace.version;
         if !now.pre.is_empty() {
             return Err(format!("`{branch}` is at {now}: `cargo xtask release-latest` releases it").into());
@@ -148,8 +145,8 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
             )
             .into());
         }
-        let version = bump_workspace(sh, &Bump::Patch)?;
-        load(sh, branch)?; // below 0.1 there are no patches: the next version is another train's
+        let version = bump_workspace(sh, &tree.root, &Bump::Patch)?;
+        load(sh, &tree, branch)?; // below 0.1 there are no patches: the next version is another train's
         let mut checks = String::new();
         if has(&notes::read(&tree.root)?, &version)? {
             notes::date(&tree.root, &version, today).context(branch)?;
@@ -187,8 +184,7 @@ pub fn next_candidate(sh: &Shell, mut arguments: Arguments) -> Result<()> {
 /// version and no candidate that is tagged.
 pub fn candidate(sh: &Shell, remote: &Remote, branch: &str, commit: &str) -> Result<Option<Proposal>> {
     let tree = Worktree::add(sh, commit)?;
-    let _in_tree = sh.push_dir(&tree.root);
-    let workspace = load(sh, branch)?;
+    let workspace = load(sh, &tree, branch)?;
     let now = &workspace.version;
     if !workspace.config.release_candidates {
         return Err(
@@ -203,7 +199,7 @@ pub fn candidate(sh: &Shell, remote: &Remote, branch: &str, commit: &str) -> Res
         None if now.pre.as_str() == "dev" => {}
         _ => return Ok(None),
     }
-    let next = bump_workspace(sh, &Bump::Rc)?;
+    let next = bump_workspace(sh, &tree.root, &Bump::Rc)?;
     release(sh, &tree, &workspace, branch, commit, &next, "").map(Some)
 }
 
@@ -244,9 +240,9 @@ fn ci(sh: &Shell, branch: &str, commit: &str) -> Result<String> {
     Ok(format!("- [ ] CI of `{branch}` at {}: {runs}.\n", &commit[..commit.len().min(12)]))
 }
 
-/// The workspace of the branch around the current directory. Fails if its version is not of the branch's line.
-pub fn load(sh: &Shell, branch: &str) -> Result<Workspace> {
-    let workspace = Workspace::load(sh).context(branch)?;
+/// The workspace of a branch, in a tree. Fails if its version is not of the branch's line.
+pub fn load(sh: &Shell, tree: &Worktree, branch: &str) -> Result<Workspace> {
+    let workspace = Workspace::load_in(sh, &tree.root).context(branch)?;
     match branch_version(branch).is_some_and(|line| same_line(&line, &workspace.version)) {
         true => Ok(workspace),
         false => Err(format!("`{branch}` is at {}: that version is not the branch's", workspace.version).into()),
@@ -263,8 +259,7 @@ pub fn all_supported(sh: &Shell, remote: &Remote, today: Date) -> Result<Vec<Str
     let refs: Vec<String> = firsts.map(|tag| format!("refs/tags/{tag}")).chain([remote.main.clone()]).collect();
     fetch(sh, &refs)?;
     let tree = Worktree::add(sh, remote.branch(&remote.main)?)?;
-    let _in_tree = sh.push_dir(&tree.root);
-    let supported = supported(sh, remote, &Workspace::load(sh)?.config, today)?;
+    let supported = supported(sh, remote, &Workspace::load_in(sh, &tree.root)?.config, today)?;
     Ok(supported.into_iter().map(|(branch, _)| branch).collect())
 }
 

@@ -34,9 +34,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     fetch(sh, &[main])?;
     let tree = Worktree::add(sh, head)?;
     let text = notes::read(&tree.root)?;
-    let in_tree = sh.push_dir(&tree.root);
-    let name = name(sh, &Workspace::load(sh)?.config)?;
-    drop(in_tree);
+    let name = name(sh, &Workspace::load_in(sh, &tree.root)?.config)?;
     if is_archive(&text) {
         say(format_args!("nothing to do: {main} keeps an archive, whose links lead to the notes of patch releases"));
         return Ok(());
