@@ -55,14 +55,19 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     while !open.is_empty() {
         let mut waiting = Vec::new();
         for (branch, commit) in open {
-            match started_run(sh, &workflow, branch, commit, today)? {
-                Some(Run { success: Some(true), .. }) => say(format_args!("`{branch}` is well")),
+            match started_run(sh, &workflow, branch, commit, today) {
+                Ok(Some(Run { success: Some(true), .. })) => say(format_args!("`{branch}` is well")),
                 // A branch whose CI fails is not an error of this task: the issue is what comes of it.
-                Some(Run { success: Some(false), url }) => {
+                Ok(Some(Run { success: Some(false), url })) => {
                     say(format_args!("`{branch}` is not well: {url}"));
                     report(sh, &format!("CI fails on `{branch}`"), &format!("{url}\n\n{ADVICE}\n"))?;
                 }
-                _ => waiting.push((branch, commit)),
+                Ok(_) => waiting.push((branch, commit)),
+                // In hours of asking, one question that fails says nothing about the run.
+                Err(error) => {
+                    say(format_args!("`{branch}`: {error}"));
+                    waiting.push((branch, commit));
+                }
             }
         }
         if begun.elapsed() >= patience {
