@@ -72,6 +72,12 @@ fn a_schedule_that_failed_is_said_too() {
 }
 
 #[test]
+fn a_branch_that_is_not_there_is_named() {
+    let world = in_workflow(World::new());
+    expect!["error: origin has no branch `release-12.0.0`"].assert_eq(&world.refused(REPORT));
+}
+
+#[test]
 fn outside_a_workflow_there_is_nothing_to_report() {
     expect!["error: GITHUB_WORKFLOW is not set: this task is for a workflow"]
         .assert_eq(&World::new().refused("report-failure"));

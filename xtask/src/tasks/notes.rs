@@ -77,6 +77,11 @@ pub fn date(root: &Path, version: &Version, date: Date) -> Result<()> {
     change(root, before, after, format_args!("dated the section of {version} in {FILE}"))
 }
 
+/// Whether the notes of a workspace have a section of a version with a date.
+pub fn is_dated(root: &Path, version: &Version) -> Result<bool> {
+    notes::is_dated(&read(root)?, version).context(FILE)
+}
+
 /// The notes of a workspace.
 pub fn read(root: &Path) -> Result<String> {
     let text = fs::read_to_string(root.join(FILE)).map_err(|error| match error.kind() {

@@ -9,7 +9,6 @@ use xshell::{Shell, cmd};
 
 use crate::git::{Remote, Worktree, begin, current_branch, fetch, first_parents, messages, release_changes};
 use crate::github::is_public;
-use crate::notes::is_dated;
 use crate::tasks::notes;
 use crate::tasks::release::load;
 use crate::version::{branch_version, is_marked, tag};
@@ -111,7 +110,7 @@ pub fn facts(sh: &Shell, branch: &str, commit: &str) -> Result<(Version, bool)> 
     let tree = Worktree::add(sh, commit)?;
     let version = load(sh, &tree, branch)?.version;
     let ready = match version.pre.as_str() {
-        "" => is_dated(&notes::read(&tree.root)?, &version)?,
+        "" => notes::is_dated(&tree.root, &version).context(branch)?,
         pre => pre.starts_with("rc."),
     };
     Ok((version, ready))

@@ -67,7 +67,7 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
     }
     let mut proposals = Vec::new();
     let is_candidate = !workspace.version.pre.is_empty();
-    if !is_candidate && is_dated(&notes::read(&tree.root)?, &version).context(branch)? {
+    if !is_candidate && notes::is_dated(&tree.root, &version).context(branch)? {
         say(format_args!("`{branch}` is dated; `cargo xtask push-tag --branch {branch}` tags it"));
     } else {
         if is_candidate {
@@ -79,7 +79,7 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
 
     let main = &remote.main;
     let tree = Worktree::add(sh, remote.branch(main)?)?;
-    let text = notes::read(&tree.root)?;
+    let text = notes::read(&tree.root).context(main)?;
     if !has(&text, &version).context(main)? {
         say(format_args!("nothing to date on {main}: {FILE} has no section of {version} there"));
     } else if is_dated(&text, &version).context(main)? {
@@ -130,7 +130,7 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
             return Err(format!("`{branch}` is at {now}: `cargo xtask release-latest` releases it").into());
         }
         let Some(tagged) = remote.tags.get(now) else {
-            if !is_dated(&notes::read(&tree.root)?, now).context(branch)? {
+            if !notes::is_dated(&tree.root, now).context(branch)? {
                 return Err(format!("`{branch}` is at {now}, which is neither dated nor tagged: release that first; `cargo xtask status` says what comes next").into());
             }
             say(format_args!("nothing to do: {now} waits for `cargo xtask push-tag --branch {branch}`"));
@@ -148,7 +148,7 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         let version = bump_workspace(sh, &tree.root, &Bump::Patch)?;
         load(sh, &tree, branch)?; // below 0.1 there are no patches: the next version is another train's
         let mut checks = String::new();
-        if has(&notes::read(&tree.root)?, &version)? {
+        if has(&notes::read(&tree.root)?, &version).context(branch)? {
             notes::date(&tree.root, &version, today).context(branch)?;
         } else {
             notes::add(&tree.root, &version, &draft(&version, today, &subjects), None)?;

@@ -44,8 +44,9 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         }
         (Some(branch), None) => {
             let (_alone, remote) = begin(sh)?;
+            let head = remote.branch(&branch)?;
             fetch(sh, &[&branch])?;
-            let (version, ready) = push_tag::facts(sh, &branch, remote.branch(&branch)?)?;
+            let (version, ready) = push_tag::facts(sh, &branch, head)?;
             let tag = tag(&version);
             let tagged = remote.tags.contains_key(&version);
             let waits = if tagged { !is_public(sh, &tag)? } else { ready };
