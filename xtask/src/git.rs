@@ -32,7 +32,7 @@ impl Remote {
 
     /// What this clone knows of the remote when that cannot be asked: what was fetched last, and the tags that are here.
     pub fn known(sh: &Shell) -> Result<Remote> {
-        // The first version of git's protocol would not say where `origin/HEAD` leads.
+        // The first protocol of git would not say where `origin/HEAD` leads.
         let listing = shell::read(cmd!(sh, "git -c protocol.version=2 ls-remote --symref ."))?;
         Ok(Remote::listed(&listing, "refs/remotes/origin/", "refs/remotes/origin/HEAD"))
     }

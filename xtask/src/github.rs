@@ -1,4 +1,4 @@
-//! What GitHub says through `gh`: pull requests, security issues, the state of CI. It only reads.
+//! What GitHub says through `gh`: pull requests, issues, runs of workflows and releases. It only reads.
 
 use serde_json::Value;
 use time::Date;

@@ -100,20 +100,19 @@ impl Manifest {
             return Some(Requirement { package: key, text, folder: None, elsewhere: false, literal: item });
         };
         let literal = dependency.get("version")?;
-        let package = dependency.get("package").and_then(Item::as_str).unwrap_or(key);
+        let package = name(key, dependency);
         let elsewhere = ["git", "registry", "registry-index"].iter().any(|key| dependency.contains_key(key));
         Some(Requirement { package, text: literal.as_str()?, folder: self.folder(dependency), elsewhere, literal })
     }
 
-    /// The folders that `[patch.crates-io]` puts in the place of published packages, with the packages' names.
-    pub fn patches(&self) -> impl Iterator<Item = (&str, PathBuf)> {
-        let patch = table(self.root(), "patch");
+    /// The folder that `[patch.crates-io]` puts in the place of a published package.
+    pub fn patch(&self, package: &str) -> Option<PathBuf> {
+        let patch = table(self.root(), "patch")?;
         let registries = ["crates-io", "https://github.com/rust-lang/crates.io-index"].into_iter();
-        let patches = registries.filter_map(move |registry| table(patch?, registry)).flat_map(|table| table.iter());
-        patches.filter_map(|(key, item)| {
-            let patch = item.as_table_like()?;
-            Some((patch.get("package").and_then(Item::as_str).unwrap_or(key), self.folder(patch)?))
-        })
+        let patches = registries.filter_map(|registry| table(patch, registry)).flat_map(|patches| patches.iter());
+        let mut patches = patches.filter_map(|(key, item)| Some((key, item.as_table_like()?)));
+        let (_, patch) = patches.find(|(key, patch)| name(key, *patch) == package)?;
+        self.folder(patch)
     }
 
     fn folder(&self, dependency: &dyn TableLike) -> Option<PathBuf> {
@@ -158,6 +157,11 @@ pub fn parse<S: AsRef<str> + Clone>(file: &str, text: S) -> Result<Document<S>> 
 
 fn line_at(text: &str, span: Option<Range<usize>>) -> usize {
     text[..span.map_or(0, |span| span.start)].matches('\n').count() + 1
+}
+
+/// The package's own name, also where the dependency is renamed.
+fn name<'a>(key: &'a str, dependency: &'a dyn TableLike) -> &'a str {
+    dependency.get("package").and_then(Item::as_str).unwrap_or(key)
 }
 
 fn table<'a>(parent: &'a dyn TableLike, key: &str) -> Option<&'a dyn TableLike> {

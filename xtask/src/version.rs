@@ -11,7 +11,7 @@ pub fn parse(text: &str) -> Result<Version> {
 }
 
 /// The kinds of bump. Each crate goes on from its own version.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(PartialEq)]
 pub enum Bump {
     /// The next version that may break users, as cargo understands it: the leftmost number that is not zero.
     Major,
@@ -34,14 +34,14 @@ impl Bump {
             "patch" => Bump::Patch,
             "rc" => Bump::Rc,
             "release" => Bump::Release,
-            _ => Bump::To(Version::parse(text).map_err(|error| {
-                format!("{text:?} is neither a level (major, minor, patch, rc, release) nor a version X.Y.Z: {error}")
-            })?),
+            _ => Bump::To(Version::parse(text).context(format_args!(
+                "{text:?} is neither a level (major, minor, patch, rc, release) nor a version X.Y.Z"
+            ))?),
         })
     }
 
     /// Where the bump leads from `now`. With `candidates`, a major bump leads to `-dev`. Build metadata stays.
-    /// Fails where the bump would go backwards, or has no meaning.
+    /// Fails where a level has no meaning.
     pub fn next(&self, now: &Version, candidates: bool) -> Result<Version> {
         let mut next = Version { pre: Prerelease::EMPTY, ..now.clone() };
         let number = match self {

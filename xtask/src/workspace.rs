@@ -153,10 +153,9 @@ impl Workspace {
         if let Some(folder) = &requirement.folder {
             return self.folders.get(folder).copied();
         }
-        let mut patches = self.manifests[0].patches().filter(|_| !requirement.elsewhere);
-        let at =
-            patches.find_map(|(name, folder)| self.folders.get(&folder).filter(|_| name == requirement.package))?;
-        requirement.admits(&self.crates[*at].version).then_some(*at)
+        let folder = self.manifests[0].patch(requirement.package).filter(|_| !requirement.elsewhere)?;
+        let at = *self.folders.get(&folder)?;
+        requirement.admits(&self.crates[at].version).then_some(at)
     }
 
     /// Those of these crates that cargo cannot package before another one of them is in the registry, with its name.

@@ -65,16 +65,14 @@ pub fn open(workspace: &Workspace, version: &Version) -> Result<()> {
 
 /// Puts a section into the notes, in its place.
 pub fn add(root: &Path, version: &Version, section: &str, repository: Option<&str>) -> Result<()> {
-    let before = read(root)?;
-    let after = notes::open(&before, version, section, repository).context(FILE)?;
-    change(root, before, after, format_args!("opened the section of {version} in {FILE}"))
+    let open = |text: &str| notes::open(text, version, section, repository);
+    change(root, open, format_args!("opened the section of {version} in {FILE}"))
 }
 
 /// Dates a section of the notes.
 pub fn date(root: &Path, version: &Version, date: Date) -> Result<()> {
-    let before = read(root)?;
-    let after = notes::date(&before, version, date).context(FILE)?;
-    change(root, before, after, format_args!("dated the section of {version} in {FILE}"))
+    let date = |text: &str| notes::date(text, version, date);
+    change(root, date, format_args!("dated the section of {version} in {FILE}"))
 }
 
 /// Whether the notes of a workspace have a section of a version with a date.
@@ -91,8 +89,9 @@ pub fn read(root: &Path) -> Result<String> {
     Ok(text?)
 }
 
-fn change(root: &Path, before: String, after: Option<String>, done: fmt::Arguments) -> Result<()> {
-    match after {
+fn change(root: &Path, edit: impl Fn(&str) -> Result<Option<String>>, done: fmt::Arguments) -> Result<()> {
+    let before = read(root)?;
+    match edit(&before).context(FILE)? {
         None => say(format_args!("nothing to do: somebody has {done}")),
         Some(after) => {
             workspace::write(root, &[Edit { path: root.join(FILE), before, after }])?;

@@ -26,12 +26,8 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let of_tag: Option<String> = arguments.opt_value_from_str("--tag")?;
     finish(arguments)?;
     let workflow = of_workflow("WORKFLOW")?;
-    let address = format!(
-        "{}/{}/actions/runs/{}",
-        of_workflow("SERVER_URL")?,
-        of_workflow("REPOSITORY")?,
-        of_workflow("RUN_ID")?
-    );
+    let [server, repository, run] = ["SERVER_URL", "REPOSITORY", "RUN_ID"].map(of_workflow);
+    let address = format!("{}/{}/actions/runs/{}", server?, repository?, run?);
     let name = || name(sh, &Workspace::load(sh)?.config);
 
     let (title, what) = match (branch, of_tag) {
