@@ -38,17 +38,13 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let mut wrong = Vec::new();
     for branch in &branches {
         let commit = remote.branch(branch)?;
-        let started = match started_run(sh, &workflow, branch, commit, today)? {
-            Some(run) => {
-                say(format_args!("`{branch}`: there is {}", run.url));
-                Ok(())
-            }
-            None => outward::start_workflow(sh, &workflow, branch),
-        };
-        match started {
-            Ok(()) => open.push((branch, commit)),
-            Err(error) => wrong.push(format!("`{branch}`: {workflow} did not start: {error}")),
+        if let Some(run) = started_run(sh, &workflow, branch, commit, today)? {
+            say(format_args!("`{branch}`: there is {}", run.url));
+        } else if let Err(error) = outward::start_workflow(sh, &workflow, branch) {
+            wrong.push(format!("`{branch}`: {workflow} did not start: {error}"));
+            continue;
         }
+        open.push((branch, commit));
     }
     drop(alone); // it waits for hours
     let begun = Instant::now();
