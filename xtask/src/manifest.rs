@@ -159,7 +159,6 @@ fn line_at(text: &str, span: Option<Range<usize>>) -> usize {
     text[..span.map_or(0, |span| span.start)].matches('\n').count() + 1
 }
 
-/// The package's own name, also where the dependency is renamed.
 fn name<'a>(key: &'a str, dependency: &'a dyn TableLike) -> &'a str {
     dependency.get("package").and_then(Item::as_str).unwrap_or(key)
 }

@@ -58,15 +58,15 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
     let commit = remote.branch(branch)?;
     let tree = Worktree::add(sh, commit)?;
     let workspace = load(sh, &tree, branch)?;
-    if release_of(&workspace.version) != version {
+    let now = &workspace.version;
+    if release_of(now) != version {
         return Err(format!(
-            "`{branch}` is at {}, but {version} is not tagged: mend its version, with `cargo xtask bump {version}`",
-            workspace.version
+            "`{branch}` is at {now}, but {version} is not tagged: mend its version, with `cargo xtask bump {version}`"
         )
         .into());
     }
     let mut proposals = Vec::new();
-    let is_candidate = !workspace.version.pre.is_empty();
+    let is_candidate = !now.pre.is_empty();
     if !is_candidate && notes::is_dated(&tree.root, &version).context(branch)? {
         say(format_args!("`{branch}` is dated; `cargo xtask push-tag --branch {branch}` tags it"));
     } else {
@@ -136,10 +136,10 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
             say(format_args!("nothing to do: {now} waits for `cargo xtask push-tag --branch {branch}`"));
             continue;
         };
-        fetch(sh, &[&format!("refs/tags/{}", tag(now))])?; // it need not be on the branch
+        let tag = tag(now);
+        fetch(sh, &[format!("refs/tags/{tag}")])?; // it need not be on the branch
         let subjects = subjects(sh, tagged, commit)?;
         if tagged == commit && !allow_empty {
-            let tag = tag(now);
             return Err(format!(
                 "`{branch}` has not changed since {tag}: backport the fixes first, or say --allow-empty"
             )
