@@ -9,8 +9,8 @@ use xshell::Cmd;
 
 use crate::{Result, say};
 
-/// Runs a command that only reads, in silence, and returns what it printed, without line ends behind it. A failure is one line
-/// that holds what the command said.
+/// Runs a command that only reads, in silence, and returns what it printed, without line ends behind it. A failure is one
+/// line that holds what the command said.
 pub fn read(cmd: Cmd) -> Result<String> {
     read_given(cmd, "")
 }
