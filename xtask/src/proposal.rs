@@ -84,8 +84,8 @@ fn found(sh: &Shell, remote: &Remote, proposal: &Proposal) -> Result<Option<Stri
     }
     let Some(head) = remote.branches.get(branch) else { return Ok(None) };
     if let Some(PullRequest { url, state, .. }) = pull_requests.iter().find(|pull_request| pull_request.head == *head) {
-        let state = state.to_lowercase();
-        return Err(format!("`{branch}`: {url} was {state}: reopen it, or delete the branch and run this again").into());
+        let (state, reopen) = if state == "MERGED" { ("merged", "") } else { ("closed", "reopen it, or ") };
+        return Err(format!("`{branch}`: {url} was {state}: {reopen}delete the branch and run this again").into());
     }
     let base = remote.branch(&proposal.base)?;
     fetch(sh, &[branch, &proposal.base])?;

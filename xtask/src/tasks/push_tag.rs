@@ -86,6 +86,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
             }
         }
     }
+    let (dated, notes) = if version.pre.is_empty() { ("dated and ", " and with dated notes") } else { ("", "") };
     match chosen {
         Some(commit) if find => {
             say(format_args!("{commit} is the one to tag as {tag}"));
@@ -93,13 +94,13 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         }
         Some(commit) => push(sh, commit, &version)?,
         None if by_hand.is_some() => {
-            return Err(format!("that commit is none to tag as {tag}: it must be on `{branch}`, along first parents, at {version} and with dated notes").into());
+            return Err(format!("that commit is none to tag as {tag}: it must be on `{branch}`, along first parents, at {version}{notes}").into());
         }
         None => {
             let changes = release_changes(sh, None, head)?;
             let commit = changes.first().unwrap_or(head);
             let command = format!("cargo xtask push-tag --branch {branch} --commit {commit}");
-            return Err(format!("`{branch}`: {version} is dated and not tagged, and no commit to tag is marked (a squash may have dropped the line, or a revert was reverted); to tag it by hand: {command}").into());
+            return Err(format!("`{branch}`: {version} is {dated}not tagged, and no commit to tag is marked (a squash may have dropped the line, or a revert was reverted); to tag it by hand: {command}").into());
         }
     }
     output.write(&out)
