@@ -1,6 +1,7 @@
 //! Days of the release train. Pure, but for `today`.
 
 use semver::Version;
+use time::format_description::well_known::Iso8601;
 use time::{Date, Month, OffsetDateTime, Weekday};
 
 use crate::Result;
@@ -14,13 +15,9 @@ pub fn today() -> Date {
 
 /// Reads `YYYY-MM-DD`.
 pub fn parse_date(text: &str) -> Result<Date> {
-    let no_date = || format!("`{text}` is no date: write YYYY-MM-DD");
-    let shape = text.bytes().map(|byte| if byte.is_ascii_digit() { b'0' } else { byte });
-    if !shape.eq(*b"0000-00-00") {
-        return Err(no_date().into());
-    }
-    let month = Month::try_from(text[5..7].parse::<u8>()?).map_err(|_| no_date())?;
-    Ok(Date::from_calendar_date(text[..4].parse()?, month, text[8..].parse()?).map_err(|_| no_date())?)
+    // ISO 8601 has other spellings of a day, too.
+    let date = Date::parse(text, &Iso8601::DATE).ok().filter(|date| date.to_string() == text);
+    Ok(date.ok_or_else(|| format!("`{text}` is no date: write YYYY-MM-DD"))?)
 }
 
 /// The days of a month on which a train is cut, and on which it leaves.
@@ -118,7 +115,7 @@ mod tests {
 
     #[test]
     fn every_twelfth_train_is_supported_for_long() {
-        let config = Config { lts_every: Some(12), ..Config::default() };
+        let config = Config::parse(&serde_json::json!({ "lts-every": 12 })).unwrap();
         let until = |line: [u64; 3]| {
             let [major, minor, patch] = line;
             supported_until(&config, &Version::new(major, minor, patch), parse_date("2024-08-20").unwrap()).to_string()

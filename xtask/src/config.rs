@@ -1,7 +1,7 @@
 //! `[workspace.metadata.release-train]` of the root manifest: what a workspace may wish, and the defaults.
 //! It only reads what cargo parsed; whether the crates and files named there exist is for the tasks to say.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::Result;
 
@@ -26,25 +26,6 @@ pub struct Config {
     pub support_months: u64,
 }
 
-impl Default for Config {
-    fn default() -> Config {
-        Config {
-            name: None,
-            version_of: None,
-            public: None,
-            independent: Vec::new(),
-            version_strings: Vec::new(),
-            after_bump: Vec::new(),
-            owners: Vec::new(),
-            notes_template: None,
-            release_candidates: false,
-            lts_every: None,
-            lts_months: 24,
-            support_months: 2,
-        }
-    }
-}
-
 /// A line outside the manifests that carries the train's version.
 #[derive(Debug)]
 pub struct VersionString {
@@ -60,46 +41,48 @@ pub const PLACEHOLDERS: [&str; 4] = ["{version}", "{major}", "{minor}", "{patch}
 impl Config {
     /// Reads the table; `null` stands for a workspace without one. Fails on an unknown key or a wrong type and names it.
     pub fn parse(table: &Value) -> Result<Config> {
-        let mut config = Config::default();
-        let none = serde_json::Map::new();
-        let table = match table {
-            Value::Null => &none,
-            table => table.as_object().ok_or("it must be a table")?,
+        let keys = &mut match table {
+            Value::Null => Map::new(),
+            table => table.as_object().cloned().ok_or("it must be a table")?,
         };
-        for (key, value) in table {
-            // Each key reads itself; `None` is a wrong type.
-            let (must_be, read) = match key.as_str() {
-                "name" => ("a string", string(value).map(|name| config.name = Some(name))),
-                "version-of" => ("a string", string(value).map(|name| config.version_of = Some(name))),
-                "public" => (STRINGS, list(value, string).map(|names| config.public = Some(names))),
-                "independent" => (STRINGS, list(value, string).map(|names| config.independent = names)),
-                "version-strings" => (
-                    "a list of { file = \"...\", line = \"...\" }, each line with {version}, {major}, {minor} or {patch}",
-                    list(value, version_string).map(|lines| config.version_strings = lines),
-                ),
-                "after-bump" => (
-                    "a list of commands, each a list of strings",
-                    list(value, command).map(|commands| config.after_bump = commands),
-                ),
-                "owners" => (STRINGS, list(value, string).map(|names| config.owners = names)),
-                "notes-template" => ("a string", string(value).map(|file| config.notes_template = Some(file))),
-                "release-candidates" => ("true or false", value.as_bool().map(|yes| config.release_candidates = yes)),
-                "lts-every" => (NUMBER, number(value).map(|trains| config.lts_every = Some(trains))),
-                "lts-months" => (NUMBER, number(value).map(|months| config.lts_months = months)),
-                "support-months" => (NUMBER, number(value).map(|months| config.support_months = months)),
-                _ => return Err(format!("unknown key `{key}`: remove it, or see the README for the keys").into()),
-            };
-            read.ok_or_else(|| format!("`{key}` must be {must_be}"))?;
+        let config = Config {
+            name: take(keys, "name", STRING)?,
+            version_of: take(keys, "version-of", STRING)?,
+            public: take(keys, "public", STRINGS)?,
+            independent: take(keys, "independent", STRINGS)?.unwrap_or_default(),
+            version_strings: take(keys, "version-strings", VERSION_STRINGS)?.unwrap_or_default(),
+            after_bump: take(keys, "after-bump", COMMANDS)?.unwrap_or_default(),
+            owners: take(keys, "owners", STRINGS)?.unwrap_or_default(),
+            notes_template: take(keys, "notes-template", STRING)?,
+            release_candidates: take(keys, "release-candidates", BOOLEAN)?.unwrap_or_default(),
+            lts_every: take(keys, "lts-every", NUMBER)?,
+            lts_months: take(keys, "lts-months", NUMBER)?.unwrap_or(24),
+            support_months: take(keys, "support-months", NUMBER)?.unwrap_or(2),
+        };
+        match keys.keys().next() {
+            Some(key) => Err(format!("unknown key `{key}`: remove it, or see the README for the keys").into()),
+            None => Ok(config),
         }
-        Ok(config)
     }
 }
 
-const STRINGS: &str = "a list of strings";
-const NUMBER: &str = "a whole number above 0";
+/// What a value must be, in words, and what reads it: `None` is a wrong type.
+type Kind<T> = (&'static str, fn(&Value) -> Option<T>);
 
-fn number(value: &Value) -> Option<u64> {
-    value.as_u64().filter(|number| *number > 0)
+const BOOLEAN: Kind<bool> = ("true or false", Value::as_bool);
+const NUMBER: Kind<u64> = ("a whole number above 0", |value| value.as_u64().filter(|number| *number > 0));
+const STRING: Kind<String> = ("a string", string);
+const STRINGS: Kind<Vec<String>> = ("a list of strings", |value| list(value, string));
+const COMMANDS: Kind<Vec<Vec<String>>> = ("a list of commands, each a list of strings", |value| list(value, command));
+const VERSION_STRINGS: Kind<Vec<VersionString>> =
+    ("a list of { file = \"...\", line = \"...\" }, each line with {version}, {major}, {minor} or {patch}", |value| {
+        list(value, version_string)
+    });
+
+/// Takes a key out of those that are left.
+fn take<T>(keys: &mut Map<String, Value>, key: &str, (must_be, read): Kind<T>) -> Result<Option<T>> {
+    let value = keys.remove(key).map(|value| read(&value).ok_or_else(|| format!("`{key}` must be {must_be}")));
+    Ok(value.transpose()?)
 }
 
 fn string(value: &Value) -> Option<String> {

@@ -12,8 +12,8 @@ use xshell::{Shell, cmd};
 
 use crate::calendar::parse_date;
 use crate::github::repository;
-use crate::version::{self, tag_version};
-use crate::{Result, say, shell, workspace};
+use crate::version::{branch_version, same_line, tag_version};
+use crate::{Context, Result, say, shell, workspace};
 
 /// The refs of `origin`, read at one moment.
 pub struct Remote {
@@ -27,13 +27,23 @@ pub struct Remote {
 
 impl Remote {
     pub fn read(sh: &Shell) -> Result<Remote> {
-        let listing = shell::read(cmd!(sh, "git ls-remote --symref origin"))?;
+        Ok(Remote::listed(&shell::read(cmd!(sh, "git ls-remote --symref origin"))?, "refs/heads/", "HEAD"))
+    }
+
+    /// What this clone knows of the remote when that cannot be asked: what was fetched last, and the tags that are here.
+    pub fn known(sh: &Shell) -> Result<Remote> {
+        // The first protocol of git would not say where `origin/HEAD` leads.
+        let listing = shell::read(cmd!(sh, "git -c protocol.version=2 ls-remote --symref ."))?;
+        Ok(Remote::listed(&listing, "refs/remotes/origin/", "refs/remotes/origin/HEAD"))
+    }
+
+    fn listed(listing: &str, heads: &str, head: &str) -> Remote {
         let mut remote = Remote { main: "main".to_string(), branches: BTreeMap::new(), tags: BTreeMap::new() };
-        for line in listing.lines() {
-            let Some((value, name)) = line.split_once('\t') else { continue };
-            if let (Some(target), "HEAD") = (value.strip_prefix("ref: refs/heads/"), name) {
-                remote.main = target.to_string();
-            } else if let Some(branch) = name.strip_prefix("refs/heads/") {
+        for (value, name) in listing.lines().filter_map(|line| line.split_once('\t')) {
+            if name == head {
+                let main = value.strip_prefix("ref: ").and_then(|target| target.strip_prefix(heads));
+                remote.main = main.map_or(remote.main, str::to_string);
+            } else if let Some(branch) = name.strip_prefix(heads) {
                 remote.branches.insert(branch.to_string(), value.to_string());
             } else if let Some(tag) = name.strip_prefix("refs/tags/") {
                 // The peeled line of an annotated tag comes after its own.
@@ -41,24 +51,7 @@ impl Remote {
                 remote.tags.extend(version.map(|version| (version, value.to_string())));
             }
         }
-        Ok(remote)
-    }
-
-    /// What this clone knows of the remote when that cannot be asked: what was fetched last, and the tags that are here.
-    pub fn known(sh: &Shell) -> Result<Remote> {
-        let mut remote = Remote { main: "main".to_string(), branches: BTreeMap::new(), tags: BTreeMap::new() };
-        let format = "--format=%(objectname)%09%(*objectname)%09%(refname)%09%(symref)";
-        for line in shell::read(cmd!(sh, "git for-each-ref {format} refs/remotes/origin refs/tags"))?.lines() {
-            let [commit, peeled, name, symref] = line.split('\t').collect::<Vec<_>>()[..] else { continue };
-            if let Some(main) = symref.strip_prefix("refs/remotes/origin/") {
-                remote.main = main.to_string();
-            } else if let Some(branch) = name.strip_prefix("refs/remotes/origin/") {
-                remote.branches.insert(branch.to_string(), commit.to_string());
-            } else if let Some(version) = name.strip_prefix("refs/tags/").and_then(tag_version) {
-                remote.tags.insert(version, if peeled.is_empty() { commit } else { peeled }.to_string());
-            }
-        }
-        Ok(remote)
+        remote
     }
 
     /// The commit of a branch that must be there.
@@ -68,13 +61,12 @@ impl Remote {
 
     /// The release branches with the versions in their names, oldest first.
     pub fn release_branches(&self) -> BTreeMap<Version, &str> {
-        let named = |name: &'_ String| version::branch_version(name);
-        self.branches.keys().filter_map(|name| Some((named(name)?, name.as_str()))).collect()
+        self.branches.keys().filter_map(|name| Some((branch_version(name)?, name.as_str()))).collect()
     }
 
     /// The tags of the line of a version, candidates too, oldest first, with their commits.
     pub fn line(&self, line: &Version) -> Vec<(&Version, &String)> {
-        self.tags.iter().filter(|(version, _)| version::same_line(version, line)).collect()
+        self.tags.iter().filter(|(version, _)| same_line(version, line)).collect()
     }
 
     /// The first release of a line, if it has left, with its commit.
@@ -85,28 +77,23 @@ impl Remote {
 
 /// Fetches branches of `origin`, or refs that are named in full, with their history, also in a shallow clone, and moves no
 /// ref here.
-pub fn fetch(sh: &Shell, names: &[&str]) -> Result<()> {
-    let shallow = shell::read(cmd!(sh, "git rev-parse --is-shallow-repository"))?.trim() == "true";
-    let unshallow: &[&str] = if shallow { &["--unshallow"] } else { &[] };
-    let full = |name: &&str| if name.starts_with("refs/") { name.to_string() } else { format!("refs/heads/{name}") };
-    let refs = names.iter().map(full);
-    let quiet = [
-        "--quiet",
-        "--no-tags",
-        "--no-write-fetch-head",
-        "--no-auto-maintenance",
-        "--refmap=",
-        "--recurse-submodules=no",
-    ];
-    shell::read(cmd!(sh, "git fetch {quiet...} {unshallow...} origin {refs...}")).map(drop)
+pub fn fetch(sh: &Shell, names: &[impl AsRef<str>]) -> Result<()> {
+    let full = |name: &str| if name.starts_with("refs/") { name.to_string() } else { format!("refs/heads/{name}") };
+    let refs = names.iter().map(|name| full(name.as_ref()));
+    let unshallow = is_shallow(sh)?.then_some("--unshallow");
+    let still = ["--no-write-fetch-head", "--no-auto-maintenance", "--refmap=", "--recurse-submodules=no"];
+    shell::read(cmd!(sh, "git fetch --quiet --no-tags {still...} {unshallow...} origin {refs...}")).map(drop)
 }
 
 /// Whether all these commits are here, with their history.
 pub fn are_here<'a>(sh: &Shell, commits: impl IntoIterator<Item = &'a String>) -> Result<bool> {
     let list: String = commits.into_iter().map(|commit| format!("{commit}\n")).collect();
     let found = shell::read_given(cmd!(sh, "git cat-file --batch-check"), &list)?;
-    let shallow = shell::read(cmd!(sh, "git rev-parse --is-shallow-repository"))?;
-    Ok(shallow.trim() == "false" && !found.lines().any(|line| line.ends_with(" missing")))
+    Ok(!is_shallow(sh)? && !found.lines().any(|line| line.ends_with(" missing")))
+}
+
+fn is_shallow(sh: &Shell) -> Result<bool> {
+    Ok(shell::read(cmd!(sh, "git rev-parse --is-shallow-repository"))? == "true")
 }
 
 /// A file of the workspace around the current directory, as it is in a commit; `None` if it is not there.
@@ -132,28 +119,32 @@ pub fn has_tag(sh: &Shell, version: &Version) -> Result<bool> {
 
 /// The commits that lead to one along first parents, newest first, with itself.
 pub fn first_parents(sh: &Shell, to: &str) -> Result<Vec<String>> {
-    let commits = shell::read(cmd!(sh, "git rev-list --first-parent {to}"))?;
-    Ok(commits.lines().map(str::to_string).collect())
-}
-
-/// The messages of a commit and of all that it merged. `since` is the commit below it along first parents, if any.
-pub fn messages(sh: &Shell, since: Option<&String>, commit: &str) -> Result<Vec<String>> {
-    let since: Vec<&str> = since.into_iter().flat_map(|since| ["--not", since]).collect();
-    Ok(log(sh, &[&["-z", "--format=%B", commit], &since[..]].concat())?.split('\0').map(str::to_string).collect())
-}
-
-/// The subjects of the commits that are in `to` and not in `from`, newest first, merges left out.
-pub fn subjects(sh: &Shell, from: &str, to: &str) -> Result<Vec<String>> {
-    let subjects = log(sh, &["--no-merges", "--format=%s", to, "--not", from])?;
-    Ok(subjects.lines().map(str::to_string).collect())
+    shell::read(cmd!(sh, "git rev-list --first-parent {to}")).map(lines)
 }
 
 /// The commits after one and up to another, along first parents, newest first, that changed a version or the notes.
 pub fn release_changes(sh: &Shell, since: Option<&str>, to: &str) -> Result<Vec<String>> {
-    let since: Vec<&str> = since.into_iter().flat_map(|since| ["--not", since]).collect();
+    let range = range(since, to);
     let files = ["--", ":(top,glob)**/RELEASES.md", ":(top,glob)**/Cargo.toml"];
-    let commits = log(sh, &[&["--first-parent", "--format=%H", to], &since[..], &files].concat())?;
-    Ok(commits.lines().map(str::to_string).collect())
+    shell::read(cmd!(sh, "git rev-list --first-parent {range} {files...}")).map(lines)
+}
+
+/// The messages of a commit and of all that it merged. `since` is the commit below it along first parents, if any.
+pub fn messages(sh: &Shell, since: Option<&String>, commit: &str) -> Result<Vec<String>> {
+    Ok(log(sh, &["-z", "--format=%B", &range(since, commit)])?.split('\0').map(str::to_string).collect())
+}
+
+/// The subjects of the commits that are in `to` and not in `from`, newest first, merges left out.
+pub fn subjects(sh: &Shell, from: &str, to: &str) -> Result<Vec<String>> {
+    log(sh, &["--no-merges", "--format=%s", &range(Some(from), to)]).map(lines)
+}
+
+fn range(since: Option<impl Display>, to: &str) -> String {
+    since.map_or(to.to_string(), |since| format!("{since}..{to}"))
+}
+
+fn lines(text: String) -> Vec<String> {
+    text.lines().map(str::to_string).collect()
 }
 
 /// `git log`, whatever the user has configured for their own eyes.
@@ -169,36 +160,33 @@ pub fn is_ancestor(sh: &Shell, ancestor: &str, of: &str) -> Result<bool> {
 
 /// The days of commits.
 pub fn commit_dates<'a>(sh: &Shell, commits: impl IntoIterator<Item = &'a String>) -> Result<BTreeMap<String, Date>> {
-    let arguments = ["--no-walk=unsorted", "--format=%H %cs"].into_iter();
-    let commits: Vec<&str> = arguments.chain(commits.into_iter().map(String::as_str)).collect();
-    if commits.len() == 2 {
+    let commits: Vec<&str> = commits.into_iter().map(String::as_str).collect();
+    if commits.is_empty() {
         return Ok(BTreeMap::new()); // it would take HEAD
     }
     let read = |line: &str| -> Result<(String, Date)> {
         let (commit, date) = line.split_once(' ').ok_or("git log printed no date")?;
         Ok((commit.to_string(), parse_date(date)?))
     };
-    log(sh, &commits)?.lines().map(read).collect()
+    log(sh, &[&["--no-walk=unsorted", "--format=%H %cs"], &commits[..]].concat())?.lines().map(read).collect()
 }
 
 /// The moment of HEAD, in ISO 8601.
 pub fn commit_time(sh: &Shell) -> Result<String> {
-    Ok(log(sh, &["-1", "--format=%cI"])?.trim().to_string())
+    log(sh, &["-1", "--format=%cI"])
 }
 
 /// The branch that is checked out.
 pub fn current_branch(sh: &Shell) -> Result<String> {
     let branch = shell::read(cmd!(sh, "git symbolic-ref --quiet --short HEAD"));
-    Ok(branch.map_err(|_| "no branch is checked out: say `--branch`")?.trim().to_string())
+    Ok(branch.map_err(|_| "no branch is checked out: say `--branch`")?)
 }
 
 /// Begins a task: makes it the only one in this clone until the file is dropped, and reads the remote.
 pub fn begin(sh: &Shell) -> Result<(File, Remote)> {
     let lock = alone(sh)?;
-    let urls =
-        [&["--all"][..], &["--all", "--push"]].map(|all| shell::read(cmd!(sh, "git remote get-url {all...} origin")));
-    let [from, to] = urls;
-    let (from, to) = (from?, to?);
+    let from = shell::read(cmd!(sh, "git remote get-url --all origin"))?;
+    let to = shell::read(cmd!(sh, "git remote get-url --all --push origin"))?;
     if from.lines().count() != 1 || to.lines().count() != 1 {
         return Err("origin has several addresses: give each a remote of its own".into());
     }
@@ -214,12 +202,11 @@ pub fn begin(sh: &Shell) -> Result<(File, Remote)> {
 /// file is dropped.
 pub fn alone(sh: &Shell) -> Result<File> {
     let git = shell::read(cmd!(sh, "git rev-parse --path-format=absolute --git-common-dir"))?;
-    let path = PathBuf::from(git.trim()).join("release-train.lock");
-    let failed = |error: &dyn Display| format!("{}: {error}", path.display());
-    let lock = File::create(&path).map_err(|error| failed(&error))?;
+    let path = Path::new(&git).join("release-train.lock");
+    let lock = File::create(&path).context(path.display())?;
     if let Err(TryLockError::WouldBlock) = lock.try_lock() {
         say(format_args!("waiting for another task in this clone"));
-        lock.lock().map_err(|error| failed(&error))?;
+        lock.lock().context(path.display())?;
     }
     let worktrees = shell::read(cmd!(sh, "git worktree list --porcelain"))?;
     // The first one is the clone itself.

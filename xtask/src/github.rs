@@ -1,11 +1,11 @@
-//! What GitHub says through `gh`: pull requests, security issues, the state of CI. It only reads.
+//! What GitHub says through `gh`: pull requests, issues, runs of workflows and releases. It only reads.
 
 use serde_json::Value;
 use time::Date;
 use xshell::{Cmd, Shell, cmd};
 
 use crate::calendar::parse_date;
-use crate::{Result, shell};
+use crate::{Context, Result, shell};
 
 /// A pull request from a branch of ours.
 pub struct PullRequest {
@@ -44,16 +44,12 @@ pub fn gh<'a>(sh: &'a Shell, arguments: &[&str]) -> Result<Cmd<'a>> {
         return Ok(cmd);
     }
     let origin = shell::read(cmd!(sh, "git remote get-url origin"))?;
-    Ok(match repository(&origin) {
-        Some(repository) => cmd.env("GH_REPO", repository),
-        None => cmd,
-    })
+    Ok(cmd.envs(repository(&origin).map(|repository| ("GH_REPO", repository))))
 }
 
 /// `host/owner/name` of a remote's address. `None` for a path, and for an ssh host other than GitHub's own: it may be an
 /// alias, which `gh` knows how to resolve.
 pub fn repository(address: &str) -> Option<String> {
-    let address = address.trim();
     let (scheme, rest) = address.split_once("://").unwrap_or(("ssh", address));
     let (host, path) = rest.split_once(if address.contains("://") { '/' } else { ':' })?;
     let host = host.rsplit('@').next()?.split(':').next()?;
@@ -66,14 +62,13 @@ pub fn repository(address: &str) -> Option<String> {
 /// All pull requests from a branch of the repository, not of a fork, to another, newest first.
 pub fn pull_requests(sh: &Shell, head: &str, base: &str) -> Result<Vec<PullRequest>> {
     let fields = "url,state,headRefOid,createdAt,baseRefName,isCrossRepository";
-    let mut list =
-        list(gh(sh, &["pr", "list", "--head", head, "--state", "all", "--limit", "100", "--json", fields])?)?;
+    let mut list = list(sh, &["pr", "list", "--head", head, "--state", "all", "--limit", "100"], fields)?;
     // gh asks for the name of the branch, and anybody's fork may have one of that name.
     list.retain(|value| value["isCrossRepository"] == false && value["baseRefName"] == base);
     let pull_request = |value: &Value| {
-        let text = |key: &str| value[key].as_str().map(str::to_string);
-        let (url, state, head, opened) = (text("url")?, text("state")?, text("headRefOid")?, opened(value)?);
-        Some(PullRequest { url, state, head, opened })
+        let field = |name: &str| text(&value[name]);
+        let (url, state, head) = (field("url"), field("state"), field("headRefOid"));
+        Some(PullRequest { url, state, head, opened: day(value)? })
     };
     let list: Option<_> = list.iter().map(pull_request).collect();
     Ok(list.ok_or("gh pr list printed something else than pull requests")?)
@@ -87,56 +82,51 @@ pub fn proposed(sh: &Shell) -> Result<Vec<Proposed>> {
     let proposed = |value: &Value| {
         let field = |name: &str| text(&value[name]);
         let (url, title, branch, base) = (field("url"), field("title"), field("headRefName"), field("baseRefName"));
-        Some(Proposed { url, title, branch, base, opened: opened(value)?, ci: ci(&value["statusCheckRollup"]) })
+        Some(Proposed { url, title, branch, base, opened: day(value)?, ci: ci(&value["statusCheckRollup"]) })
     };
-    Ok(found.iter().filter(|value| text(&value["headRefName"]).starts_with("ci/")).filter_map(proposed).collect())
+    Ok(found.iter().filter_map(proposed).filter(|proposed| proposed.branch.starts_with("ci/")).collect())
 }
 
 /// The branches of the merged pull requests that brought main to a version, each with the day on which it was opened.
 pub fn bumps(sh: &Shell) -> Result<Vec<(String, Date)>> {
     let found = search(sh, "merged", "head:ci/bump-to-", "headRefName,createdAt,isCrossRepository")?;
-    Ok(found.iter().filter_map(|value| Some((text(&value["headRefName"]), opened(value)?))).collect())
+    Ok(found.iter().filter_map(|value| Some((text(&value["headRefName"]), day(value)?))).collect())
 }
 
 /// The pull requests that GitHub's search finds, oldest first, those of forks left out.
 fn search(sh: &Shell, state: &str, what: &str, fields: &str) -> Result<Vec<Value>> {
     let newest = format!("{what} sort:created-desc");
-    let mut found =
-        list(gh(sh, &["pr", "list", "--state", state, "--search", &newest, "--limit", "100", "--json", fields])?)?;
+    let mut found = list(sh, &["pr", "list", "--state", state, "--search", &newest, "--limit", "100"], fields)?;
     found.retain(|value| value["isCrossRepository"] == false);
     found.reverse();
     Ok(found)
 }
 
-fn opened(value: &Value) -> Option<Date> {
+/// The day on which something was opened or started.
+fn day(value: &Value) -> Option<Date> {
     parse_date(value["createdAt"].as_str()?.get(..10)?).ok()
 }
 
 /// The whole of a commit's checks: each has a conclusion once it is completed, or a state if it comes from outside.
 fn ci(checks: &Value) -> Ci {
-    let all = checks.as_array().into_iter().flatten();
     let one = |check: &Value| match (text(&check["conclusion"]) + &text(&check["state"])).as_str() {
         "SUCCESS" | "NEUTRAL" | "SKIPPED" => Ci::Green,
         "" | "PENDING" | "EXPECTED" | "ACTION_REQUIRED" => Ci::Running,
         _ => Ci::Red,
     };
-    let all: Vec<Ci> = all.map(one).collect();
-    let worst = [Ci::Red, Ci::Running, Ci::Green].into_iter().find(|ci| all.contains(ci));
-    worst.unwrap_or(Ci::None)
+    let all: Vec<Ci> = checks.as_array().into_iter().flatten().map(one).collect();
+    [Ci::Red, Ci::Running, Ci::Green].into_iter().find(|ci| all.contains(ci)).unwrap_or(Ci::None)
 }
 
 /// The open issues that mention RUSTSEC, as title and address.
 pub fn security_issues(sh: &Shell) -> Result<Vec<(String, String)>> {
-    let arguments =
-        ["issue", "list", "--state", "open", "--search", "RUSTSEC", "--limit", "100", "--json", "title,url"];
-    let issues = list(gh(sh, &arguments)?)?;
+    let issues = list(sh, &["issue", "list", "--state", "open", "--search", "RUSTSEC", "--limit", "100"], "title,url")?;
     Ok(issues.iter().map(|issue| (text(&issue["title"]), text(&issue["url"]))).collect())
 }
 
 /// The address of the open issue with this title, if there is one. It is not searched for: the search lags.
 pub fn open_issue(sh: &Shell, title: &str) -> Result<Option<String>> {
-    let arguments = ["issue", "list", "--state", "open", "--limit", "1000", "--json", "title,url"];
-    let issues = list(gh(sh, &arguments)?)?;
+    let issues = list(sh, &["issue", "list", "--state", "open", "--limit", "1000"], "title,url")?;
     Ok(issues.iter().find(|issue| issue["title"] == title).map(|issue| text(&issue["url"])))
 }
 
@@ -150,11 +140,9 @@ pub struct Run {
 /// The newest run of a workflow for a commit of a branch that was started by hand or by us, on a day or after it.
 pub fn started_run(sh: &Shell, workflow: &str, branch: &str, commit: &str, since: Date) -> Result<Option<Run>> {
     let fields = "event,headSha,status,conclusion,url,createdAt";
-    let runs = ["run", "list", "--workflow", workflow, "--branch", branch, "--limit", "100", "--json", fields];
-    let runs = list(gh(sh, &runs)?)?;
+    let runs = list(sh, &["run", "list", "--workflow", workflow, "--branch", branch, "--limit", "100"], fields)?;
     let recent = |run: &Value| {
-        let day = run["createdAt"].as_str().and_then(|time| parse_date(time.get(..10)?).ok());
-        run["event"] == "workflow_dispatch" && run["headSha"] == commit && day.is_some_and(|day| day >= since)
+        run["event"] == "workflow_dispatch" && run["headSha"] == commit && day(run).is_some_and(|day| day >= since)
     };
     // gh lists the newest first.
     Ok(runs.iter().find(|run| recent(run)).map(|run| Run {
@@ -166,14 +154,12 @@ pub fn started_run(sh: &Shell, workflow: &str, branch: &str, commit: &str, since
 /// What the workflows said of a commit of a branch: each run's name with its conclusion, or what it is doing.
 pub fn runs(sh: &Shell, branch: &str, commit: &str) -> Result<Vec<(String, String)>> {
     let fields = "headSha,workflowName,status,conclusion";
-    let runs = list(gh(sh, &["run", "list", "--branch", branch, "--limit", "100", "--json", fields])?)?;
-    let of_commit = runs.iter().filter(|run| run["headSha"] == commit);
-    Ok(of_commit
-        .map(|run| {
-            let state = if run["conclusion"] == "" { &run["status"] } else { &run["conclusion"] };
-            (text(&run["workflowName"]), text(state))
-        })
-        .collect())
+    let runs = list(sh, &["run", "list", "--branch", branch, "--limit", "100"], fields)?;
+    let said = |run: &Value| {
+        let state = if run["conclusion"] == "" { &run["status"] } else { &run["conclusion"] };
+        (text(&run["workflowName"]), text(state))
+    };
+    Ok(runs.iter().filter(|run| run["headSha"] == commit).map(said).collect())
 }
 
 /// A release, public or a draft.
@@ -198,11 +184,10 @@ pub struct Asset {
 /// All releases, with the drafts that the token may see.
 pub fn releases(sh: &Shell) -> Result<Vec<Release>> {
     let printed = shell::read(gh(sh, &["api", "--paginate", "repos/{owner}/{repo}/releases?per_page=100"])?);
-    let printed = printed.map_err(|error| format!("gh: {error}"))?;
+    let printed = printed.context("gh")?;
     // Each page is a list.
     let pages = serde_json::Deserializer::from_str(&printed).into_iter::<Vec<Value>>();
-    let pages: Vec<Vec<Value>> =
-        pages.collect::<Result<_, _>>().map_err(|error| format!("gh api printed no list of releases: {error}"))?;
+    let pages: Vec<Vec<Value>> = pages.collect::<Result<_, _>>().context("gh api printed no list of releases")?;
     let asset = |asset: &Value| Asset {
         name: text(&asset["name"]),
         size: asset["size"].as_u64().unwrap_or_default(),
@@ -237,10 +222,10 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_string()
 }
 
-/// The list of objects that `gh` prints.
-fn list(gh: Cmd) -> Result<Vec<Value>> {
-    let printed = shell::read(gh).map_err(|error| format!("gh: {error}"))?;
-    Ok(serde_json::from_str(&printed).map_err(|error| format!("gh printed no list: {error}"))?)
+/// The objects that `gh` lists, with these fields.
+fn list(sh: &Shell, arguments: &[&str], fields: &str) -> Result<Vec<Value>> {
+    let printed = shell::read(gh(sh, arguments)?.args(["--json", fields])).context("gh")?;
+    serde_json::from_str(&printed).context("gh printed no list")
 }
 
 #[cfg(test)]

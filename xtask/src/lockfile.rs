@@ -60,12 +60,10 @@ pub fn rewrite(text: &str, moves: &[Move]) -> Result<String> {
         let before: Vec<&str> = namesakes.iter().map(|package| package.version).collect();
         let after: Vec<&str> = namesakes.iter().map(|package| &*package.next).collect();
         for package in namesakes.iter() {
-            // Before cargo 1.41 every reference named the version.
-            spellings
-                .insert(format!("{} {}", package.name, package.version), format!("{} {}", package.name, package.next));
-        }
-        for package in namesakes.iter() {
             spellings.insert(package.spelled(package.version, &before), package.spelled(&package.next, &after));
+            // Before cargo 1.41 every reference named the version.
+            let full = |version: &str| format!("{} {version}", package.name);
+            spellings.entry(full(package.version)).or_insert(full(&package.next));
         }
         // A member may pass a namesake from the registry.
         namesakes.sort_by_cached_key(|package| (Version::parse(&package.next).ok(), package.source.is_some()));

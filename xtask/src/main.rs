@@ -134,6 +134,17 @@ fn task_of(name: &str) -> Result<(&'static str, Task)> {
     })
 }
 
+/// Says where an error is, or what it is about: `place: error`.
+trait Context<T> {
+    fn context(self, place: impl Display) -> Result<T>;
+}
+
+impl<T, E: Display> Context<T> for Result<T, E> {
+    fn context(self, place: impl Display) -> Result<T> {
+        self.map_err(|error| format!("{place}: {error}").into())
+    }
+}
+
 /// A command line that is not understood.
 #[derive(Debug)]
 struct Usage(String);

@@ -1,6 +1,7 @@
 //! A `Cargo.toml` as text: where its versions and requirements stand, and the same text with others in their place.
 //! It never prints TOML of its own: a document that is parsed and printed again loses CRLF, byte order marks and more.
 
+use std::cmp::Reverse;
 use std::fs;
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
@@ -8,8 +9,8 @@ use std::path::{Component, Path, PathBuf};
 use semver::{Version, VersionReq};
 use toml_edit::{Document, Item, TableLike};
 
-use crate::Result;
 use crate::workspace::relative;
+use crate::{Context, Result};
 
 pub struct Manifest {
     pub path: PathBuf,
@@ -38,7 +39,7 @@ const KINDS: [&str; 5] =
 impl Manifest {
     pub fn read(root: &Path, path: &Path) -> Result<Manifest> {
         let file = relative(root, path);
-        let text = fs::read_to_string(path).map_err(|error| format!("{file}: {error}"))?;
+        let text = fs::read_to_string(path).context(&file)?;
         let document = parse(&file, text)?;
         Ok(Manifest { path: path.to_path_buf(), file, document })
     }
@@ -77,8 +78,8 @@ impl Manifest {
     pub fn workspace_version(&self) -> Result<Option<(Version, &Item)>> {
         let package = table(self.root(), "workspace").and_then(|workspace| table(workspace, "package"));
         let Some(literal) = package.and_then(|package| package.get("version")) else { return Ok(None) };
-        let version = literal.as_str().map(Version::parse).ok_or("it is no string");
-        Ok(Some((version.map_err(|error| format!("{}: {error}", self.at(literal)))??, literal)))
+        let version = Version::parse(literal.as_str().unwrap_or_default()).context(self.at(literal))?;
+        Ok(Some((version, literal)))
     }
 
     /// Every dependency with a version: of the three kinds, for every target and of the whole workspace, written
@@ -86,12 +87,10 @@ impl Manifest {
     pub fn requirements(&self) -> Vec<Requirement<'_>> {
         let root = self.root();
         let targets = table(root, "target").into_iter().flat_map(|targets| targets.iter());
-        let mut holders: Vec<_> = targets.filter_map(|(_, target)| target.as_table_like()).collect();
-        holders.push(root);
-        let mut tables: Vec<_> =
-            holders.iter().flat_map(|holder| KINDS.iter().filter_map(|kind| table(*holder, kind))).collect();
-        tables.extend(table(root, "workspace").and_then(|workspace| table(workspace, "dependencies")));
-        let dependencies = tables.iter().flat_map(|table| table.iter());
+        let holders = targets.filter_map(|(_, target)| target.as_table_like()).chain([root]);
+        let tables = holders.flat_map(|holder| KINDS.iter().filter_map(move |kind| table(holder, kind)));
+        let shared = table(root, "workspace").and_then(|workspace| table(workspace, "dependencies"));
+        let dependencies = tables.chain(shared).flat_map(|table| table.iter());
         dependencies.filter_map(|(key, item)| self.requirement(key, item)).collect()
     }
 
@@ -101,23 +100,19 @@ impl Manifest {
             return Some(Requirement { package: key, text, folder: None, elsewhere: false, literal: item });
         };
         let literal = dependency.get("version")?;
-        let package = dependency.get("package").and_then(Item::as_str).unwrap_or(key);
+        let package = name(key, dependency);
         let elsewhere = ["git", "registry", "registry-index"].iter().any(|key| dependency.contains_key(key));
         Some(Requirement { package, text: literal.as_str()?, folder: self.folder(dependency), elsewhere, literal })
     }
 
-    /// The folders that `[patch.crates-io]` puts in the place of published packages, with the packages' names.
-    pub fn patches(&self) -> Vec<(&str, PathBuf)> {
-        let registries = ["crates-io", "https://github.com/rust-lang/crates.io-index"];
-        let patch = table(self.root(), "patch");
-        let tables = registries.iter().filter_map(|registry| table(patch?, registry));
-        let patches = tables.flat_map(|patches| patches.iter());
-        patches
-            .filter_map(|(key, item)| {
-                let patch = item.as_table_like()?;
-                Some((patch.get("package").and_then(Item::as_str).unwrap_or(key), self.folder(patch)?))
-            })
-            .collect()
+    /// The folder that `[patch.crates-io]` puts in the place of a published package.
+    pub fn patch(&self, package: &str) -> Option<PathBuf> {
+        let patch = table(self.root(), "patch")?;
+        let registries = ["crates-io", "https://github.com/rust-lang/crates.io-index"].into_iter();
+        let patches = registries.filter_map(|registry| table(patch, registry)).flat_map(|patches| patches.iter());
+        let mut patches = patches.filter_map(|(key, item)| Some((key, item.as_table_like()?)));
+        let (_, patch) = patches.find(|(key, patch)| name(key, *patch) == package)?;
+        self.folder(patch)
     }
 
     fn folder(&self, dependency: &dyn TableLike) -> Option<PathBuf> {
@@ -131,16 +126,15 @@ impl Manifest {
     }
 
     /// The text with other strings in the place of some; every other byte stays.
-    pub fn with(&self, strings: &[(&Item, String)]) -> String {
-        let mut splices: Vec<(Range<usize>, &Item, &str)> =
-            strings.iter().filter_map(|(item, new)| Some((item.span()?, *item, new.as_str()))).collect();
-        splices.sort_by_key(|(span, ..)| std::cmp::Reverse(span.start));
+    pub fn with(&self, mut strings: Vec<(&Item, String)>) -> String {
         let mut text = self.text().to_string();
-        for (span, item, new) in splices {
+        // From the end, so that the places of those before stay.
+        strings.sort_by_key(|(item, _)| Reverse(item.span().map(|span| span.start)));
+        for (item, new) in strings {
+            let (Some(span), Some(old)) = (item.span(), item.as_str()) else { continue };
             let raw = &text[span.clone()];
-            let old = item.as_str().unwrap_or_default();
             // Whatever the quotes, the string stands between them as it is, unless it is escaped.
-            let literal = if raw.contains('\\') { format!("\"{new}\"") } else { raw.replacen(old, new, 1) };
+            let literal = if raw.contains('\\') { format!("\"{new}\"") } else { raw.replacen(old, &new, 1) };
             text.replace_range(span, &literal);
         }
         text
@@ -163,6 +157,10 @@ pub fn parse<S: AsRef<str> + Clone>(file: &str, text: S) -> Result<Document<S>> 
 
 fn line_at(text: &str, span: Option<Range<usize>>) -> usize {
     text[..span.map_or(0, |span| span.start)].matches('\n').count() + 1
+}
+
+fn name<'a>(key: &'a str, dependency: &'a dyn TableLike) -> &'a str {
+    dependency.get("package").and_then(Item::as_str).unwrap_or(key)
 }
 
 fn table<'a>(parent: &'a dyn TableLike, key: &str) -> Option<&'a dyn TableLike> {

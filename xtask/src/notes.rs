@@ -82,44 +82,36 @@ pub fn open(text: &str, version: &Version, section: &str, repository: Option<&st
 
 /// Puts a date in the place of the word `Unreleased` on the first line under the heading. `None` if it stands there.
 pub fn date(text: &str, version: &Version, date: Date) -> Result<Option<String>> {
-    let (start, line) = status(text, version)?;
-    match (unreleased(line), released(text, version)?) {
-        (Some(at), _) => {
-            let (head, tail) = (&text[..start + at], &text[start + at + UNRELEASED.len()..]);
-            Ok(Some(format!("{head}Released {date}{tail}")))
-        }
-        (None, Some(dated)) if dated != date => {
-            Err(format!("`## {version}` is dated {dated} already, not {date}").into())
-        }
-        _ => Ok(None),
+    match status(text, version)? {
+        Status::Unreleased(at) => Ok(Some(format!("{}Released {date}{}", &text[..at], &text[at + UNRELEASED.len()..]))),
+        Status::Released(dated) if dated == date => Ok(None),
+        Status::Released(dated) => Err(format!("`## {version}` is dated {dated} already, not {date}").into()),
     }
 }
 
-/// The date under a version's heading; `None` if `Unreleased` stands there.
-fn released(text: &str, version: &Version) -> Result<Option<Date>> {
-    let (_, line) = status(text, version)?;
-    if unreleased(line).is_some() {
-        return Ok(None);
-    }
-    let date = line.split(|c: char| !c.is_ascii_digit() && c != '-').find_map(|word| parse_date(word).ok());
-    let neither = || format!("`{UNRELEASED}.` is missing under `## {version}`: write it there");
-    Ok(Some(date.ok_or_else(neither)?))
+const UNRELEASED: &str = "Unreleased";
+
+/// What the first line under a version's heading says.
+enum Status {
+    /// The word `Unreleased` stands there, in the text.
+    Unreleased(usize),
+    Released(Date),
 }
 
-/// Where the word `Unreleased` stands in a line.
-fn unreleased(line: &str) -> Option<usize> {
+fn status(text: &str, version: &Version) -> Result<Status> {
+    let section = section(text, version)?;
+    let heading = text[section.start..].find('\n').map_or(section.end, |end| section.start + end);
+    let below = text[heading..section.end].trim_start();
+    let line = below.lines().next().unwrap_or_default();
     let apart = |text: Option<char>| !text.is_some_and(char::is_alphanumeric);
     let whole =
         |at: &usize| apart(line[..*at].chars().next_back()) && apart(line[at + UNRELEASED.len()..].chars().next());
-    line.match_indices(UNRELEASED).map(|(at, _)| at).find(whole)
-}
-
-/// The first line under a version's heading that is not blank, and where it begins.
-fn status<'a>(text: &'a str, version: &Version) -> Result<(usize, &'a str)> {
-    let section = find(text, version)?.ok_or_else(|| missing(version))?;
-    let heading = text[section.start..].find('\n').map_or(section.end, |end| section.start + end);
-    let start = section.end - text[heading..section.end].trim_start().len();
-    Ok((start, text[start..section.end].lines().next().unwrap_or_default()))
+    if let Some(at) = line.match_indices(UNRELEASED).map(|(at, _)| at).find(whole) {
+        return Ok(Status::Unreleased(section.end - below.len() + at));
+    }
+    let date = line.split(|c: char| !c.is_ascii_digit() && c != '-').find_map(|word| parse_date(word).ok());
+    let neither = || format!("`{UNRELEASED}.` is missing under `## {version}`: write it there");
+    Ok(Status::Released(date.ok_or_else(neither)?))
 }
 
 /// Whether a version has a section.
@@ -129,7 +121,7 @@ pub fn has(text: &str, version: &Version) -> Result<bool> {
 
 /// Whether a version has a section with a date.
 pub fn is_dated(text: &str, version: &Version) -> Result<bool> {
-    Ok(has(text, version)? && released(text, version)?.is_some())
+    Ok(has(text, version)? && matches!(status(text, version)?, Status::Released(_)))
 }
 
 /// Whether main keeps the notes of the next release alone.
@@ -152,16 +144,15 @@ pub fn code(text: &str) -> String {
     format!("{fence}{gap}{}{gap}{fence}", text.trim())
 }
 
-const UNRELEASED: &str = "Unreleased";
-
 /// A version's section, from its heading to its last line.
 pub fn show<'a>(text: &'a str, version: &Version) -> Result<&'a str> {
-    let section = find(text, version)?.ok_or_else(|| missing(version))?;
+    let section = section(text, version)?;
     Ok(text[section.start..section.end].trim_end())
 }
 
-fn missing(version: &Version) -> String {
-    format!("there is no section `## {version}`; `cargo xtask notes new {version}` opens one")
+fn section(text: &str, version: &Version) -> Result<Section> {
+    let missing = || format!("there is no section `## {version}`; `cargo xtask notes new {version}` opens one");
+    Ok(find(text, version)?.ok_or_else(missing)?)
 }
 
 fn find(text: &str, version: &Version) -> Result<Option<Section>> {
@@ -193,13 +184,13 @@ fn outline(text: &str) -> Outline<'_> {
             _ => {}
         }
         // Dashes right below text would make a heading of it.
-        let is_rule = after_blank && line.len() >= 3 && line.bytes().all(|byte| byte == b'-');
+        let is_rule = !fenced && after_blank && line.len() >= 3 && line.bytes().all(|byte| byte == b'-');
         after_blank = blank;
+        if is_rule {
+            rule = Some((start, line));
+        }
         if fenced || fence.is_some() || blank || is_rule {
-            if is_rule && !fenced {
-                rule = Some((start, line));
-            }
-            hangs = blank && hangs || is_rule && !fenced;
+            hangs = is_rule || blank && hangs;
             continue;
         }
         let is_archive = line == ARCHIVE;

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use xshell::{Shell, cmd};
 
 use crate::github::gh;
-use crate::{Result, answer, shell};
+use crate::{Context, Result, answer, shell};
 
 /// Pushes new refs to `origin`, all or none: each a commit or tag object and the full name that must not be there yet.
 /// Nothing of the user's goes along: no tags, no submodules, no hooks, no signature.
@@ -23,14 +23,14 @@ pub fn push(sh: &Shell, refs: &[(String, String)]) -> Result<()> {
 /// Opens a pull request and returns its address.
 pub fn open_pull_request(sh: &Shell, head: &str, base: &str, title: &str, body: &str) -> Result<String> {
     let arguments = ["pr", "create", "--head", head, "--base", base, "--title", title, "--body-file", "-"];
-    let printed = shell::act(gh(sh, &arguments)?, body).map_err(|error| format!("gh: {error}"))?;
+    let printed = shell::act(gh(sh, &arguments)?, body).context("gh")?;
     Ok(printed.trim().to_string())
 }
 
 /// Opens an issue and returns its address.
 pub fn open_issue(sh: &Shell, title: &str, body: &str) -> Result<String> {
     let arguments = ["issue", "create", "--title", title, "--body-file", "-"];
-    let printed = shell::act(gh(sh, &arguments)?, body).map_err(|error| format!("gh: {error}"))?;
+    let printed = shell::act(gh(sh, &arguments)?, body).context("gh")?;
     Ok(printed.trim().to_string())
 }
 
@@ -90,5 +90,5 @@ pub fn mark_latest(sh: &Shell, tag: &str) -> Result<()> {
 }
 
 fn act_on_github(sh: &Shell, arguments: &[&str], stdin: &str) -> Result<()> {
-    shell::act(gh(sh, arguments)?, stdin).map(drop).map_err(|error| format!("gh: {error}").into())
+    shell::act(gh(sh, arguments)?, stdin).map(drop).context("gh")
 }

@@ -11,7 +11,7 @@ use crate::git::fetch;
 use crate::registry::{CRATES_IO, Registry};
 use crate::sha256::sha256;
 use crate::workspace::{Crate, Workspace};
-use crate::{Result, shell};
+use crate::{Context, Result, shell};
 
 /// Packages and builds every crate as its users will get it, and looks at the sizes. A version that the registry has is not
 /// packaged again: to cargo, one that differs from it is corrupt.
@@ -58,7 +58,7 @@ pub fn build(
     }
     for Crate { name, version, manifest, .. } in to_come {
         let package = target.join(format!("package/{name}-{version}.crate"));
-        let size = fs::metadata(&package).map_err(|error| format!("{}: {error}", package.display()))?.len();
+        let size = fs::metadata(&package).context(package.display())?.len();
         if size <= LIMIT {
             continue;
         }

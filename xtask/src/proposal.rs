@@ -35,10 +35,10 @@ impl Proposal {
     }
 }
 
-/// Pushes what is missing of `branches` (commits and names) and of the proposals' branches, all or none, and opens what
-/// is missing of the pull requests. Fails before it does anything if one of them was closed, or if one of the branches
+/// Pushes what is missing of a branch (its commit and name) and of the proposals' branches, all or none, and opens what
+/// is missing of the pull requests. Fails before it does anything if one of them was closed, or if one of their branches
 /// holds something else.
-pub fn propose(sh: &Shell, remote: &Remote, branches: Vec<(String, String)>, proposals: Vec<Proposal>) -> Result<()> {
+pub fn propose(sh: &Shell, remote: &Remote, branch: Option<(String, String)>, proposals: Vec<Proposal>) -> Result<()> {
     let mut missing = Vec::new();
     for proposal in proposals {
         match found(sh, remote, &proposal)? {
@@ -48,7 +48,7 @@ pub fn propose(sh: &Shell, remote: &Remote, branches: Vec<(String, String)>, pro
     }
 
     let of_proposals = missing.iter().map(|proposal| (proposal.commit.clone(), proposal.branch.clone()));
-    let mut refs: Vec<_> = branches.into_iter().chain(of_proposals).collect();
+    let mut refs: Vec<_> = branch.into_iter().chain(of_proposals).collect();
     refs.retain(|(_, name)| !remote.branches.contains_key(name));
     if !refs.is_empty() {
         let full: Vec<_> = refs.iter().map(|(commit, name)| (commit.clone(), format!("refs/heads/{name}"))).collect();
@@ -84,8 +84,8 @@ fn found(sh: &Shell, remote: &Remote, proposal: &Proposal) -> Result<Option<Stri
     }
     let Some(head) = remote.branches.get(branch) else { return Ok(None) };
     if let Some(PullRequest { url, state, .. }) = pull_requests.iter().find(|pull_request| pull_request.head == *head) {
-        let state = state.to_lowercase();
-        return Err(format!("`{branch}`: {url} was {state}: reopen it, or delete the branch and run this again").into());
+        let (state, reopen) = if state == "MERGED" { ("merged", "") } else { ("closed", "reopen it, or ") };
+        return Err(format!("`{branch}`: {url} was {state}: {reopen}delete the branch and run this again").into());
     }
     let base = remote.branch(&proposal.base)?;
     fetch(sh, &[branch, &proposal.base])?;

@@ -16,7 +16,7 @@ use ureq::tls::{RootCerts, TlsConfig};
 use xshell::Shell;
 
 use crate::workspace::{Crate, Workspace};
-use crate::{Result, manifest, say};
+use crate::{Context, Result, manifest, say};
 
 pub const CRATES_IO: &str = "crates-io";
 
@@ -203,7 +203,7 @@ fn goes_to(member: &Crate, name: &str) -> bool {
 /// The categories that crates.io has. Its web API is for occasional questions, which this is.
 pub fn categories() -> Result<BTreeSet<String>> {
     let asked = agent().get("https://crates.io/api/v1/category_slugs").call();
-    let mut answer = asked.map_err(|error| format!("crates.io: {error}"))?;
+    let mut answer = asked.context("crates.io")?;
     if answer.status() != 200 {
         return Err(format!("crates.io: status {}", answer.status().as_u16()).into());
     }
@@ -259,7 +259,7 @@ fn configured(sh: &Shell, key: &[&str]) -> Result<Option<String>> {
 }
 
 fn value(file: &Path, key: &[&str]) -> Result<Option<String>> {
-    let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let text = fs::read_to_string(file).context(file.display())?;
     let document = manifest::parse(&file.display().to_string(), text)?;
     if document.get("include").is_some() {
         let (file, variable) = (file.display(), variable(key));

@@ -3,14 +3,14 @@
 
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use xshell::Cmd;
 
 use crate::{Result, say};
 
-/// Runs a command that only reads, in silence, and returns what it printed. A failure is one line that holds what the
-/// command said.
+/// Runs a command that only reads, in silence, and returns what it printed, without line ends behind it. A failure is one
+/// line that holds what the command said.
 pub fn read(cmd: Cmd) -> Result<String> {
     read_given(cmd, "")
 }
@@ -18,22 +18,17 @@ pub fn read(cmd: Cmd) -> Result<String> {
 /// The same with something on stdin.
 pub fn read_given(cmd: Cmd, stdin: &str) -> Result<String> {
     let line = cmd.to_string();
-    let mut command = Command::from(clean(cmd));
+    let mut command = clean(cmd);
     command.env("CARGO_TERM_COLOR", "never").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let program = command.get_program().display().to_string();
-    let folder = command.get_current_dir().map(Path::to_path_buf);
-    let mut child = command.spawn().map_err(|error| match error.kind() {
-        ErrorKind::NotFound if folder.is_none_or(|folder| folder.exists()) => format!("`{program}` is not installed"),
-        _ => format!("`{program}`: {error}"),
-    })?;
+    let mut child = start(&mut command)?;
     // One that ends before it has read says itself why.
     let _ = child.stdin.take().map(|mut pipe| pipe.write_all(stdin.as_bytes()));
     let output = child.wait_with_output()?;
-    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    match (output.status.success(), one_line(&stderr)) {
-        (true, _) => Ok(stdout.into_owned()),
-        (false, said) if said.is_empty() => Err(format!("`{line}` failed with {}", output.status).into()),
-        (false, said) => Err(said.into()),
+    let said = one_line(&String::from_utf8_lossy(&output.stderr));
+    match output.status.success() {
+        true => Ok(String::from_utf8_lossy(&output.stdout).trim_end_matches(['\r', '\n']).to_string()),
+        false if said.is_empty() => Err(format!("`{line}` failed with {}", output.status).into()),
+        false => Err(said.into()),
     }
 }
 
@@ -57,9 +52,8 @@ pub fn capture(cmd: Cmd) -> Result<String> {
 fn watched(cmd: Cmd, stdout: Stdio) -> Result<String> {
     let line = cmd.to_string();
     say(format_args!("$ {line}"));
-    let mut command = Command::from(clean(cmd));
-    let output = command.stdin(Stdio::inherit()).stdout(stdout).stderr(Stdio::inherit()).output();
-    let output = output.map_err(|error| format!("`{line}`: {error}"))?;
+    let child = start(clean(cmd).stdin(Stdio::inherit()).stdout(stdout).stderr(Stdio::inherit()))?;
+    let output = child.wait_with_output()?;
     match output.status.success() {
         true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
         false => Err(format!("`{line}` failed").into()),
@@ -69,41 +63,48 @@ fn watched(cmd: Cmd, stdout: Stdio) -> Result<String> {
 /// Prints a cargo command that acts beyond this machine, runs it, and hands over each line of its stderr as it comes.
 /// Whether it succeeded.
 pub fn follow(cmd: Cmd, said: &mut dyn FnMut(&str)) -> Result<bool> {
-    let line = cmd.to_string();
-    say(format_args!("$ {line}"));
-    let mut command = Command::from(clean(cmd));
+    say(format_args!("$ {cmd}"));
+    let mut command = clean(cmd);
     // Whatever the user likes to see.
     for (name, value) in [("COLOR", "never"), ("QUIET", "false"), ("VERBOSE", "false"), ("PROGRESS_WHEN", "never")] {
         command.env(format!("CARGO_TERM_{name}"), value);
     }
-    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
-    let mut child = child.map_err(|error| format!("`{line}`: {error}"))?;
+    let mut child = start(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()))?;
     for line in child.stderr.take().into_iter().flat_map(|stderr| BufReader::new(stderr).split(b'\n')) {
         said(&String::from_utf8_lossy(&line?));
     }
     Ok(child.wait()?.success())
 }
 
-/// Takes out of the environment what is not meant for the command. Git sets its own for hooks: they would point it at the
+/// The command without what is not meant for it in the environment. Git sets its own for hooks: they would point it at the
 /// user's index. `cargo run` and rustup's proxy set theirs for us: a child that inherits them builds with our toolchain,
 /// whatever the tree says that it works on, and loads our libraries.
-fn clean(mut cmd: Cmd) -> Cmd {
-    let of_git = ["DIR", "WORK_TREE", "INDEX_FILE", "PREFIX", "COMMON_DIR", "OBJECT_DIRECTORY", "NAMESPACE"];
-    for name in of_git {
-        cmd = cmd.env_remove(format!("GIT_{name}"));
+fn clean(cmd: Cmd) -> Command {
+    let mut command = Command::from(cmd);
+    for name in ["DIR", "WORK_TREE", "INDEX_FILE", "PREFIX", "COMMON_DIR", "OBJECT_DIRECTORY", "NAMESPACE"] {
+        command.env_remove(format!("GIT_{name}"));
     }
     if std::env::var_os("CARGO_MANIFEST_DIR").is_none() {
-        return cmd; // started by hand or by a workflow: the rest is the user's own
+        return command; // started by hand or by a workflow: the rest is the user's own
     }
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         let ours = ["CARGO_PKG_", "CARGO_MANIFEST_", "RUSTUP_TOOLCHAIN"].iter().any(|prefix| text.starts_with(prefix));
         if ours || ["CARGO", "RUST_RECURSION_COUNT", "LD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"].contains(&&*text)
         {
-            cmd = cmd.env_remove(&name);
+            command.env_remove(&name);
         }
     }
-    cmd
+    command
+}
+
+fn start(command: &mut Command) -> Result<Child> {
+    let child = command.spawn();
+    let (program, folder) = (command.get_program().display(), command.get_current_dir());
+    Ok(child.map_err(|error| match error.kind() {
+        ErrorKind::NotFound if folder.is_none_or(Path::exists) => format!("`{program}` is not installed"),
+        _ => format!("`{program}`: {error}"),
+    })?)
 }
 
 /// What a program said on stderr, as one line: the messages and the place, without source excerpts and warnings.
@@ -119,15 +120,10 @@ pub fn one_line(stderr: &str) -> String {
         ];
         line.is_empty() || excerpt || frame.iter().any(|frame| line.starts_with(frame))
     };
-    let bare = |line: &'_ str| {
-        ["error: ", "fatal: ", "--> "]
-            .iter()
-            .fold(line.trim(), |line, mark| line.trim_start_matches(mark))
-            .trim_end_matches(':')
-            .to_string()
-    };
     // What rustup adds where RUST_BACKTRACE is set, as many workflows do.
     let lines = stderr.lines().take_while(|line| !line.starts_with("Stack backtrace:"));
-    let lines: Vec<String> = lines.map(bare).filter(|line| !noise(&line.as_str())).collect();
-    lines.join(": ")
+    let marks = ["error: ", "fatal: ", "--> "];
+    let bare = lines.map(|line| marks.iter().fold(line.trim(), |line, mark| line.trim_start_matches(mark)));
+    let said = bare.map(|line| line.trim_end_matches(':')).filter(|line| !noise(line));
+    said.collect::<Vec<_>>().join(": ")
 }

@@ -9,7 +9,6 @@ use semver::Version;
 use time::Date;
 use xshell::Shell;
 
-use crate::Result;
 use crate::calendar::is_long_term;
 use crate::config::Config;
 use crate::git::{
@@ -21,6 +20,7 @@ use crate::tasks::{name, notes, sync_notes};
 use crate::train::{Line, Tagged, is_recent};
 use crate::version::{branch_version, same_line, tag};
 use crate::workspace::Workspace;
+use crate::{Context, Result};
 
 /// What git says.
 pub struct Git {
@@ -108,8 +108,7 @@ fn bring(sh: &Shell, remote: &Remote, unknown: &mut Vec<String>) -> Result<()> {
 
 fn of_main(sh: &Shell, remote: &Remote, today: Date) -> Result<Main> {
     let read = |tree: Worktree| -> Result<(Workspace, String, String)> {
-        let _in_tree = sh.push_dir(&tree.root);
-        let workspace = Workspace::load(sh).map_err(|error| format!("{}: {error}", remote.main))?;
+        let workspace = Workspace::load_in(sh, &tree.root).context(&remote.main)?;
         let name = name(sh, &workspace.config)?;
         Ok((workspace, notes::read(&tree.root).unwrap_or_default(), name))
     };
@@ -149,10 +148,8 @@ pub fn look_at(remote: &Remote, main: &Main, branches: &[&str]) -> Vec<Result<Se
 fn look(sh: &Shell, remote: &Remote, main: &Main, branch: &str) -> Result<Seen> {
     let first = branch_version(branch).ok_or_else(|| format!("`{branch}` is no release branch"))?;
     let head = remote.branch(branch)?;
-    let read = |tree: Worktree| -> Result<(Workspace, String)> {
-        let _in_tree = sh.push_dir(&tree.root);
-        Ok((load(sh, branch)?, notes::read(&tree.root)?))
-    };
+    let read =
+        |tree: Worktree| -> Result<(Workspace, String)> { Ok((load(sh, &tree, branch)?, notes::read(&tree.root)?)) };
     let at = |commit: &str| read(Worktree::outline(sh, commit)?).or_else(|_| read(Worktree::add(sh, commit)?));
     let (workspace, text) = at(head)?;
     let version = workspace.version.clone();
@@ -167,7 +164,7 @@ fn look(sh: &Shell, remote: &Remote, main: &Main, branch: &str) -> Result<Seen> 
         }
     };
     let line = Line {
-        dated: is_dated(&text, &version).map_err(|error| format!("{branch}: {error}"))?,
+        dated: is_dated(&text, &version).context(branch)?,
         changes,
         left: remote.first_release(&first).is_some(),
         tagged,

@@ -3,15 +3,15 @@
 
 use semver::{Comparator, Op, Prerelease, Version, VersionReq};
 
-use crate::Result;
+use crate::{Context, Result};
 
 /// Reads a version that somebody typed.
 pub fn parse(text: &str) -> Result<Version> {
-    Ok(Version::parse(text).map_err(|error| format!("`{text}` is no version X.Y.Z: {error}"))?)
+    Version::parse(text).context(format_args!("`{text}` is no version X.Y.Z"))
 }
 
 /// The kinds of bump. Each crate goes on from its own version.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(PartialEq)]
 pub enum Bump {
     /// The next version that may break users, as cargo understands it: the leftmost number that is not zero.
     Major,
@@ -34,17 +34,17 @@ impl Bump {
             "patch" => Bump::Patch,
             "rc" => Bump::Rc,
             "release" => Bump::Release,
-            _ => Bump::To(Version::parse(text).map_err(|error| {
-                format!("{text:?} is neither a level (major, minor, patch, rc, release) nor a version X.Y.Z: {error}")
-            })?),
+            _ => Bump::To(Version::parse(text).context(format_args!(
+                "{text:?} is neither a level (major, minor, patch, rc, release) nor a version X.Y.Z"
+            ))?),
         })
     }
 
     /// Where the bump leads from `now`. With `candidates`, a major bump leads to `-dev`. Build metadata stays.
-    /// Fails where the bump would go backwards, or has no meaning.
+    /// Fails where a level has no meaning.
     pub fn next(&self, now: &Version, candidates: bool) -> Result<Version> {
-        let mut next = Version { pre: Prerelease::EMPTY, ..now.clone() };
-        let number = match self {
+        let mut next = release_of(now);
+        let place = match self {
             Bump::To(version) => return Ok(version.clone()),
             Bump::Release => return Ok(next),
             Bump::Rc => {
@@ -60,21 +60,15 @@ impl Bump {
             Bump::Minor | Bump::Patch if !now.pre.is_empty() => {
                 return Err("a minor or patch version follows only a release; say `bump release`".into());
             }
-            Bump::Major if next.major > 0 => {
-                (next.minor, next.patch) = (0, 0);
-                &mut next.major
-            }
-            Bump::Major if next.minor > 0 => {
-                next.patch = 0;
-                &mut next.minor
-            }
-            Bump::Minor if next.major > 0 => {
-                next.patch = 0;
-                &mut next.minor
-            }
-            Bump::Major | Bump::Minor | Bump::Patch => &mut next.patch,
+            Bump::Major if next.major > 0 => 0,
+            Bump::Major if next.minor > 0 => 1,
+            Bump::Minor if next.major > 0 => 1,
+            Bump::Major | Bump::Minor | Bump::Patch => 2,
         };
-        *number = number.checked_add(1).ok_or("there is no higher number")?;
+        let mut numbers = [next.major, next.minor, next.patch];
+        numbers[place] = numbers[place].checked_add(1).ok_or("there is no higher number")?;
+        numbers[place + 1..].fill(0);
+        [next.major, next.minor, next.patch] = numbers;
         if candidates && *self == Bump::Major {
             next.pre = Prerelease::new("dev")?;
         }

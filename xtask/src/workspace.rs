@@ -15,7 +15,7 @@ use xshell::{Shell, cmd};
 use crate::config::Config;
 use crate::manifest::{Manifest, Requirement};
 use crate::version::is_exact;
-use crate::{Result, shell};
+use crate::{Context, Result, shell};
 
 pub struct Workspace {
     pub root: PathBuf,
@@ -32,8 +32,6 @@ pub struct Workspace {
     pub manifests: Vec<Manifest>,
     /// From the folder of a member to its place in `crates`.
     folders: HashMap<PathBuf, usize>,
-    /// The same from the name of a package that `[patch.crates-io]` replaces by a member.
-    patched: HashMap<String, usize>,
 }
 
 /// A member of the workspace.
@@ -46,10 +44,10 @@ pub struct Crate {
     pub registries: Vec<String>,
     /// The members that must be published before it, as places in `crates`. A dev-dependency without a version is left out
     /// of the package.
-    pub needs: Vec<usize>,
+    pub needs: BTreeSet<usize>,
     /// Those of them that it names without a path, which `[patch]` meets. Where cargo packages several members it knows
     /// of no such: they must be in the registry before.
-    pub from_outside: Vec<usize>,
+    pub from_outside: BTreeSet<usize>,
     /// Whether it moves with the train: published and not `independent`, or of an inherited version.
     pub moves: bool,
     /// What cargo says of the package (`cargo metadata`).
@@ -74,37 +72,36 @@ impl Workspace {
     pub fn load(sh: &Shell) -> Result<Workspace> {
         let metadata = shell::read(cmd!(sh, "cargo metadata --no-deps --format-version 1"))?;
         let metadata: Value = serde_json::from_str(&metadata)?;
-        let text = |value: &Value| value.as_str().map(str::to_string);
-        let root = PathBuf::from(text(&metadata["workspace_root"]).ok_or("cargo metadata names no workspace root")?);
-        let fault = |error: &dyn Display| format!("Cargo.toml: [workspace.metadata.release-train]: {error}");
-        let config = Config::parse(&metadata["metadata"]["release-train"]).map_err(|error| fault(&error))?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
+        let root = PathBuf::from(text(&metadata["workspace_root"]));
+        let packages = metadata["packages"].as_array().ok_or("cargo metadata names no packages")?;
+        let table = "Cargo.toml: [workspace.metadata.release-train]";
+        let config = Config::parse(&metadata["metadata"]["release-train"]).context(table)?;
 
         let mut manifests = vec![Manifest::read(&root, &root.join("Cargo.toml"))?];
         let mut crates = Vec::new();
-        for package in metadata["packages"].as_array().into_iter().flatten() {
-            let name = text(&package["name"]).ok_or("cargo metadata names a package without a name")?;
-            let path = PathBuf::from(text(&package["manifest_path"]).unwrap_or_default());
+        for package in packages {
+            let name = text(&package["name"]);
+            let path = PathBuf::from(text(&package["manifest_path"]));
             let manifest = if path == manifests[0].path { 0 } else { manifests.len() };
             if manifest > 0 {
                 manifests.push(Manifest::read(&root, &path)?);
             }
-            let published = package["publish"].as_array().is_none_or(|registries| !registries.is_empty());
             let inherits = manifests[manifest].inherits_version();
             let independent = config.independent.contains(&name);
             if independent && inherits {
-                return Err(fault(&format!("`independent`: `{name}` takes its version from the workspace")).into());
+                return Err(format!("{table}: `independent`: `{name}` takes its version from the workspace").into());
             }
-            let version = Version::parse(package["version"].as_str().unwrap_or_default())?;
-            let registries = package["publish"].as_array().into_iter().flatten().filter_map(text).collect();
+            let published = package["publish"].as_array().is_none_or(|registries| !registries.is_empty());
             crates.push(Crate {
-                needs: Vec::new(),
-                from_outside: Vec::new(),
-                registries,
-                moves: inherits || published && !independent,
-                name,
-                version,
+                version: Version::parse(&text(&package["version"]))?,
                 published,
+                registries: package["publish"].as_array().into_iter().flatten().map(text).collect(),
+                needs: BTreeSet::new(),
+                from_outside: BTreeSet::new(),
+                moves: inherits || published && !independent,
                 about: package.clone(),
+                name,
                 manifest,
             });
         }
@@ -114,40 +111,40 @@ impl Workspace {
             [("public", config.public.as_deref().unwrap_or_default()), ("independent", &config.independent)]
         {
             if let Some(name) = names.iter().find(|name| !published(name)) {
-                return Err(fault(&format!("`{key}`: `{name}` is no published member")).into());
+                return Err(format!("{table}: `{key}`: `{name}` is no published member").into());
             }
         }
-        let ids = |key: &str| metadata[key].as_array().into_iter().flatten().cloned().collect::<Vec<_>>();
+        let version = train_version(&config, &manifests[0], &crates).context(table)?;
+        let ids = |key: &str| metadata[key].as_array().map_or(&[][..], Vec::as_slice);
         let (defaults, members) = (ids("workspace_default_members"), ids("workspace_members"));
         let named =
             crates.iter().filter(|member| defaults.len() < members.len() && defaults.contains(&member.about["id"]));
         let defaults = named.map(|member| member.name.clone()).collect();
-        let target = PathBuf::from(text(&metadata["target_directory"]).unwrap_or_default());
-        let version = train_version(&config, &manifests[0], &crates).map_err(|error| fault(&error))?;
-        let folder = |member: &Crate| manifests[member.manifest].path.parent().map(Path::to_path_buf);
-        let folders = crates.iter().enumerate().filter_map(|(at, member)| Some((folder(member)?, at)));
-        let folders: HashMap<PathBuf, usize> = folders.collect();
-        let places: HashMap<String, usize> =
-            crates.iter().enumerate().map(|(at, member)| (member.name.clone(), at)).collect();
-        for (at, package) in metadata["packages"].as_array().into_iter().flatten().enumerate() {
-            let dependencies = package["dependencies"].as_array().into_iter().flatten();
-            let stays = |dependency: &&Value| dependency["kind"] != "dev" || dependency["req"] != "*";
-            // By name: `[patch]` meets a requirement without a path, too.
-            let member = |dependency: &Value| {
-                let need = places.get(dependency["name"].as_str()?).copied().filter(|need| *need != at)?;
-                let requirement = VersionReq::parse(dependency["req"].as_str()?).ok()?;
-                requirement.matches(&crates[need].version).then_some(need)
-            };
-            let dependencies: Vec<&Value> = dependencies.filter(stays).collect();
-            let needs: BTreeSet<usize> = dependencies.iter().copied().filter_map(member).collect();
-            let pathless = dependencies.iter().copied().filter(|dependency| dependency["path"].is_null());
-            let from_outside: BTreeSet<usize> = pathless.filter_map(member).collect();
-            crates[at].from_outside = from_outside.into_iter().collect();
-            crates[at].needs = needs.into_iter().collect();
+        let target = PathBuf::from(text(&metadata["target_directory"]));
+
+        let places = crates.iter().enumerate().map(|(at, member)| (member.name.clone(), at));
+        let places: HashMap<String, usize> = places.collect();
+        for (at, package) in packages.iter().enumerate() {
+            for dependency in package["dependencies"].as_array().into_iter().flatten() {
+                let word = |key: &str| dependency[key].as_str().unwrap_or_default();
+                // By name: `[patch]` meets a requirement without a path, too.
+                let Some(need) = places.get(word("name")).copied().filter(|need| *need != at) else { continue };
+                let left_out = word("kind") == "dev" && word("req") == "*";
+                if !left_out && VersionReq::parse(word("req")).is_ok_and(|req| req.matches(&crates[need].version)) {
+                    crates[at].needs.insert(need);
+                    crates[at].from_outside.extend(dependency["path"].is_null().then_some(need));
+                }
+            }
         }
-        let patches = manifests[0].patches().into_iter();
-        let patched = patches.filter_map(|(name, folder)| Some((name.to_string(), *folders.get(&folder)?))).collect();
-        Ok(Workspace { root, config, version, crates, defaults, target, manifests, folders, patched })
+        let folder = |member: &Crate| manifests[member.manifest].path.parent().map(Path::to_path_buf);
+        let folders = crates.iter().enumerate().filter_map(|(at, member)| Some((folder(member)?, at))).collect();
+        Ok(Workspace { root, config, version, crates, defaults, target, manifests, folders })
+    }
+
+    /// The same around another folder.
+    pub fn load_in(sh: &Shell, folder: &Path) -> Result<Workspace> {
+        let _folder = sh.push_dir(folder);
+        Workspace::load(sh)
     }
 
     /// The member that a requirement is about, as a place in `crates`: named by its path, or put in the place of the
@@ -156,7 +153,8 @@ impl Workspace {
         if let Some(folder) = &requirement.folder {
             return self.folders.get(folder).copied();
         }
-        let at = *self.patched.get(requirement.package).filter(|_| !requirement.elsewhere)?;
+        let folder = self.manifests[0].patch(requirement.package).filter(|_| !requirement.elsewhere)?;
+        let at = *self.folders.get(&folder)?;
         requirement.admits(&self.crates[at].version).then_some(at)
     }
 
@@ -193,12 +191,10 @@ impl Workspace {
                 if !requirement.admits(version) {
                     say(format!("`{text}` does not admit `{name}` {version}: mend it, or {UNDO}"));
                 }
-                let Some(public) = self.config.public.as_ref().filter(|_| concerns_users && member.published) else {
-                    continue;
-                };
-                match (public.contains(name), is_exact(text)) {
-                    (true, true) => say(format!("`{text}` pins `{name}`, which is `public`: say `{version}`")),
-                    (false, false) => {
+                let public = self.config.public.as_ref().filter(|_| concerns_users && member.published);
+                match public.map(|public| (public.contains(name), is_exact(text))) {
+                    Some((true, true)) => say(format!("`{text}` pins `{name}`, which is `public`: say `{version}`")),
+                    Some((false, false)) => {
                         say(format!("`{text}` does not pin `{name}`, which is not `public`: say `={version}`"))
                     }
                     _ => {}
@@ -219,7 +215,7 @@ pub fn root(sh: &Shell) -> Result<PathBuf> {
         return Ok(root.clone());
     }
     let manifest = shell::read(cmd!(sh, "cargo locate-project --workspace --message-format plain"))?;
-    let root = PathBuf::from(manifest.trim()).parent().map(PathBuf::from).unwrap_or_default();
+    let root = Path::new(&manifest).parent().map(PathBuf::from).unwrap_or_default();
     known().insert(here, root.clone());
     Ok(root)
 }
@@ -256,16 +252,12 @@ pub fn relative(root: &Path, path: &Path) -> String {
 
 /// Writes all files, or none: an unwritable one is found first, and a failure undoes what was written.
 pub fn write(root: &Path, edits: &[Edit]) -> Result<()> {
-    let failed =
-        |path, error: &dyn Display| Err(format!("{}: {error}; nothing was changed", relative(root, path)).into());
+    let failed = |path, error: &dyn Display| format!("{}: {error}; nothing was changed", relative(root, path));
     for Edit { path, .. } in edits {
-        match OpenOptions::new().write(true).open(path).and_then(|file| file.metadata()) {
-            Err(error) => return failed(path, &error),
-            // What holds for everybody else does not stop the superuser.
-            Ok(metadata) if metadata.permissions().readonly() => {
-                return failed(path, &"its mode forbids writing: make it writable");
-            }
-            Ok(_) => {}
+        let metadata = OpenOptions::new().write(true).open(path).and_then(|file| file.metadata());
+        // What holds for everybody else does not stop the superuser.
+        if metadata.map_err(|error| failed(path, &error))?.permissions().readonly() {
+            return Err(failed(path, &"its mode forbids writing: make it writable").into());
         }
     }
     for (at, Edit { path, after, .. }) in edits.iter().enumerate() {
@@ -273,7 +265,7 @@ pub fn write(root: &Path, edits: &[Edit]) -> Result<()> {
             for Edit { path, before, .. } in &edits[..=at] {
                 let _ = overwrite(path, before);
             }
-            return failed(path, &error);
+            return Err(failed(path, &error).into());
         }
     }
     Ok(())

@@ -389,6 +389,23 @@ fn a_workspace_that_has_moved_since_the_cut_is_released_all_the_same() {
 }
 
 #[test]
+fn notes_that_cannot_be_read_are_those_of_the_branch_that_is_named() {
+    let world = World::new();
+    world.cut("2026-03-05");
+    for line in ["release-latest --date 2026-03-20", PUSH] {
+        world.commit("release-12.0.0", "Lose the notes", &[("RELEASES.md", "## 12.0.0\n")]);
+        expect!["error: release-12.0.0: RELEASES.md: `Unreleased.` is missing under `## 12.0.0`: write it there"]
+            .assert_eq(&world.refused(line));
+        fs::remove_file(world.path("github/RELEASES.md")).unwrap();
+        world.commit("release-12.0.0", "Lose the notes", &[]);
+        expect![
+            "error: release-12.0.0: RELEASES.md: there is none at the root of the workspace: create it, be it empty"
+        ]
+        .assert_eq(&world.refused(line));
+    }
+}
+
+#[test]
 fn a_date_on_main_that_was_thrown_away_is_proposed_again_until_the_tag() {
     let world = World::proposed();
     world.merge("ci/release-12.0.0", Merge::Commit);

@@ -117,6 +117,22 @@ fn wasmtime_6566_a_squash_that_dropped_the_marker_is_never_silent() {
 }
 
 #[test]
+fn a_candidate_whose_marker_was_dropped_is_not_called_dated() {
+    let world = World::with("release-candidates = true\n", "12.0.0-dev", "## 12.0.0\n\nUnreleased.\n");
+    world.today("2026-03-05");
+    world.done("cut --date 2026-03-05");
+    world.merge("ci/release-candidate-12.0.0-rc.1", Merge::SquashTitle);
+    let said = world.refused(PUSH);
+    assert!(
+        said.starts_with("error: `release-12.0.0`: 12.0.0-rc.1 is not tagged, and no commit to tag is marked"),
+        "{said}"
+    );
+    let cut = world.refs()["refs/heads/main"].clone();
+    expect!["error: that commit is none to tag as v12.0.0-rc.1: it must be on `release-12.0.0`, along first parents, at 12.0.0-rc.1"]
+        .assert_eq(&world.refused(&format!("{PUSH} --commit {cut}")));
+}
+
+#[test]
 fn by_hand_the_same_facts_are_checked() {
     let world = World::proposed();
     let cut = world.refs()["refs/heads/release-12.0.0"].clone();

@@ -76,6 +76,19 @@ fn a_retry_of_the_release_finds_everything_there() {
 }
 
 #[test]
+fn a_date_that_was_merged_and_reverted_is_not_to_be_reopened() {
+    let world = cut();
+    world.done("release-latest --date 2026-03-20");
+    let proposed = world.refs()["refs/heads/ci/release-date-for-12.0.0"].clone();
+    world.merge("ci/release-date-for-12.0.0", Merge::Commit);
+    world.git("github", &["revert", "--mainline", "1", "HEAD"]);
+    let branch = format!("{proposed}:refs/heads/ci/release-date-for-12.0.0");
+    world.git("github", &["push", "-q", "origin", "HEAD:main", &branch]);
+    let said = world.refused("release-latest --date 2026-03-21");
+    assert!(said.ends_with("was merged: delete the branch and run this again"), "{said}");
+}
+
+#[test]
 fn wasmtime_4927_notes_that_are_dated_already_stop_nothing() {
     let world = cut();
     world.done("release-latest --date 2026-03-20");

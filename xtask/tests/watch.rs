@@ -72,6 +72,12 @@ fn a_schedule_that_failed_is_said_too() {
 }
 
 #[test]
+fn a_branch_that_is_not_there_is_named() {
+    let world = in_workflow(World::new());
+    expect!["error: origin has no branch `release-12.0.0`"].assert_eq(&world.refused(REPORT));
+}
+
+#[test]
 fn outside_a_workflow_there_is_nothing_to_report() {
     expect!["error: GITHUB_WORKFLOW is not set: this task is for a workflow"]
         .assert_eq(&World::new().refused("report-failure"));
@@ -113,6 +119,19 @@ fn wasmtime_9407_the_ci_of_old_branches_does_not_rot_in_silence() {
     world.today("2026-04-29");
     let said = world.done("check-branches --date 2026-04-29");
     assert_eq!((runs(&world).len(), issues(&world).len()), (4, 1), "{said}");
+}
+
+#[test]
+fn a_question_that_fails_while_it_waits_is_asked_again() {
+    let world = two_lines();
+    // The third question is the first one after both runs were started.
+    let (count, gh) = (world.path("gh/count"), world.path("real/gh"));
+    let fails = "[ $(wc -l < $count) = 3 ] && { echo 'error connecting to api.github.com' >&2; exit 1; }";
+    let script = format!("case \"$1 $2\" in 'run list') echo >> $count; {fails};; esac; exec {} \"$@\"", gh.display());
+    world.wrap("gh", &script.replace("$count", &count.display().to_string()));
+    let said = world.done("check-branches --date 2026-04-22");
+    assert!(said.contains("`release-12.0.0`: gh: error connecting to api.github.com\n"), "{said}");
+    assert!(said.contains("`release-12.0.0` is well\n") && said.contains("`release-13.0.0` is well\n"), "{said}");
 }
 
 #[test]

@@ -11,10 +11,10 @@ use xshell::Shell;
 
 use crate::config::{PLACEHOLDERS, VersionString};
 use crate::lockfile::{self, Move};
-use crate::manifest::{self, Manifest};
+use crate::manifest::{self, Manifest, Requirement};
 use crate::version::{Bump, follow};
 use crate::workspace::{self, Edit, Workspace};
-use crate::{Arguments, Result, finish, free, print, say, shell};
+use crate::{Arguments, Context, Error, Result, finish, free, print, say, shell};
 
 pub const HELP: &str = "\
 cargo xtask bump [major|minor|patch|rc|release|X.Y.Z]
@@ -38,13 +38,13 @@ A bump by a level moves on each time; `git restore :/` undoes one.
 pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let bump = free(&mut arguments)?.map_or(Ok(Bump::Major), |text| Bump::parse(&text))?;
     finish(arguments)?;
-    let version = bump_workspace(sh, &bump)?;
+    let version = bump_workspace(sh, &sh.current_dir(), &bump)?;
     print(&format!("{version}\n"))
 }
 
-/// Bumps the workspace around the shell's current directory, runs `after-bump` in it, and returns the train's version.
-pub fn bump_workspace(sh: &Shell, bump: &Bump) -> Result<Version> {
-    let workspace = Workspace::load(sh)?;
+/// Bumps the workspace around a folder, runs `after-bump` in it, and returns the train's version.
+pub fn bump_workspace(sh: &Shell, folder: &Path, bump: &Bump) -> Result<Version> {
+    let workspace = Workspace::load_in(sh, folder)?;
     if let [first, more @ ..] = &workspace.disagreements()[..] {
         let more = if more.is_empty() { String::new() } else { format!(" ({} more of the kind)", more.len()) };
         return Err(format!("{first}{more}").into());
@@ -57,10 +57,9 @@ pub fn bump_workspace(sh: &Shell, bump: &Bump) -> Result<Version> {
         let after = plan.manifest(place, manifest)?;
         edits.push(Edit { path: manifest.path.clone(), before: manifest.text().to_string(), after });
     }
-    for line in &workspace.config.version_strings {
-        plan.version_string(line, &mut edits)?;
+    if let Some(error) = plan.beside_manifests(&mut edits).into_iter().next() {
+        return Err(error);
     }
-    plan.lock_file(&mut edits)?;
     edits.retain(|edit| edit.before != edit.after);
 
     workspace::write(&workspace.root, &edits)?;
@@ -77,11 +76,7 @@ pub fn bump_workspace(sh: &Shell, bump: &Bump) -> Result<Version> {
 pub fn stale(workspace: &Workspace) -> Vec<String> {
     let crates = workspace.crates.iter().map(|member| member.version.clone()).collect();
     let plan = Plan { workspace, train: workspace.version.clone(), inherited: None, crates };
-    let mut edits = Vec::new();
-    let strings = workspace.config.version_strings.iter().map(|line| plan.version_string(line, &mut edits));
-    let mut found: Vec<Result<()>> = strings.collect();
-    found.push(plan.lock_file(&mut edits));
-    found.into_iter().filter_map(|result| Some(result.err()?.to_string())).collect()
+    plan.beside_manifests(&mut Vec::new()).iter().map(Error::to_string).collect()
 }
 
 /// Where every version goes.
@@ -96,13 +91,11 @@ struct Plan<'a> {
 
 impl Plan<'_> {
     fn decide<'a>(workspace: &'a Workspace, bump: &Bump) -> Result<Plan<'a>> {
-        let next = |name: &str, now: &Version| -> Result<Version> {
-            match bump {
-                Bump::To(_) if *now != workspace.version => Ok(now.clone()),
-                _ => bump
-                    .next(now, workspace.config.release_candidates)
-                    .map_err(|error| format!("{name} is at {now}: {error}").into()),
+        let next = |name: &str, now: &Version| {
+            if matches!(bump, Bump::To(_)) && *now != workspace.version {
+                return Ok(now.clone());
             }
+            bump.next(now, workspace.config.release_candidates).context(format_args!("{name} is at {now}"))
         };
         let crates = workspace.crates.iter().map(|member| match member.moves {
             true => next(&member.name, &member.version),
@@ -133,40 +126,42 @@ impl Plan<'_> {
             // One without a path is met by the registry too: as long as it can be, its lower bound is its author's.
             let stays = requirement.folder.is_none() && requirement.admits(&self.crates[at]);
             if self.crates[at] != self.workspace.crates[at].version && !stays {
-                let place = || format!("{}: `{}`", manifest.at(requirement.literal), requirement.package);
-                let followed = follow(requirement.text, &self.crates[at]);
-                strings.push((requirement.literal, followed.map_err(|error| format!("{}: {error}", place()))?));
+                let Requirement { package, text, literal, .. } = requirement;
+                let followed = follow(text, &self.crates[at]);
+                let followed = followed.context(format_args!("{}: `{package}`", manifest.at(literal)))?;
+                strings.push((literal, followed));
             }
         }
-        Ok(manifest.with(&strings))
+        Ok(manifest.with(strings))
     }
 
-    /// Moves one configured line, in the text that `edits` already holds for its file, if any.
+    /// Moves the version strings and the lock file, in the text that `edits` already holds for a file, if any. Returns
+    /// what is wrong with them.
+    fn beside_manifests(&self, edits: &mut Vec<Edit>) -> Vec<Error> {
+        let lines = self.workspace.config.version_strings.iter();
+        let mut done: Vec<_> = lines.map(|line| self.version_string(line, edits).context(&line.file)).collect();
+        done.push(self.lock_file(edits));
+        done.into_iter().filter_map(Result::err).collect()
+    }
+
     fn version_string(&self, VersionString { file, line }: &VersionString, edits: &mut Vec<Edit>) -> Result<()> {
-        let path = self.workspace.root.join(file);
-        let at = text_of(edits, &path)
-            .map_err(|error| format!("{file}: {error}; `version-strings` in Cargo.toml names it"))?;
+        let text = text_of(edits, &self.workspace.root.join(file));
+        let text = text.map_err(|error| format!("{error}; `version-strings` in Cargo.toml names it"))?;
         let fill = |version: &Version| {
-            let values =
-                [version.to_string(), version.major.to_string(), version.minor.to_string(), version.patch.to_string()];
-            PLACEHOLDERS
-                .iter()
-                .zip(values)
-                .fold(line.clone(), |line, (placeholder, value)| line.replace(placeholder, &value))
+            let Version { major, minor, patch, .. } = version;
+            let values = [version.to_string(), major.to_string(), minor.to_string(), patch.to_string()];
+            let filled = PLACEHOLDERS.iter().zip(values);
+            filled.fold(line.clone(), |line, (placeholder, value)| line.replace(placeholder, &value))
         };
-        let (old, text) = (fill(&self.workspace.version), &mut edits[at].after);
+        let (old, new) = (fill(&self.workspace.version), fill(&self.train));
         match text.lines().filter(|line| line.trim() == old).count() {
             1 => {}
-            0 => return Err(format!("{file}: no line is `{old}`: mend it, or `version-strings` in Cargo.toml").into()),
+            0 => return Err(format!("no line is `{old}`: mend it, or `version-strings` in Cargo.toml").into()),
             count => {
-                return Err(format!(
-                    "{file}: {count} lines are `{old}`: `version-strings` in Cargo.toml must name one"
-                )
-                .into());
+                return Err(format!("{count} lines are `{old}`: `version-strings` in Cargo.toml must name one").into());
             }
         }
-        let moved =
-            |line: &str| if line.trim() == old { line.replace(&old, &fill(&self.train)) } else { line.to_string() };
+        let moved = |line: &str| if line.trim() == old { line.replace(&old, &new) } else { line.to_string() };
         *text = text.split_inclusive('\n').map(moved).collect();
         Ok(())
     }
@@ -176,10 +171,9 @@ impl Plan<'_> {
         if !path.exists() {
             return Ok(());
         }
-        let at = text_of(edits, &path).map_err(|error| format!("Cargo.lock: {error}"))?;
-        manifest::parse("Cargo.lock", &*edits[at].after)?; // conflict markers, or what an interrupted write left
-        let after = lockfile::rewrite(&edits[at].after, &self.moves().collect::<Vec<_>>());
-        edits[at].after = after.map_err(|error| format!("Cargo.lock: {error}"))?;
+        let text = text_of(edits, &path).context("Cargo.lock")?;
+        manifest::parse("Cargo.lock", text.as_str())?; // conflict markers, or what an interrupted write left
+        *text = lockfile::rewrite(text, &self.moves().collect::<Vec<_>>()).context("Cargo.lock")?;
         Ok(())
     }
 
@@ -195,12 +189,8 @@ impl Plan<'_> {
         for Move { name, from, to } in self.moves().filter(|moved| moved.from != moved.to) {
             say(format_args!("{name} {from} -> {to}"));
         }
-        for member in self.workspace.crates.iter().zip(&self.crates) {
-            if let (member, to) = member
-                && member.moves
-                && member.version == *to
-                && *to != self.train
-            {
+        for (member, to) in self.workspace.crates.iter().zip(&self.crates) {
+            if member.moves && member.version == *to && *to != self.train {
                 say(format_args!("{} {to} left alone: its version is not the train's", member.name));
             }
         }
@@ -213,13 +203,16 @@ impl Plan<'_> {
     }
 }
 
-/// The place of a file among the edits, whatever path it goes by; it is read if it is not among them.
-fn text_of(edits: &mut Vec<Edit>, path: &Path) -> io::Result<usize> {
+/// The text of a file after the edits, whatever path it goes by; it is read if it is not among them.
+fn text_of<'a>(edits: &'a mut Vec<Edit>, path: &Path) -> io::Result<&'a mut String> {
     let real = path.canonicalize()?;
-    if let Some(at) = edits.iter().position(|edit| edit.path.canonicalize().is_ok_and(|path| path == real)) {
-        return Ok(at);
-    }
-    let before = fs::read_to_string(path)?;
-    edits.push(Edit { path: path.to_path_buf(), after: before.clone(), before });
-    Ok(edits.len() - 1)
+    let at = match edits.iter().position(|edit| edit.path.canonicalize().is_ok_and(|path| path == real)) {
+        Some(at) => at,
+        None => {
+            let before = fs::read_to_string(path)?;
+            edits.push(Edit { path: path.to_path_buf(), after: before.clone(), before });
+            edits.len() - 1
+        }
+    };
+    Ok(&mut edits[at].after)
 }

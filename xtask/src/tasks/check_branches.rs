@@ -6,7 +6,7 @@ use time::Date;
 use xshell::Shell;
 
 use crate::git::begin;
-use crate::github::started_run;
+use crate::github::{Run, started_run};
 use crate::tasks::{patience, pause, release, report};
 use crate::{Arguments, Result, finish, outward, say};
 
@@ -38,33 +38,32 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let mut wrong = Vec::new();
     for branch in &branches {
         let commit = remote.branch(branch)?;
-        let started = match started_run(sh, &workflow, branch, commit, today)? {
-            Some(run) => {
-                say(format_args!("`{branch}`: there is {}", run.url));
-                Ok(())
-            }
-            None => outward::start_workflow(sh, &workflow, branch),
-        };
-        match started {
-            Ok(()) => open.push((branch, commit)),
-            Err(error) => wrong.push(format!("`{branch}`: {workflow} did not start: {error}")),
+        if let Some(run) = started_run(sh, &workflow, branch, commit, today)? {
+            say(format_args!("`{branch}`: there is {}", run.url));
+        } else if let Err(error) = outward::start_workflow(sh, &workflow, branch) {
+            wrong.push(format!("`{branch}`: {workflow} did not start: {error}"));
+            continue;
         }
+        open.push((branch, commit));
     }
     drop(alone); // it waits for hours
     let begun = Instant::now();
     while !open.is_empty() {
         let mut waiting = Vec::new();
         for (branch, commit) in open {
-            let run = started_run(sh, &workflow, branch, commit, today)?;
-            match run.as_ref().and_then(|run| run.success) {
-                Some(true) => say(format_args!("`{branch}` is well")),
-                Some(false) => {
-                    // A branch whose CI fails is not an error of this task: the issue is what comes of it.
-                    let url = run.map(|run| run.url).unwrap_or_default();
+            match started_run(sh, &workflow, branch, commit, today) {
+                Ok(Some(Run { success: Some(true), .. })) => say(format_args!("`{branch}` is well")),
+                // A branch whose CI fails is not an error of this task: the issue is what comes of it.
+                Ok(Some(Run { success: Some(false), url })) => {
                     say(format_args!("`{branch}` is not well: {url}"));
                     report(sh, &format!("CI fails on `{branch}`"), &format!("{url}\n\n{ADVICE}\n"))?;
                 }
-                None => waiting.push((branch, commit)),
+                Ok(_) => waiting.push((branch, commit)),
+                // In hours of asking, one question that fails says nothing about the run.
+                Err(error) => {
+                    say(format_args!("`{branch}`: {error}"));
+                    waiting.push((branch, commit));
+                }
             }
         }
         if begun.elapsed() >= patience {

@@ -30,22 +30,18 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     finish(arguments)?;
 
     let (_alone, remote) = begin(sh)?;
-    let main = remote.branch(&remote.main)?;
-    fetch(sh, &[&remote.main])?;
-    let tree = Worktree::add(sh, main)?;
-    let in_tree = sh.push_dir(&tree.root);
-    let workspace = Workspace::load(sh)?;
+    let main = &remote.main;
+    let head = remote.branch(main)?;
+    fetch(sh, &[main])?;
+    let tree = Worktree::add(sh, head)?;
+    let workspace = Workspace::load_in(sh, &tree.root)?;
     let version = release_of(&workspace.version);
     let branch = release_branch(&version);
     if branch_version(&branch).is_none() {
-        return Err(format!(
-            "{} is at {version}, but a train is cut at X.Y.0: bump it first, with `cargo xtask bump`",
-            remote.main
-        )
-        .into());
+        return Err(format!("{main} is at {version}, but a train is cut at X.Y.0: {BUMP_FIRST}").into());
     }
 
-    let brought = pull_requests(sh, &bump_branch(&workspace.version), &remote.main)?;
+    let brought = pull_requests(sh, &bump_branch(&workspace.version), main)?;
     let this_month = brought.iter().find(|brought| brought.state == "MERGED" && same_month(brought.opened, today));
     if let (Some(brought), false) = (this_month, force) {
         say(format_args!("nothing to do: {} made this month's cut; --force makes another", brought.url));
@@ -53,37 +49,28 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     }
     let next = Bump::Major.next(&workspace.version, workspace.config.release_candidates)?;
     let bump_branch = bump_branch(&next);
-    let commit = remote.branches.get(&branch).unwrap_or(main);
-    if commit != main {
+    let commit = remote.branches.get(&branch).unwrap_or(head);
+    if commit != head {
         fetch(sh, &[&branch])?;
     }
     // A cut that was begun is completed, whatever has happened since.
-    let mut bumps = pull_requests(sh, &bump_branch, &remote.main)?.into_iter().filter(|bump| bump.state != "MERGED");
+    let mut bumps = pull_requests(sh, &bump_branch, main)?.into_iter().filter(|bump| bump.state != "MERGED");
     let begun =
         remote.branches.contains_key(&bump_branch) || remote.branches.contains_key(&branch) && bumps.next().is_some();
     if !begun {
         if remote.tags.contains_key(&version) {
-            return Err(format!(
-                "{} is at {version}, which is tagged: bump it first, with `cargo xtask bump`",
-                remote.main
-            )
-            .into());
+            return Err(format!("{main} is at {version}, which is tagged: {BUMP_FIRST}").into());
         }
-        if !is_ancestor(sh, commit, main)? {
+        if !is_ancestor(sh, commit, head)? {
             return Err(format!(
-                "`{branch}` is on origin with commits that are not on {}: if it is no release branch, rename it",
-                remote.main
+                "`{branch}` is on origin with commits that are not on {main}: if it is no release branch, rename it"
             )
             .into());
         }
         let previous = remote.release_branches().into_iter().rfind(|(_, name)| *name != branch);
         match previous {
             Some((ahead, name)) if ahead > version => {
-                return Err(format!(
-                    "{} is at {version}, behind `{name}`: bump it first, with `cargo xtask bump`",
-                    remote.main
-                )
-                .into());
+                return Err(format!("{main} is at {version}, behind `{name}`: {BUMP_FIRST}").into());
             }
             Some((previous, name)) if remote.first_release(&previous).is_none() && !force => {
                 let tag = tag(&previous);
@@ -96,23 +83,23 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         }
     }
 
-    bump_workspace(sh, &Bump::Major)?;
+    bump_workspace(sh, &tree.root, &Bump::Major)?;
     notes::open(&workspace, &release_of(&next))?;
     let title = format!("Bump {} to {next}", name(sh, &workspace.config)?);
     let body = format!(
-        "`{branch}` is cut. Merging this makes {} the development of {next}.\n\nWhat {version} still needs lands on {0} first and is backported to `{branch}`. To look at: the versions, and the new section in `RELEASES.md`.\n",
-        remote.main
+        "`{branch}` is cut. Merging this makes {main} the development of {next}.\n\nWhat {version} still needs lands on {main} first and is backported to `{branch}`. To look at: the versions, and the new section in `RELEASES.md`.\n"
     );
-    let bump = Proposal::commit(&tree, bump_branch, &remote.main, title, "", body)?;
-    drop(in_tree);
+    let bump = Proposal::commit(&tree, bump_branch, main, title, "", body)?;
     let mut proposals = Vec::new();
     if workspace.config.release_candidates && remote.line(&version).is_empty() {
         proposals.extend(release::candidate(sh, &remote, &branch, commit)?);
     }
     // The bump comes last: once it is merged, there is nothing left to do.
     proposals.push(bump);
-    propose(sh, &remote, vec![(main.clone(), branch)], proposals)
+    propose(sh, &remote, Some((head.clone(), branch)), proposals)
 }
+
+const BUMP_FIRST: &str = "bump it first, with `cargo xtask bump`";
 
 fn bump_branch(version: &Version) -> String {
     format!("ci/bump-to-{version}")

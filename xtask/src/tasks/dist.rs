@@ -13,7 +13,7 @@ use crate::registry::cargo_home;
 use crate::tasks::{committed, name};
 use crate::version::tag;
 use crate::workspace::{Crate, Workspace, relative};
-use crate::{Arguments, Result, finish, say, shell};
+use crate::{Arguments, Context, Result, finish, say, shell};
 
 pub const HELP: &str = "\
 cargo xtask dist [--target T]
@@ -174,7 +174,7 @@ fn archive(
     let options = options.into_iter();
     let cmd = cmd!(sh, "git {own...} archive --format={format} --prefix={name}/ {options...} --output={part} {tree}");
     shell::read(cmd.env("TZ", "UTC").env("GIT_ATTR_NOSYSTEM", "1"))?;
-    fs::rename(&part, &file).map_err(|error| format!("{}: {error}", file.display()))?;
+    fs::rename(&part, &file).context(file.display())?;
     say(format_args!("packed {}", relative(&sh.current_dir(), &file)));
     Ok(())
 }

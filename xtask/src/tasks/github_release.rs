@@ -16,7 +16,7 @@ use crate::tasks::dist::of_another;
 use crate::tasks::{at_tag, committed, name, notes};
 use crate::version::{release_of, tag, tag_version};
 use crate::workspace::Workspace;
-use crate::{Arguments, Result, finish, outward, say};
+use crate::{Arguments, Context, Result, finish, outward, say};
 
 pub const HELP: &str = "\
 cargo xtask github-release [--public] [--registry NAME]
@@ -95,7 +95,7 @@ fn only(releases: Vec<Release>, tag: &str) -> Result<Option<Release>> {
 fn text(workspace: &Workspace) -> Result<String> {
     let version = release_of(&workspace.version);
     let notes = notes::read(&workspace.root)?;
-    let section = crate::notes::show(&notes, &version).map_err(|error| format!("{}: {error}", notes::FILE))?;
+    let section = crate::notes::show(&notes, &version).context(notes::FILE)?;
     let text = section.split_once('\n').map_or("", |(_, text)| text.trim());
     if text.chars().count() <= LONGEST {
         return Ok(text.to_string());
@@ -131,7 +131,7 @@ fn artifacts(dist: &Path, version: &Version) -> Result<Vec<PathBuf>> {
 fn complete(sh: &Shell, mut release: Release, files: &[PathBuf]) -> Result<()> {
     let mut wanted = Vec::new();
     for file in files {
-        let content = fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let content = fs::read(file).context(file.display())?;
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         wanted.push((file, name, content.len() as u64, format!("sha256:{}", sha256(&content))));
     }

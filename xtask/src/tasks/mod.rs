@@ -32,10 +32,7 @@ use crate::{Arguments, Result, outward, say, shell};
 
 /// The project's name in titles: the configured one, or the repository's.
 pub fn name(sh: &Shell, config: &Config) -> Result<String> {
-    if let Some(name) = &config.name {
-        return Ok(name.clone());
-    }
-    repository_name(sh)
+    config.name.clone().map_or_else(|| repository_name(sh), Ok)
 }
 
 /// The last name in the address of origin, or else that of the repository's folder.
@@ -44,7 +41,7 @@ pub fn repository_name(sh: &Shell) -> Result<String> {
     let folder = shell::read(cmd!(sh, "git rev-parse --show-toplevel"))?;
     let last = |place: &str| -> Option<String> {
         // A clone of `.` has an address that ends so.
-        let name = Path::new(place.trim()).file_name()?.to_str()?.rsplit([':', '\\']).next()?;
+        let name = Path::new(place).file_name()?.to_str()?.rsplit([':', '\\']).next()?;
         Some(name.trim_end_matches(".git").to_string()).filter(|name| !name.is_empty())
     };
     let name = address.and_then(|address| last(&address)).or_else(|| last(&folder));
@@ -92,7 +89,7 @@ fn at_tag(sh: &Shell, remote: &Remote, version: &Version) -> Result<String> {
     let tag = tag(version);
     let head = shell::read(cmd!(sh, "git rev-parse HEAD"))?;
     match remote.tags.get(version) {
-        Some(commit) if commit == head.trim() => Ok(tag),
+        Some(commit) if *commit == head => Ok(tag),
         Some(commit) => Err(format!("{tag} is at {commit}, not at HEAD: check it out, `git checkout {tag}`").into()),
         None => Err(format!("origin has no tag {tag}: `cargo xtask push-tag` comes first").into()),
     }

@@ -12,7 +12,7 @@ use xshell::Shell;
 
 use crate::version;
 use crate::workspace::{self, Edit, Workspace};
-use crate::{Arguments, Result, Usage, finish, free, notes, print, say};
+use crate::{Arguments, Context, Result, Usage, finish, free, notes, print, say};
 
 pub const HELP: &str = "\
 cargo xtask notes new VERSION
@@ -41,7 +41,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     match &*action {
         "show" => {
             let text = read(&workspace.root)?;
-            let section = notes::show(&text, &version).map_err(in_file)?;
+            let section = notes::show(&text, &version).context(FILE)?;
             print(&format!("{section}\n"))
         }
         "new" => open(&workspace, &version),
@@ -65,16 +65,19 @@ pub fn open(workspace: &Workspace, version: &Version) -> Result<()> {
 
 /// Puts a section into the notes, in its place.
 pub fn add(root: &Path, version: &Version, section: &str, repository: Option<&str>) -> Result<()> {
-    let before = read(root)?;
-    let after = notes::open(&before, version, section, repository).map_err(in_file)?;
-    change(root, before, after, format_args!("opened the section of {version} in {FILE}"))
+    let open = |text: &str| notes::open(text, version, section, repository);
+    change(root, open, format_args!("opened the section of {version} in {FILE}"))
 }
 
 /// Dates a section of the notes.
 pub fn date(root: &Path, version: &Version, date: Date) -> Result<()> {
-    let before = read(root)?;
-    let after = notes::date(&before, version, date).map_err(in_file)?;
-    change(root, before, after, format_args!("dated the section of {version} in {FILE}"))
+    let date = |text: &str| notes::date(text, version, date);
+    change(root, date, format_args!("dated the section of {version} in {FILE}"))
+}
+
+/// Whether the notes of a workspace have a section of a version with a date.
+pub fn is_dated(root: &Path, version: &Version) -> Result<bool> {
+    notes::is_dated(&read(root)?, version).context(FILE)
 }
 
 /// The notes of a workspace.
@@ -86,8 +89,9 @@ pub fn read(root: &Path) -> Result<String> {
     Ok(text?)
 }
 
-fn change(root: &Path, before: String, after: Option<String>, done: fmt::Arguments) -> Result<()> {
-    match after {
+fn change(root: &Path, edit: impl Fn(&str) -> Result<Option<String>>, done: fmt::Arguments) -> Result<()> {
+    let before = read(root)?;
+    match edit(&before).context(FILE)? {
         None => say(format_args!("nothing to do: somebody has {done}")),
         Some(after) => {
             workspace::write(root, &[Edit { path: root.join(FILE), before, after }])?;
@@ -95,8 +99,4 @@ fn change(root: &Path, before: String, after: Option<String>, done: fmt::Argumen
         }
     }
     Ok(())
-}
-
-fn in_file(error: crate::Error) -> String {
-    format!("{FILE}: {error}")
 }

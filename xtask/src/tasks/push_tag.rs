@@ -9,11 +9,10 @@ use xshell::{Shell, cmd};
 
 use crate::git::{Remote, Worktree, begin, current_branch, fetch, first_parents, messages, release_changes};
 use crate::github::is_public;
-use crate::notes::is_dated;
 use crate::tasks::notes;
 use crate::tasks::release::load;
-use crate::version::{branch_version, is_marked, tag, tag_version};
-use crate::{Arguments, Result, finish, outward, say, shell};
+use crate::version::{branch_version, is_marked, tag};
+use crate::{Arguments, Context, Error, Result, finish, outward, say, shell};
 
 pub const HELP: &str = "\
 cargo xtask push-tag [--branch release-X.Y.0] [--find|--commit SHA]
@@ -47,15 +46,16 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     // What may be left to release is the version that the branch is at.
     let (version, ready) = facts(sh, &branch, head)?;
     let tag = tag(&version);
+    let out = format!("tag={tag}\nversion={version}\n");
     let by_hand = by_hand.map(|commit| resolve(sh, &commit)).transpose()?;
     if let Some(tagged) = remote.tags.get(&version) {
         if let Some(commit) = by_hand.as_ref().filter(|commit| *commit != tagged) {
-            return Err(format!("{tag} is at {tagged}, not at {commit}: a tag that is out is not moved").into());
+            return Err(elsewhere(&tag, tagged, commit));
         }
         say(format_args!("nothing to do: {tag} is at {tagged}"));
         // A workflow that asks what follows goes on with what an earlier run has left.
         let open = output.is_wanted() && !is_public(sh, &tag)?;
-        return if open || by_hand.is_some() { output.write(&tag, &version) } else { Ok(()) };
+        return if open || by_hand.is_some() { output.write(&out) } else { Ok(()) };
     }
 
     if !ready {
@@ -86,32 +86,32 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
             }
         }
     }
+    let (dated, notes) = if version.pre.is_empty() { ("dated and ", " and with dated notes") } else { ("", "") };
     match chosen {
         Some(commit) if find => {
             say(format_args!("{commit} is the one to tag as {tag}"));
-            return output.line("commit", commit);
+            return output.write(&format!("commit={commit}\n"));
         }
-        Some(commit) => push(sh, commit, &tag)?,
+        Some(commit) => push(sh, commit, &version)?,
         None if by_hand.is_some() => {
-            return Err(format!("that commit is none to tag as {tag}: it must be on `{branch}`, along first parents, at {version} and with dated notes").into());
+            return Err(format!("that commit is none to tag as {tag}: it must be on `{branch}`, along first parents, at {version}{notes}").into());
         }
         None => {
             let changes = release_changes(sh, None, head)?;
             let commit = changes.first().unwrap_or(head);
             let command = format!("cargo xtask push-tag --branch {branch} --commit {commit}");
-            return Err(format!("`{branch}`: {version} is dated and not tagged, and no commit to tag is marked (a squash may have dropped the line, or a revert was reverted); to tag it by hand: {command}").into());
+            return Err(format!("`{branch}`: {version} is {dated}not tagged, and no commit to tag is marked (a squash may have dropped the line, or a revert was reverted); to tag it by hand: {command}").into());
         }
     }
-    output.write(&tag, &version)
+    output.write(&out)
 }
 
 /// The version of a commit of a branch, and whether it is one to release: dated, or a candidate.
 pub fn facts(sh: &Shell, branch: &str, commit: &str) -> Result<(Version, bool)> {
     let tree = Worktree::add(sh, commit)?;
-    let _in_tree = sh.push_dir(&tree.root);
-    let version = load(sh, branch)?.version;
+    let version = load(sh, &tree, branch)?.version;
     let ready = match version.pre.as_str() {
-        "" => is_dated(&notes::read(&tree.root)?, &version)?,
+        "" => notes::is_dated(&tree.root, &version).context(branch)?,
         pre => pre.starts_with("rc."),
     };
     Ok((version, ready))
@@ -119,20 +119,20 @@ pub fn facts(sh: &Shell, branch: &str, commit: &str) -> Result<(Version, bool)> 
 
 fn resolve(sh: &Shell, commit: &str) -> Result<String> {
     let resolved = shell::read(cmd!(sh, "git rev-list -1 --end-of-options {commit} --"));
-    Ok(resolved.map_err(|_| format!("`{commit}` is no commit of this repository"))?.trim().to_string())
+    Ok(resolved.map_err(|_| format!("`{commit}` is no commit of this repository"))?)
 }
 
 /// Pushes an annotated tag as an object, so that no local tag comes or goes.
-fn push(sh: &Shell, commit: &str, tag: &str) -> Result<()> {
+fn push(sh: &Shell, commit: &str, version: &Version) -> Result<()> {
+    let tag = tag(version);
     let tagger = shell::read(cmd!(sh, "git var GIT_COMMITTER_IDENT"))?;
-    let text = format!("object {commit}\ntype commit\ntag {tag}\ntagger {}\n\n{tag}\n", tagger.trim());
-    let object = shell::read_given(cmd!(sh, "git mktag"), &text)?.trim().to_string();
+    let text = format!("object {commit}\ntype commit\ntag {tag}\ntagger {tagger}\n\n{tag}\n");
+    let object = shell::read_given(cmd!(sh, "git mktag"), &text)?;
     if let Err(error) = outward::push(sh, &[(object, format!("refs/tags/{tag}"))]) {
         // Another run may have been quicker.
-        let now = Remote::read(sh)?.tags;
-        match tag_version(tag).and_then(|version| now.get(&version)) {
+        match Remote::read(sh)?.tags.get(version) {
             Some(at) if at == commit => {}
-            Some(at) => return Err(format!("{tag} is at {at}, not at {commit}: a tag that is out is not moved").into()),
+            Some(at) => return Err(elsewhere(&tag, at, commit)),
             None => return Err(error),
         }
     }
@@ -140,27 +140,26 @@ fn push(sh: &Shell, commit: &str, tag: &str) -> Result<()> {
     Ok(())
 }
 
+fn elsewhere(tag: &str, at: &str, commit: &str) -> Error {
+    format!("{tag} is at {at}, not at {commit}: a tag that is out is not moved").into()
+}
+
 /// Where a workflow reads what follows; opened before the tag goes out, so that it is not out in vain.
-struct Output(Option<(String, File)>);
+struct Output(Option<File>);
 
 impl Output {
     fn open() -> Result<Output> {
         let Ok(path) = std::env::var("GITHUB_OUTPUT") else { return Ok(Output(None)) };
         let file = OpenOptions::new().append(true).create(true).open(&path);
-        Ok(Output(Some((path.clone(), file.map_err(|error| format!("GITHUB_OUTPUT {path}: {error}"))?))))
+        Ok(Output(Some(file.context(format_args!("GITHUB_OUTPUT {path}"))?)))
     }
 
     fn is_wanted(&self) -> bool {
         self.0.is_some()
     }
 
-    fn write(&mut self, tag: &str, version: &Version) -> Result<()> {
-        self.line("tag", tag)?;
-        self.line("version", &version.to_string())
-    }
-
-    fn line(&mut self, name: &str, value: &str) -> Result<()> {
-        let Some((path, file)) = &mut self.0 else { return Ok(()) };
-        writeln!(file, "{name}={value}").map_err(|error| format!("GITHUB_OUTPUT {path}: {error}").into())
+    fn write(&mut self, lines: &str) -> Result<()> {
+        let Some(file) = &mut self.0 else { return Ok(()) };
+        file.write_all(lines.as_bytes()).context("GITHUB_OUTPUT")
     }
 }

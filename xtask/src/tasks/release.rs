@@ -2,7 +2,6 @@
 //! of a release branch.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
 
 use semver::Version;
 use time::Date;
@@ -18,7 +17,7 @@ use crate::tasks::notes::FILE;
 use crate::tasks::{name, notes};
 use crate::version::{Bump, MARKER, branch_version, release_of, same_line, tag};
 use crate::workspace::Workspace;
-use crate::{Arguments, Result, finish, github, say};
+use crate::{Arguments, Context, Result, finish, github, say};
 
 pub const LATEST_HELP: &str = "\
 cargo xtask release-latest
@@ -58,34 +57,32 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
 
     let commit = remote.branch(branch)?;
     let tree = Worktree::add(sh, commit)?;
-    let in_tree = sh.push_dir(&tree.root);
-    let workspace = load(sh, branch)?;
-    if release_of(&workspace.version) != version {
+    let workspace = load(sh, &tree, branch)?;
+    let now = &workspace.version;
+    if release_of(now) != version {
         return Err(format!(
-            "`{branch}` is at {}, but {version} is not tagged: mend its version, with `cargo xtask bump {version}`",
-            workspace.version
+            "`{branch}` is at {now}, but {version} is not tagged: mend its version, with `cargo xtask bump {version}`"
         )
         .into());
     }
     let mut proposals = Vec::new();
-    let is_candidate = !workspace.version.pre.is_empty();
-    if !is_candidate && is_dated(&notes::read(&tree.root)?, &version).map_err(|error| on(branch, &error))? {
+    let is_candidate = !now.pre.is_empty();
+    if !is_candidate && notes::is_dated(&tree.root, &version).context(branch)? {
         say(format_args!("`{branch}` is dated; `cargo xtask push-tag --branch {branch}` tags it"));
     } else {
         if is_candidate {
-            bump_workspace(sh, &Bump::Release)?;
+            bump_workspace(sh, &tree.root, &Bump::Release)?;
         }
-        notes::date(&tree.root, &version, today).map_err(|error| on(branch, &error))?;
-        proposals.push(release(sh, &tree, &workspace, branch, commit, ("ci/release", &version), &security(sh)?)?);
+        notes::date(&tree.root, &version, today).context(branch)?;
+        proposals.push(release(sh, &tree, &workspace, branch, commit, &version, &security(sh)?)?);
     }
-    drop(in_tree);
 
     let main = &remote.main;
     let tree = Worktree::add(sh, remote.branch(main)?)?;
-    let text = notes::read(&tree.root)?;
-    if !has(&text, &version).map_err(|error| on(main, &error))? {
+    let text = notes::read(&tree.root).context(main)?;
+    if !has(&text, &version).context(main)? {
         say(format_args!("nothing to date on {main}: {FILE} has no section of {version} there"));
-    } else if is_dated(&text, &version).map_err(|error| on(main, &error))? {
+    } else if is_dated(&text, &version).context(main)? {
         say(format_args!("nothing to date on {main}: the section of {version} is dated there"));
     } else {
         notes::date(&tree.root, &version, today)?;
@@ -97,7 +94,7 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
         // In front of the release: once that is tagged, there is nothing left to do.
         proposals.insert(0, Proposal::commit(&tree, branch, main, title, "", body)?);
     }
-    propose(sh, &remote, Vec::new(), proposals)
+    propose(sh, &remote, None, proposals)
 }
 
 /// Proposes patch releases. `today` is the date in their notes, and decides what is supported.
@@ -121,39 +118,38 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         lines.insert(branch_version(branch).ok_or_else(|| format!("`{branch}` is no release branch"))?, branch);
         remote.branch(branch)?;
     }
-    fetch(sh, &lines.values().map(|branch| branch.as_str()).collect::<Vec<_>>())?;
+    fetch(sh, &branches)?;
 
     let mut proposals = Vec::new();
     for branch in lines.values() {
         let commit = remote.branch(branch)?;
         let tree = Worktree::add(sh, commit)?;
-        let _in_tree = sh.push_dir(&tree.root);
-        let workspace = load(sh, branch)?;
+        let workspace = load(sh, &tree, branch)?;
         let now = &workspace.version;
         if !now.pre.is_empty() {
             return Err(format!("`{branch}` is at {now}: `cargo xtask release-latest` releases it").into());
         }
         let Some(tagged) = remote.tags.get(now) else {
-            if !is_dated(&notes::read(&tree.root)?, now).map_err(|error| on(branch, &error))? {
+            if !notes::is_dated(&tree.root, now).context(branch)? {
                 return Err(format!("`{branch}` is at {now}, which is neither dated nor tagged: release that first; `cargo xtask status` says what comes next").into());
             }
             say(format_args!("nothing to do: {now} waits for `cargo xtask push-tag --branch {branch}`"));
             continue;
         };
-        fetch(sh, &[&format!("refs/tags/{}", tag(now))])?; // it need not be on the branch
+        let tag = tag(now);
+        fetch(sh, &[format!("refs/tags/{tag}")])?; // it need not be on the branch
         let subjects = subjects(sh, tagged, commit)?;
         if tagged == commit && !allow_empty {
-            let tag = tag(now);
             return Err(format!(
                 "`{branch}` has not changed since {tag}: backport the fixes first, or say --allow-empty"
             )
             .into());
         }
-        let version = bump_workspace(sh, &Bump::Patch)?;
-        load(sh, branch)?; // below 0.1 there are no patches: the next version is another train's
+        let version = bump_workspace(sh, &tree.root, &Bump::Patch)?;
+        load(sh, &tree, branch)?; // below 0.1 there are no patches: the next version is another train's
         let mut checks = String::new();
-        if has(&notes::read(&tree.root)?, &version)? {
-            notes::date(&tree.root, &version, today).map_err(|error| on(branch, &error))?;
+        if has(&notes::read(&tree.root)?, &version).context(branch)? {
+            notes::date(&tree.root, &version, today).context(branch)?;
         } else {
             notes::add(&tree.root, &version, &draft(&version, today, &subjects), None)?;
             checks += "- [ ] The notes are a draft from the subjects of the commits: rewrite them for users.\n";
@@ -161,9 +157,9 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         if tagged == commit {
             checks += "- [ ] Nothing has changed yet since the last release: the fixes are merged first.\n";
         }
-        proposals.push(release(sh, &tree, &workspace, branch, commit, ("ci/release", &version), &checks)?);
+        proposals.push(release(sh, &tree, &workspace, branch, commit, &version, &checks)?);
     }
-    propose(sh, &remote, Vec::new(), proposals)
+    propose(sh, &remote, None, proposals)
 }
 
 /// Proposes the next candidate.
@@ -171,10 +167,7 @@ pub fn next_candidate(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let branch: Option<String> = arguments.opt_value_from_str("--branch")?;
     finish(arguments)?;
     let (_alone, remote) = begin(sh)?;
-    let branch = match branch {
-        Some(branch) => branch,
-        None => highest(&remote)?.1.to_string(),
-    };
+    let branch = branch.map_or_else(|| highest(&remote).map(|(_, branch)| branch.to_string()), Ok)?;
     let commit = remote.branch(&branch)?;
     fetch(sh, &[&branch])?;
 
@@ -184,15 +177,14 @@ pub fn next_candidate(sh: &Shell, mut arguments: Arguments) -> Result<()> {
             "nothing to do: `{branch}` is released, or waits for `cargo xtask push-tag --branch {branch}`"
         ));
     }
-    propose(sh, &remote, Vec::new(), proposals)
+    propose(sh, &remote, None, proposals)
 }
 
 /// The proposal of the candidate that follows a commit of a release branch; `None` if its version is no development
 /// version and no candidate that is tagged.
 pub fn candidate(sh: &Shell, remote: &Remote, branch: &str, commit: &str) -> Result<Option<Proposal>> {
     let tree = Worktree::add(sh, commit)?;
-    let _in_tree = sh.push_dir(&tree.root);
-    let workspace = load(sh, branch)?;
+    let workspace = load(sh, &tree, branch)?;
     let now = &workspace.version;
     if !workspace.config.release_candidates {
         return Err(
@@ -207,8 +199,8 @@ pub fn candidate(sh: &Shell, remote: &Remote, branch: &str, commit: &str) -> Res
         None if now.pre.as_str() == "dev" => {}
         _ => return Ok(None),
     }
-    let next = bump_workspace(sh, &Bump::Rc)?;
-    release(sh, &tree, &workspace, branch, commit, ("ci/release-candidate", &next), "").map(Some)
+    let next = bump_workspace(sh, &tree.root, &Bump::Rc)?;
+    release(sh, &tree, &workspace, branch, commit, &next, "").map(Some)
 }
 
 /// The proposal to release a version: what has changed in the tree of a branch's head, in a marked commit.
@@ -218,7 +210,7 @@ fn release(
     workspace: &Workspace,
     base: &str,
     head: &str,
-    (prefix, version): (&str, &Version),
+    version: &Version,
     checks: &str,
 ) -> Result<Proposal> {
     let title = format!("Release {} {version}", name(sh, &workspace.config)?);
@@ -228,7 +220,8 @@ fn release(
         release_of(version),
         ci(sh, base, head)?,
     );
-    Proposal::commit(tree, format!("{prefix}-{version}"), base, title, MARKER, body)
+    let kind = if version.pre.is_empty() { "release" } else { "release-candidate" };
+    Proposal::commit(tree, format!("ci/{kind}-{version}"), base, title, MARKER, body)
 }
 
 /// The line of the checklist about security issues.
@@ -247,9 +240,9 @@ fn ci(sh: &Shell, branch: &str, commit: &str) -> Result<String> {
     Ok(format!("- [ ] CI of `{branch}` at {}: {runs}.\n", &commit[..commit.len().min(12)]))
 }
 
-/// The workspace of the branch around the current directory. Fails if its version is not of the branch's line.
-pub fn load(sh: &Shell, branch: &str) -> Result<Workspace> {
-    let workspace = Workspace::load(sh).map_err(|error| on(branch, &error))?;
+/// The workspace of a branch, in a tree. Fails if its version is not of the branch's line.
+pub fn load(sh: &Shell, tree: &Worktree, branch: &str) -> Result<Workspace> {
+    let workspace = Workspace::load_in(sh, &tree.root).context(branch)?;
     match branch_version(branch).is_some_and(|line| same_line(&line, &workspace.version)) {
         true => Ok(workspace),
         false => Err(format!("`{branch}` is at {}: that version is not the branch's", workspace.version).into()),
@@ -257,21 +250,16 @@ pub fn load(sh: &Shell, branch: &str) -> Result<Workspace> {
 }
 
 fn highest(remote: &Remote) -> Result<(Version, &str)> {
-    Ok(remote
-        .release_branches()
-        .into_iter()
-        .next_back()
-        .ok_or("origin has no release branch: `cargo xtask cut` makes one")?)
+    Ok(remote.release_branches().pop_last().ok_or("origin has no release branch: `cargo xtask cut` makes one")?)
 }
 
 /// The release branches that a patch of all of them is for, as main's configuration says it.
 pub fn all_supported(sh: &Shell, remote: &Remote, today: Date) -> Result<Vec<String>> {
     let firsts = remote.release_branches().into_keys().filter_map(|line| Some(tag(remote.first_release(&line)?.0)));
     let refs: Vec<String> = firsts.map(|tag| format!("refs/tags/{tag}")).chain([remote.main.clone()]).collect();
-    fetch(sh, &refs.iter().map(String::as_str).collect::<Vec<_>>())?;
+    fetch(sh, &refs)?;
     let tree = Worktree::add(sh, remote.branch(&remote.main)?)?;
-    let _in_tree = sh.push_dir(&tree.root);
-    let supported = supported(sh, remote, &Workspace::load(sh)?.config, today)?;
+    let supported = supported(sh, remote, &Workspace::load_in(sh, &tree.root)?.config, today)?;
     Ok(supported.into_iter().map(|(branch, _)| branch).collect())
 }
 
@@ -290,8 +278,4 @@ pub fn supported(sh: &Shell, remote: &Remote, config: &Config, today: Date) -> R
         }
     }
     Ok(supported)
-}
-
-fn on(branch: &str, error: &dyn Display) -> String {
-    format!("{branch}: {error}")
 }

@@ -26,12 +26,8 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let of_tag: Option<String> = arguments.opt_value_from_str("--tag")?;
     finish(arguments)?;
     let workflow = of_workflow("WORKFLOW")?;
-    let address = format!(
-        "{}/{}/actions/runs/{}",
-        of_workflow("SERVER_URL")?,
-        of_workflow("REPOSITORY")?,
-        of_workflow("RUN_ID")?
-    );
+    let [server, repository, run] = ["SERVER_URL", "REPOSITORY", "RUN_ID"].map(of_workflow);
+    let address = format!("{}/{}/actions/runs/{}", server?, repository?, run?);
     let name = || name(sh, &Workspace::load(sh)?.config);
 
     let (title, what) = match (branch, of_tag) {
@@ -44,11 +40,13 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         }
         (Some(branch), None) => {
             let (_alone, remote) = begin(sh)?;
+            let head = remote.branch(&branch)?;
             fetch(sh, &[&branch])?;
-            let (version, ready) = push_tag::facts(sh, &branch, remote.branch(&branch)?)?;
+            let (version, ready) = push_tag::facts(sh, &branch, head)?;
             let tag = tag(&version);
             let tagged = remote.tags.contains_key(&version);
-            if if tagged { is_public(sh, &tag)? } else { !ready } {
+            let waits = if tagged { !is_public(sh, &tag)? } else { ready };
+            if !waits {
                 say(format_args!("nothing to report: no release of `{branch}` is waiting"));
                 return Ok(());
             }

@@ -11,7 +11,7 @@ use crate::proposal::{Proposal, propose};
 use crate::tasks::{name, notes};
 use crate::version::{self, same_line, tag};
 use crate::workspace::Workspace;
-use crate::{Arguments, Result, finish, print, say};
+use crate::{Arguments, Context, Result, finish, print, say};
 
 pub const HELP: &str = "\
 cargo xtask sync-notes [--version X.Y.Z]
@@ -29,18 +29,14 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let named = named.map(|text| version::parse(&text)).transpose()?;
 
     let (_alone, remote) = begin(sh)?;
-    let main = remote.branch(&remote.main)?;
-    fetch(sh, &[&remote.main])?;
-    let tree = Worktree::add(sh, main)?;
+    let main = &remote.main;
+    let head = remote.branch(main)?;
+    fetch(sh, &[main])?;
+    let tree = Worktree::add(sh, head)?;
     let text = notes::read(&tree.root)?;
-    let in_tree = sh.push_dir(&tree.root);
-    let name = name(sh, &Workspace::load(sh)?.config)?;
-    drop(in_tree);
+    let name = name(sh, &Workspace::load_in(sh, &tree.root)?.config)?;
     if is_archive(&text) {
-        say(format_args!(
-            "nothing to do: {} keeps an archive, whose links lead to the notes of patch releases",
-            remote.main
-        ));
+        say(format_args!("nothing to do: {main} keeps an archive, whose links lead to the notes of patch releases"));
         return Ok(());
     }
     let versions = match &named {
@@ -58,15 +54,15 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
             ));
             continue;
         }
-        let released = remote.tags.get(&version).ok_or_else(|| format!("{} is not on origin", tag(&version)))?;
-        fetch(sh, &[&format!("refs/tags/{}", tag(&version))])?;
+        let tag = tag(&version);
+        let released = remote.tags.get(&version).ok_or_else(|| format!("{tag} is not on origin"))?;
+        fetch(sh, &[format!("refs/tags/{tag}")])?;
         let theirs = notes::read(&Worktree::add(sh, released)?.root)?;
         if named.is_none() && !has(&theirs, &version)? {
-            say(format_args!("{} has no notes of its own", tag(&version)));
+            say(format_args!("{tag} has no notes of its own"));
             continue;
         }
-        let section =
-            show(&theirs, &version).map_err(|error| format!("{}: {error}", tag(&version)))?.replace("\r\n", "\n");
+        let section = show(&theirs, &version).context(&tag)?.replace("\r\n", "\n");
         if has(&text, &version)? {
             let ours = show(&text, &version)?.replace("\r\n", "\n");
             if ours != section {
@@ -78,30 +74,24 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
                 // Behind a bar, since in a workflow's log a line of its own could be a command.
                 print(&diff.read()?.lines().map(|line| format!("| {line}\n")).collect::<String>())?;
                 return Err(format!(
-                    "the notes of {version} on {} are not those of {}: see above, and mend one",
-                    remote.main,
-                    tag(&version)
+                    "the notes of {version} on {main} are not those of {tag}: see above, and mend one"
                 )
                 .into());
             }
             continue;
         }
-        proposed.push(version.clone());
-        let tree = Worktree::add(sh, main)?;
+        let tree = Worktree::add(sh, head)?;
         notes::add(&tree.root, &version, &section, None)?;
         let title = format!("Add the release notes of {name} {version}");
-        let body = format!(
-            "Brings the notes of {version}, as they are in {}, to {}. To look at: their place.\n",
-            tag(&version),
-            remote.main
-        );
-        let branch = format!("ci/sync-notes-{version}");
-        proposals.push(Proposal::commit(&tree, branch, &remote.main, title, "", body)?);
+        let body =
+            format!("Brings the notes of {version}, as they are in {tag}, to {main}. To look at: their place.\n");
+        proposals.push(Proposal::commit(&tree, format!("ci/sync-notes-{version}"), main, title, "", body)?);
+        proposed.push(version);
     }
     if proposals.is_empty() {
-        say(format_args!("nothing to do: {} has the notes", remote.main));
+        say(format_args!("nothing to do: {main} has the notes"));
     }
-    propose(sh, &remote, Vec::new(), proposals)
+    propose(sh, &remote, None, proposals)
 }
 
 /// The patch releases of the release branches whose section main's notes lack, oldest first.

@@ -14,7 +14,7 @@ use crate::registry::Registry;
 use crate::tasks::{patience, pause, wait};
 use crate::version::{parse, release_of, same_line, tag};
 use crate::workspace::Workspace;
-use crate::{Arguments, Result, finish, free, outward, say};
+use crate::{Arguments, Context, Result, finish, free, outward, say};
 
 pub const HELP: &str = "\
 cargo xtask yank VERSION|--candidates [--registry NAME] [--patience SECONDS]
@@ -120,11 +120,10 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
 
 /// The published crates at a tag.
 fn crates_at(sh: &Shell, remote: &Remote, version: &Version) -> Result<Crates> {
-    let (name, failed) = (tag(version), |error: crate::Error| format!("{}: {error}", tag(version)));
-    fetch(sh, &[&format!("refs/tags/{name}")])?;
+    let tag = tag(version);
+    fetch(sh, &[format!("refs/tags/{tag}")])?;
     let tree = Worktree::add(sh, &remote.tags[version])?;
-    let _in_tree = sh.push_dir(&tree.root);
-    let workspace = Workspace::load(sh).map_err(failed)?;
+    let workspace = Workspace::load_in(sh, &tree.root).context(tag)?;
     let released = workspace.crates.into_iter().filter(|member| member.published);
     Ok(released.map(|member| (member.name, (member.version, member.moves))).collect())
 }
