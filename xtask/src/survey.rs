@@ -1,9 +1,8 @@
 //! What git says of the trains: main and the release branches that matter, each read in a worktree. It changes nothing, and
 //! goes on with what this clone knows where the remote cannot be asked.
 
-use std::collections::BTreeMap;
 use std::fs::File;
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 
 use semver::Version;
 use time::Date;
@@ -19,29 +18,22 @@ use crate::notes::{has, is_archive, is_dated};
 use crate::tasks::release::{load, supported};
 use crate::tasks::{name, notes, sync_notes};
 use crate::train::{Line, Tagged, is_recent};
-use crate::version::{branch_version, same_line, tag};
+use crate::version::{same_line, tag};
 use crate::workspace::Workspace;
 
-/// What git says.
+/// What git says of origin and of main there.
 pub struct Git {
     /// No other task in this clone meanwhile: it would take our worktrees for what a killed one has left.
-    pub _alone: File,
+    _alone: File,
     pub remote: Remote,
-    pub main: Main,
-    /// The release branches that are looked at, oldest first.
-    pub seen: Vec<Result<Seen>>,
-    pub unknown: Vec<String>,
-}
-
-/// What is known of main.
-pub struct Main {
     pub name: String,
     pub version: Version,
-    pub config: Config,
+    config: Config,
     pub undated: Option<Version>,
-    pub supported: BTreeMap<String, (Date, Date)>,
-    pub order: Vec<String>,
-    pub notes_missing: Vec<Version>,
+    /// As `release::supported` has them.
+    pub supported: Vec<(String, (Date, Date))>,
+    notes_missing: Vec<Version>,
+    pub unknown: Vec<String>,
 }
 
 /// A release branch, with the workspace at its last tag.
@@ -55,7 +47,12 @@ pub fn known<T>(answer: Result<T>, unknown: &mut Vec<String>) -> Option<T> {
     answer.map_err(|error| (!unknown.contains(&error.to_string())).then(|| unknown.push(error.to_string()))).ok()
 }
 
-/// Reads origin, or what this clone knows of it, and looks at main and at the release branches that matter.
+/// The answer of a question that was asked beside others.
+pub fn answer<T>(asked: ScopedJoinHandle<Result<T>>) -> Result<T> {
+    asked.join().map_err(|_| "a question broke off")?
+}
+
+/// Reads origin, or what this clone knows of it, and looks at main.
 pub fn of_git(sh: &Shell, today: Date) -> Result<Git> {
     let alone = alone(sh)?;
     let mut unknown = Vec::new();
@@ -67,117 +64,118 @@ pub fn of_git(sh: &Shell, today: Date) -> Result<Git> {
         }
     };
     bring(sh, &remote, &mut unknown)?;
-    let main = of_main(sh, &remote, today)?;
-    let branches = remote.release_branches();
-    let newest = branches.keys().rfind(|line| remote.first_release(line).is_some());
-    let lasts = branches.keys().filter_map(|line| Some(remote.line(line).pop()?.1));
-    let dates = commit_dates(sh, lasts)?;
-    let mut matter = Vec::new();
-    for (line, branch) in &branches {
-        let matters = match remote.line(line).pop() {
-            _ if main.supported.contains_key(*branch) => true,
-            // One that was left out while later ones were released is not waited for.
-            None => newest.is_none_or(|newest| line > newest),
-            Some((_, commit)) => {
-                let head = remote.branch(branch)?;
-                let moved =
-                    || Ok::<_, crate::Error>(commit != head && !release_changes(sh, Some(commit), head)?.is_empty());
-                is_recent(dates[commit], today) || moved()?
-            }
-        };
-        matter.extend(matters.then_some(*branch));
-    }
-    let seen = look_at(&remote, &main, &matter);
-    Ok(Git { _alone: alone, main, seen, unknown, remote })
+    let main = &remote.main;
+    let load = || Ok(Workspace::load(sh).map_err(|error| format!("{main}: {error}"))?);
+    let (Workspace { config, version, .. }, text) = read_at(sh, remote.branch(main)?, load)?;
+    let text = text.unwrap_or_default();
+    let latest = remote.release_branches().into_keys().next_back();
+    let undated =
+        latest.filter(|latest| has(&text, latest).unwrap_or(false) && !is_dated(&text, latest).unwrap_or(true));
+    let mut notes_missing = if is_archive(&text) { Vec::new() } else { sync_notes::missing(&remote, &text)? };
+    notes_missing.retain(|version| {
+        let theirs = file_at(sh, &remote.tags[version], notes::FILE);
+        theirs.is_some_and(|text| has(&text, version).unwrap_or(true))
+    });
+    let supported = supported(sh, &remote, &config, today)?;
+    let name = name(sh, &config)?;
+    Ok(Git { _alone: alone, remote, name, version, config, undated, supported, notes_missing, unknown })
 }
 
 /// Fetches what this clone lacks of main and of the release branches, if anything.
 fn bring(sh: &Shell, remote: &Remote, unknown: &mut Vec<String>) -> Result<()> {
     let branches = remote.release_branches();
-    let heads: Vec<&str> = branches.values().copied().chain([remote.main.as_str()]).collect();
-    let tags: Vec<_> = branches.keys().flat_map(|line| remote.line(line)).collect();
-    let commits =
-        heads.iter().filter_map(|name| remote.branches.get(*name)).chain(tags.iter().map(|(_, commit)| *commit));
-    if !are_here(sh, commits)? {
-        let tags: Vec<String> = tags.iter().map(|(version, _)| format!("refs/tags/{}", tag(version))).collect();
-        let refs: Vec<&str> = heads.into_iter().chain(tags.iter().map(String::as_str)).collect();
-        known(fetch(sh, &refs), unknown);
+    let heads = branches.values().copied().chain([remote.main.as_str()]);
+    let heads = heads.filter_map(|name| Some((name.to_string(), remote.branches.get(name)?)));
+    let tags = branches.keys().flat_map(|line| remote.line(line));
+    let tags = tags.map(|(version, commit)| (format!("refs/tags/{}", tag(version)), commit));
+    let refs: Vec<(String, &String)> = heads.chain(tags).collect();
+    if !are_here(sh, refs.iter().map(|(_, commit)| *commit))? {
+        known(fetch(sh, &refs.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>()), unknown);
     }
     Ok(())
 }
 
-fn of_main(sh: &Shell, remote: &Remote, today: Date) -> Result<Main> {
-    let read = |tree: Worktree| -> Result<(Workspace, String, String)> {
+/// The workspace at a commit, as `load` reads it there, and its notes. What makes a member may be something unusual; then
+/// the whole tree says it.
+fn read_at(sh: &Shell, commit: &str, load: impl Fn() -> Result<Workspace>) -> Result<(Workspace, Result<String>)> {
+    let read = |tree: Worktree| {
         let _in_tree = sh.push_dir(&tree.root);
-        let workspace = Workspace::load(sh).map_err(|error| format!("{}: {error}", remote.main))?;
-        let name = name(sh, &workspace.config)?;
-        Ok((workspace, notes::read(&tree.root).unwrap_or_default(), name))
+        Ok((load()?, notes::read(&tree.root)))
     };
-    let main = remote.branch(&remote.main)?;
-    // What makes a member may be something unusual; then the whole tree says it.
-    let read = read(Worktree::outline(sh, main)?).or_else(|_| read(Worktree::add(sh, main)?));
-    let (Workspace { config, version, .. }, text, name) = read?;
-    let latest = remote.release_branches().into_keys().next_back();
-    let undated =
-        latest.filter(|latest| has(&text, latest).unwrap_or(false) && !is_dated(&text, latest).unwrap_or(true));
-    let missing = if is_archive(&text) { Vec::new() } else { sync_notes::missing(remote, &text)? };
-    let written = |version: &Version| {
-        let theirs = file_at(sh, &remote.tags[version], notes::FILE);
-        theirs.is_some_and(|text| has(&text, version).unwrap_or(true))
-    };
-    let supported = supported(sh, remote, &config, today)?;
-    Ok(Main {
-        name,
-        notes_missing: missing.into_iter().filter(written).collect(),
-        order: supported.iter().map(|(branch, _)| branch.clone()).collect(),
-        supported: supported.into_iter().collect(),
-        version,
-        config,
-        undated,
-    })
+    read(Worktree::outline(sh, commit)?).or_else(|_| read(Worktree::add(sh, commit)?))
 }
 
-/// Looks at release branches, several at a time.
-pub fn look_at(remote: &Remote, main: &Main, branches: &[&str]) -> Vec<Result<Seen>> {
-    let look = |branch: &str| look(&Shell::new()?, remote, main, branch);
-    thread::scope(|scope| {
-        let looking: Vec<_> = branches.iter().map(|branch| scope.spawn(move || look(branch))).collect();
-        looking.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err("a look broke off".into()))).collect()
-    })
-}
-
-fn look(sh: &Shell, remote: &Remote, main: &Main, branch: &str) -> Result<Seen> {
-    let first = branch_version(branch).ok_or_else(|| format!("`{branch}` is no release branch"))?;
-    let head = remote.branch(branch)?;
-    let read = |tree: Worktree| -> Result<(Workspace, String)> {
-        let _in_tree = sh.push_dir(&tree.root);
-        Ok((load(sh, branch)?, notes::read(&tree.root)?))
-    };
-    let at = |commit: &str| read(Worktree::outline(sh, commit)?).or_else(|_| read(Worktree::add(sh, commit)?));
-    let (workspace, text) = at(head)?;
-    let version = workspace.version.clone();
-    let (changes, released, tagged) = match remote.line(&first).pop() {
-        None => (0, None, Vec::new()),
-        Some((last, commit)) => {
-            let released = match manifests_differ(sh, commit, head)? {
-                false => Some(workspace),
-                true => at(commit).ok().map(|(workspace, _)| workspace),
+impl Git {
+    /// The release branches that somebody relies on or waits for, or may, oldest first; `at_work` says on which of them
+    /// something goes on that git does not know.
+    pub fn lines(
+        &self,
+        sh: &Shell,
+        today: Date,
+        at_work: impl Fn(&Version, &str) -> bool,
+    ) -> Result<Vec<(Version, &str)>> {
+        let remote = &self.remote;
+        let branches = remote.release_branches();
+        let newest = branches.keys().rfind(|line| remote.first_release(line).is_some());
+        let last = |line: &Version| remote.line(line).pop();
+        let dates = commit_dates(sh, branches.keys().filter_map(|line| Some(last(line)?.1)))?;
+        let mut matter = Vec::new();
+        for (line, branch) in &branches {
+            let known = at_work(line, branch) || self.supported.iter().any(|(supported, _)| supported == branch);
+            let matters = match last(line) {
+                _ if known => true,
+                // One that was left out while later ones were released is not waited for.
+                None => newest.is_none_or(|newest| line > newest),
+                Some((_, commit)) if is_recent(dates[commit], today) => true,
+                Some((_, commit)) => {
+                    let head = remote.branch(branch)?;
+                    commit != head && !release_changes(sh, Some(commit), head)?.is_empty()
+                }
             };
-            (subjects(sh, commit, head)?.len(), released, vec![Tagged::new(last, commit_dates(sh, [commit])?[commit])])
+            matter.extend(matters.then(|| (line.clone(), *branch)));
         }
-    };
-    let line = Line {
-        dated: is_dated(&text, &version).map_err(|error| format!("{branch}: {error}"))?,
-        changes,
-        left: remote.first_release(&first).is_some(),
-        tagged,
-        replaced: false,
-        support: main.supported.get(branch).copied(),
-        long_term: is_long_term(&main.config, &first),
-        notes_missing: main.notes_missing.iter().filter(|version| same_line(version, &first)).cloned().collect(),
-        branch: branch.to_string(),
-        version,
-        first,
-    };
-    Ok(Seen { line, released })
+        Ok(matter)
+    }
+
+    /// Looks at release branches, several at a time.
+    pub fn look_at(&self, lines: &[(Version, &str)]) -> Vec<Result<Seen>> {
+        thread::scope(|scope| {
+            let look = |(first, branch)| scope.spawn(move || self.look(&Shell::new()?, first, branch));
+            let looking: Vec<_> = lines.iter().map(|(first, branch)| look((first, *branch))).collect();
+            looking.into_iter().map(answer).collect()
+        })
+    }
+
+    fn look(&self, sh: &Shell, first: &Version, branch: &str) -> Result<Seen> {
+        let head = self.remote.branch(branch)?;
+        let (workspace, text) = read_at(sh, head, || load(sh, branch))?;
+        let version = workspace.version.clone();
+        let dated = is_dated(&text?, &version).map_err(|error| format!("{branch}: {error}"))?;
+        let (changes, released, tagged) = match self.remote.line(first).pop() {
+            None => (0, None, Vec::new()),
+            Some((last, commit)) => {
+                let released = match manifests_differ(sh, commit, head)? {
+                    false => Some(workspace),
+                    true => read_at(sh, commit, || load(sh, branch)).ok().map(|(workspace, _)| workspace),
+                };
+                let day = commit_dates(sh, [commit])?[commit];
+                (subjects(sh, commit, head)?.len(), released, vec![Tagged::new(last, day)])
+            }
+        };
+        let supported = self.supported.iter().find(|(supported, _)| supported == branch);
+        let line = Line {
+            branch: branch.to_string(),
+            first: first.clone(),
+            dated,
+            changes,
+            left: self.remote.first_release(first).is_some(),
+            tagged,
+            replaced: false,
+            support: supported.map(|(_, days)| *days),
+            long_term: is_long_term(&self.config, first),
+            notes_missing: self.notes_missing.iter().filter(|version| same_line(version, first)).cloned().collect(),
+            version,
+        };
+        Ok(Seen { line, released })
+    }
 }

@@ -88,11 +88,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let mut left: Vec<_> = wanted.into_iter().filter(|(name, version)| there(name, version)).collect();
     if candidates {
         // Not before what replaces it can be had.
-        left.retain(|(name, own)| {
-            index[name.as_str()]
-                .iter()
-                .any(|(other, yanked)| other > *own && !yanked && release_of(other) == release_of(own))
-        });
+        left.retain(|(name, own)| index[name.as_str()].iter().any(|(other, yanked)| !yanked && replaces(other, own)));
     }
     if left.is_empty() {
         say(format_args!("nothing to do: {} has nothing to yank", registry.name));
@@ -116,6 +112,11 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether a version takes the place of another one: it is a later candidate of the same release, or that.
+pub fn replaces(version: &Version, other: &Version) -> bool {
+    version > other && release_of(version) == release_of(other)
 }
 
 /// The published crates at a tag.
