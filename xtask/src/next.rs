@@ -6,7 +6,7 @@ use semver::Version;
 use crate::calendar;
 use crate::github::{Ci, Proposed};
 use crate::train::{Line, Page, Tagged, Train, count};
-use crate::version::{Bump, branch_version, release_branch, release_of, tag};
+use crate::version::{Bump, branch_version, release_branch, release_of, same_line, tag};
 
 /// One thing to do, and why.
 #[derive(Debug, PartialEq)]
@@ -100,7 +100,9 @@ impl Train {
                 None
             }
         } else if line.left && line.is_tagged() {
-            let patch = format!("ci/release-{}", Bump::Patch.next(version, false).ok()?);
+            // Below 0.1 there are no patches: the next version is another train's.
+            let next = Bump::Patch.next(version, false).ok().filter(|next| same_line(next, version))?;
+            let patch = format!("ci/release-{next}");
             let why = match is_begun(&patch) {
                 _ if self.is_open(&patch) => return None,
                 true => format!("the next patch of `{branch}` is proposed by half"),
@@ -207,7 +209,10 @@ mod tests {
 
     /// A line that is released, and one commit ahead of it.
     fn line(major: u64) -> Line {
-        let version = Version::new(major, 0, 0);
+        line_of(Version::new(major, 0, 0))
+    }
+
+    fn line_of(version: Version) -> Line {
         let released =
             Tagged { crates: Some((3, 3)), page: Some(Page::Public), ..Tagged::new(&version, day("2026-03-20")) };
         Line {
@@ -281,6 +286,14 @@ mod tests {
             |ci| said(&train(vec![Line { changes: 0, ..line(12) }], &[("ci/release-12.0.1", "release-12.0.0", ci)]));
         assert_eq!(next(Ci::Green), ["merge the fixes into `release-12.0.0`, then https://ci/release-12.0.1"]);
         assert_eq!(next(Ci::Red), ["mend the CI of https://ci/release-12.0.1, ahead of the fixes"]);
+    }
+
+    #[test]
+    fn no_patch_is_proposed_that_no_branch_can_release() {
+        let [none, some] =
+            [Version::new(0, 0, 3), Version::new(0, 36, 0)].map(|version| train(vec![line_of(version)], &[]));
+        assert_eq!(said(&none), [""; 0]);
+        assert_eq!(said(&some), ["release-patch --branch release-0.36.0"]);
     }
 
     #[test]
