@@ -95,7 +95,7 @@ impl Registry {
     /// Fails if it is none that can be read here: an address that is wrong, or a server that says 404 to everything, must
     /// not look like a registry without crates.
     pub fn check(&self) -> Result<()> {
-        let config = self.get("config.json", Instant::now() + self.patience)?.unwrap_or_default();
+        let config = self.get("config.json", Instant::now())?.unwrap_or_default();
         match serde_json::from_str::<Value>(&config) {
             Ok(config) if config["auth-required"] == true => Err(self.wants_credentials()),
             Ok(config) if config["dl"].is_string() => Ok(()),
@@ -121,7 +121,7 @@ impl Registry {
 
     /// What the index has of these crates, in their order, asked over a few connections at once.
     pub fn versions(&self, names: &[&str]) -> Result<Vec<Versions>> {
-        let deadline = Instant::now() + self.patience;
+        let begun = Instant::now();
         let next = AtomicUsize::new(0);
         let ask = || -> Result<Vec<(usize, Versions)>> {
             let mut answers = Vec::new();
@@ -131,7 +131,7 @@ impl Registry {
                 // Where one fails, the others need not go on.
                 answers.push((
                     at,
-                    self.versions_of(name, deadline).inspect_err(|_| next.store(names.len(), Ordering::Relaxed))?,
+                    self.versions_of(name, begun).inspect_err(|_| next.store(names.len(), Ordering::Relaxed))?,
                 ));
             }
         };
@@ -147,7 +147,7 @@ impl Registry {
         Ok(answers.into_iter().map(|(_, versions)| versions).collect())
     }
 
-    fn versions_of(&self, name: &str, deadline: Instant) -> Result<Versions> {
+    fn versions_of(&self, name: &str, begun: Instant) -> Result<Versions> {
         let name = name.to_lowercase();
         let letters = |from, count| name.chars().skip(from).take(count).collect::<String>();
         // "Index files" in the Cargo book.
@@ -156,7 +156,7 @@ impl Registry {
             3 => format!("3/{}/{name}", letters(0, 1)),
             _ => format!("{}/{}/{name}", letters(0, 2), letters(2, 2)),
         };
-        let lines = self.get(&path, deadline)?.unwrap_or_default();
+        let lines = self.get(&path, begun)?.unwrap_or_default();
         let version = |line| -> Option<(Version, bool)> {
             let line: Value = serde_json::from_str(line).ok()?;
             Some((Version::parse(line["vers"].as_str()?).ok()?, line["yanked"] == true))
@@ -166,8 +166,8 @@ impl Registry {
     }
 
     /// A file of the index, or `None` if it is not there. It is asked for again, at growing distances, while the answer is
-    /// neither, until the deadline.
-    fn get(&self, path: &str, deadline: Instant) -> Result<Option<String>> {
+    /// neither, until the patience that began then is over.
+    fn get(&self, path: &str, begun: Instant) -> Result<Option<String>> {
         let address = format!("{}{path}", self.index);
         let mut pause = Duration::from_millis(250);
         loop {
@@ -186,7 +186,7 @@ impl Registry {
                 Ok((status, _)) => format!("status {status}"),
                 Err(error) => error.to_string(),
             };
-            if Instant::now() + pause > deadline {
+            if begun.elapsed() + pause > self.patience {
                 return Err(format!("{address}: {trouble}; what is published cannot be known").into());
             }
             thread::sleep(pause);

@@ -327,6 +327,13 @@ fn what_the_index_denies_and_cargo_finds_there_is_published() {
 }
 
 #[test]
+fn no_patience_is_too_long() {
+    let publishing = Publishing::new(&["a"], Rules::default());
+    publishing.done(&format!("--patience {}", u64::MAX));
+    assert_eq!(publishing.published(), ["a 1.0.0"]);
+}
+
+#[test]
 fn every_kind_of_dependency_arrives_as_it_was_meant() {
     let files = [
         ("Cargo.toml", root("z-base build-help target-help dev-help user cycle-a cycle-b")),
