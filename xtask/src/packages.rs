@@ -2,7 +2,6 @@
 //! release. It writes to the target folder alone.
 
 use std::fs;
-use std::path::PathBuf;
 
 use xshell::{Shell, cmd};
 
@@ -68,9 +67,10 @@ pub fn build(
         let size_of = |file: &str| Some((fs::metadata(folder.join(file)).ok()?.len(), file.to_string()));
         let mut files: Vec<(u64, String)> = listed.lines().filter_map(size_of).collect();
         files.sort_by(|one, other| other.cmp(one));
-        let biggest = files.iter().take(3).map(|(size, file)| format!("{file} ({:.1} MiB)", mebibytes(*size)));
-        let biggest: Vec<String> = biggest.collect();
-        findings.error(&manifest.file, format_args!("`{name}` packs to {:.1} MiB, and 10 are allowed; the biggest files are {}: `exclude` what users do not need", mebibytes(size), biggest.join(", ")));
+        let mebibytes = |bytes: u64| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
+        let biggest = files.iter().take(3).map(|(size, file)| format!("{file} ({})", mebibytes(*size)));
+        let (size, biggest) = (mebibytes(size), biggest.collect::<Vec<_>>().join(", "));
+        findings.error(&manifest.file, format_args!("`{name}` packs to {size}, and 10 are allowed; the biggest files are {biggest}: `exclude` what users do not need"));
     }
     Ok(())
 }
@@ -79,17 +79,11 @@ pub fn build(
 fn content(sh: &Shell) -> Result<String> {
     let mut content = shell::read(cmd!(sh, "git rev-parse HEAD"))?;
     content += &shell::read(cmd!(sh, "git -c core.quotePath=false diff --binary HEAD"))?;
-    let new = shell::read(cmd!(sh, "git -c core.quotePath=false ls-files --others --exclude-standard"))?;
-    let files: Vec<PathBuf> = new.lines().map(|file| sh.current_dir().join(file)).collect();
-    for file in files {
-        content += &file.display().to_string();
-        content += &sha256(&fs::read(file).unwrap_or_default());
+    for file in shell::read(cmd!(sh, "git ls-files -z --others --exclude-standard"))?.split_terminator('\0') {
+        content += file;
+        content += &sha256(&fs::read(sh.current_dir().join(file)).unwrap_or_default());
     }
     Ok(sha256(content.as_bytes())[..16].to_string())
-}
-
-fn mebibytes(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
 }
 
 /// Compares the public crates with the last release of the line, of which they are to be a patch.
@@ -119,9 +113,8 @@ pub fn compare(
         return Ok(());
     }
     let names = members.iter().flat_map(|member| ["--package", &member.name]);
-    if let Err(error) =
-        shell::run(cmd!(sh, "cargo semver-checks --baseline-rev {commit} --release-type patch {names...}"))
-    {
+    let check = cmd!(sh, "cargo semver-checks --baseline-rev {commit} --release-type patch {names...}");
+    if let Err(error) = shell::run(check) {
         findings.error("", format_args!("{error}: this is no patch of {tag}"));
     }
     Ok(())

@@ -97,10 +97,7 @@ fn text(workspace: &Workspace) -> Result<String> {
     let notes = notes::read(&workspace.root)?;
     let section = crate::notes::show(&notes, &version).map_err(|error| format!("{}: {error}", notes::FILE))?;
     let text = section.split_once('\n').map_or("", |(_, text)| text.trim());
-    if text.chars().count() <= LONGEST {
-        return Ok(text.to_string());
-    }
-    let end = text.char_indices().nth(LONGEST).map_or(text.len(), |(at, _)| at);
+    let Some((end, _)) = text.char_indices().nth(LONGEST) else { return Ok(text.to_string()) };
     let lines = text[..end].rfind('\n').unwrap_or(end);
     Ok(format!("{}\n\nThe rest is in {} at this tag.\n", &text[..lines], notes::FILE))
 }

@@ -84,12 +84,13 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
 
     let names: Vec<&str> = BTreeSet::from_iter(wanted.iter().map(|(name, _)| name.as_str())).into_iter().collect();
     let index: BTreeMap<&str, _> = names.iter().copied().zip(registry.versions(&names)?).collect();
-    let there = |name: &String, version: &Version| index[name.as_str()].get(version) == Some(&false);
-    let mut left: Vec<_> = wanted.into_iter().filter(|(name, version)| there(name, version)).collect();
-    if candidates {
-        // Not before what replaces it can be had.
-        left.retain(|(name, own)| index[name.as_str()].iter().any(|(other, yanked)| !yanked && replaces(other, own)));
-    }
+    let there = |(name, own): &(&String, &Version)| {
+        let versions = &index[name.as_str()];
+        // A candidate goes not before what replaces it can be had.
+        let replaced = || versions.iter().any(|(other, yanked)| !yanked && replaces(other, own));
+        versions.get(own) == Some(&false) && (!candidates || replaced())
+    };
+    let left: Vec<_> = wanted.into_iter().filter(there).collect();
     if left.is_empty() {
         say(format_args!("nothing to do: {} has nothing to yank", registry.name));
     }
@@ -121,11 +122,11 @@ pub fn replaces(version: &Version, other: &Version) -> bool {
 
 /// The published crates at a tag.
 fn crates_at(sh: &Shell, remote: &Remote, version: &Version) -> Result<Crates> {
-    let (name, failed) = (tag(version), |error: crate::Error| format!("{}: {error}", tag(version)));
+    let name = tag(version);
     fetch(sh, &[&format!("refs/tags/{name}")])?;
     let tree = Worktree::add(sh, &remote.tags[version])?;
     let _in_tree = sh.push_dir(&tree.root);
-    let workspace = Workspace::load(sh).map_err(failed)?;
+    let workspace = Workspace::load(sh).map_err(|error| format!("{name}: {error}"))?;
     let released = workspace.crates.into_iter().filter(|member| member.published);
     Ok(released.map(|member| (member.name, (member.version, member.moves))).collect())
 }
