@@ -3,7 +3,7 @@
 //! does; a test runs the same command lines through the real one.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Write, read_to_string, stdin};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -17,6 +17,20 @@ use crate::{Result, calendar, print, say};
 /// `releases` of objects with the fields that `--json` or the API has, the tag `latest`, and `today`, the day on which pull
 /// requests are opened.
 const STATE: &str = "stand-in.json";
+
+/// Reads the state.
+pub fn read(folder: &Path) -> Result<Value> {
+    match fs::read(folder.join(STATE)) {
+        Ok(text) => Ok(serde_json::from_slice(&text)?),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(json!({ "pulls": [], "issues": [], "runs": [] })),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Writes it.
+pub fn write(folder: &Path, state: &Value) -> Result<()> {
+    Ok(fs::write(folder.join(STATE), serde_json::to_string_pretty(state)?)?)
+}
 
 /// Runs one command and records it in the file `calls`, a JSON list a line.
 pub fn main() -> ExitCode {
@@ -43,25 +57,24 @@ fn run() -> Result<()> {
     let lock = File::create(folder.join("lock"))?;
     lock.lock()?;
 
-    let mut state: Value = match fs::read(folder.join(STATE)) {
-        Ok(text) => serde_json::from_slice(&text)?,
-        Err(_) => json!({ "pulls": [], "issues": [], "runs": [] }),
-    };
+    let before = read(&folder)?;
+    let mut state = before.clone();
     let mut arguments = Arguments::from_vec(words);
     let _paged = arguments.contains("--paginate");
     let command = (arguments.subcommand()?.unwrap_or_default(), arguments.subcommand()?.unwrap_or_default());
     match (command.0.as_str(), command.1.as_str()) {
-        ("pr", "create") => create(arguments, &mut state, &folder),
-        ("release", verb @ ("create" | "upload" | "edit")) => release(verb, arguments, &mut state, &folder),
+        ("pr", "create") => create(arguments, &mut state),
+        ("release", verb @ ("create" | "upload" | "edit")) => release(verb, arguments, &mut state),
         ("api", "repos/{owner}/{repo}/releases?per_page=100") => releases(arguments, &state),
         ("api", "repos/{owner}/{repo}/releases/latest") => latest(arguments, &state),
         ("pr", "list") => list(arguments, &state, "pulls", &["head", "state", "search"]),
         ("issue", "list") => list(arguments, &state, "issues", &["state", "search"]),
         ("run", "list") => list(arguments, &state, "runs", &["branch", "workflow"]),
-        ("issue", "create") => create_issue(arguments, &mut state, &folder),
-        ("workflow", "run") => start(arguments, &mut state, &folder),
+        ("issue", "create") => create_issue(arguments, &mut state),
+        ("workflow", "run") => start(arguments, &mut state),
         (noun, verb) => Err(format!("unknown command \"{noun} {verb}\" for \"gh\"").into()),
-    }
+    }?;
+    if state == before { Ok(()) } else { write(&folder, &state) }
 }
 
 /// Prints the fields that `--json` names of the items that the filters admit.
@@ -113,7 +126,7 @@ fn checks(runs: &Value, commit: &Value) -> Value {
     of_commit.map(check).collect()
 }
 
-fn create(mut arguments: Arguments, state: &mut Value, folder: &Path) -> Result<()> {
+fn create(mut arguments: Arguments, state: &mut Value) -> Result<()> {
     let [branch, base, title, body_file]: [String; 4] = [
         arguments.value_from_str("--head")?,
         arguments.value_from_str("--base")?,
@@ -124,8 +137,7 @@ fn create(mut arguments: Arguments, state: &mut Value, folder: &Path) -> Result<
     if body_file != "-" {
         return Err(format!("open {body_file}: the stand-in reads a body from stdin").into());
     }
-    let mut body = String::new();
-    std::io::stdin().read_to_string(&mut body)?;
+    let body = read_to_string(stdin())?;
     let commit = head(&branch)?.ok_or_else(|| format!("Head ref must be a branch (createPullRequest): {branch}"))?;
     if head(&base)?.ok_or_else(|| format!("Base ref must be a branch (createPullRequest): {base}"))? == commit {
         return Err(format!("No commits between {base} and {branch} (createPullRequest)").into());
@@ -146,26 +158,23 @@ fn create(mut arguments: Arguments, state: &mut Value, folder: &Path) -> Result<
         "headRefName": branch, "headRefOid": commit, "baseRefName": base,
         "isCrossRepository": false,
     }));
-    fs::write(folder.join(STATE), serde_json::to_string_pretty(state)?)?;
     print(&format!("{url}\n"))
 }
 
-fn create_issue(mut arguments: Arguments, state: &mut Value, folder: &Path) -> Result<()> {
+fn create_issue(mut arguments: Arguments, state: &mut Value) -> Result<()> {
     let title: String = arguments.value_from_str("--title")?;
     let _stdin: String = arguments.value_from_str("--body-file")?;
     refuse_the_rest(arguments)?;
-    let mut body = String::new();
-    std::io::stdin().read_to_string(&mut body)?;
+    let body = read_to_string(stdin())?;
     let issues = state["issues"].as_array_mut().ok_or("the state has no list of issues")?;
     let url = format!("https://github.com/rehearsal/rehearsal/issues/{}", issues.len() + 1);
     issues.push(json!({ "title": title, "body": body, "url": url, "state": "OPEN" }));
-    fs::write(folder.join(STATE), serde_json::to_string_pretty(state)?)?;
     print(&format!("{url}\n"))
 }
 
 /// Starts a workflow, which has ended at once, as the state says under `conclusions` for its branch: well, if it says
 /// nothing.
-fn start(mut arguments: Arguments, state: &mut Value, folder: &Path) -> Result<()> {
+fn start(mut arguments: Arguments, state: &mut Value) -> Result<()> {
     let branch: String = arguments.value_from_str("--ref")?;
     let workflow: String = arguments.free_from_str()?;
     refuse_the_rest(arguments)?;
@@ -179,12 +188,12 @@ fn start(mut arguments: Arguments, state: &mut Value, folder: &Path) -> Result<(
         "status": "completed", "conclusion": conclusion, "createdAt": format!("{today}T00:07:00Z"),
         "url": format!("https://github.com/rehearsal/rehearsal/actions/runs/{}", runs.len() + 1),
     }));
-    Ok(fs::write(folder.join(STATE), serde_json::to_string_pretty(state)?)?)
+    Ok(())
 }
 
 /// Makes, fills or changes a release: an object with `tag_name`, `draft`, `prerelease` and `assets`, as the API has it. The
 /// tag of the latest one is `latest`.
-fn release(verb: &str, mut arguments: Arguments, state: &mut Value, folder: &Path) -> Result<()> {
+fn release(verb: &str, mut arguments: Arguments, state: &mut Value) -> Result<()> {
     let flag = |arguments: &mut Arguments, name: &'static str| -> Result<Option<bool>> {
         // As for gh: `--flag`, or `--flag=value`, and never `--flag value`.
         let words = std::env::args().filter_map(|word| word.strip_prefix(name).map(str::to_string));
@@ -212,15 +221,14 @@ fn release(verb: &str, mut arguments: Arguments, state: &mut Value, folder: &Pat
         }
         ("create", _) => {
             refuse_the_rest(arguments)?;
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text)?;
+            let text = read_to_string(stdin())?;
             let (title, _) = (title.ok_or("the stand-in wants --title")?, notes.ok_or("and --notes-file -")?);
             let url = format!("https://github.com/rehearsal/rehearsal/releases/tag/{tag}");
             releases.push(json!({
                 "tag_name": tag, "html_url": url, "name": title, "body": text,
                 "draft": draft == Some(true), "prerelease": candidate == Some(true), "assets": [],
             }));
-            return Ok(fs::write(folder.join(STATE), serde_json::to_string_pretty(state)?)?);
+            return Ok(());
         }
         (_, found) => found.ok_or("release not found")?,
     };
@@ -244,7 +252,7 @@ fn release(verb: &str, mut arguments: Arguments, state: &mut Value, folder: &Pat
             state["latest"] = json!(tag);
         }
     }
-    Ok(fs::write(folder.join(STATE), serde_json::to_string_pretty(state)?)?)
+    Ok(())
 }
 
 fn releases(arguments: Arguments, state: &Value) -> Result<()> {

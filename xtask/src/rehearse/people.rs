@@ -69,16 +69,36 @@ pub fn run_ci(sandbox: &Sandbox, red: Option<&str>) -> Result<String> {
     Ok(said.join(", "))
 }
 
-/// Adds text to a file of a branch of origin, in a commit.
-pub fn add_to(sandbox: &Sandbox, branch: &str, file: &str, text: &str, what: &str) -> Result<String> {
-    checkout(sandbox, "people", branch)?;
-    let path = sandbox.workspace("people").join(file);
+/// Adds text to a file of a branch of a clone's origin, in a commit.
+pub fn add_to(sandbox: &Sandbox, (clone, branch): (&str, &str), file: &str, text: &str, what: &str) -> Result<String> {
+    checkout(sandbox, clone, branch)?;
+    let path = sandbox.workspace(clone).join(file);
     let before = fs::read_to_string(&path).unwrap_or_default();
-    fs::write(&path, format!("{before}{text}"))?;
-    sandbox.git("people", "add --all")?;
-    sandbox.must(Actor::Human, "people", "git", &["commit", "--quiet", "-m", what])?;
-    sandbox.git("people", &format!("push --quiet origin HEAD:refs/heads/{branch}"))?;
-    Ok(format!("{branch} is at {}", sandbox.git("people", "rev-parse --short HEAD")?))
+    fs::write(&path, before + text)?;
+    commit(sandbox, clone, branch, what)
+}
+
+/// Adds an item to a version's section of the notes, if there is one.
+pub fn note(root: &Path, version: &Version, item: &str) -> Result<()> {
+    let file = root.join(tasks::notes::FILE);
+    let text = fs::read_to_string(&file)?;
+    if let Ok(section) = notes::show(&text, version) {
+        fs::write(&file, text.replacen(section, &format!("{section}\n\n* {item}"), 1))?;
+    }
+    Ok(())
+}
+
+/// Commits everything in a clone, and pushes it to a branch of its origin.
+pub fn commit(sandbox: &Sandbox, clone: &str, branch: &str, what: &str) -> Result<String> {
+    sandbox.git(clone, "add --all")?;
+    sandbox.must(Actor::Human, clone, "git", &["commit", "--quiet", "-m", what])?;
+    push(sandbox, clone, branch)
+}
+
+/// Pushes what a clone is at. Returns where the branch is then.
+fn push(sandbox: &Sandbox, clone: &str, branch: &str) -> Result<String> {
+    sandbox.git(clone, &format!("push --quiet origin HEAD:refs/heads/{branch}"))?;
+    Ok(format!("{branch} is at {}", sandbox.git(clone, "rev-parse --short HEAD")?))
 }
 
 /// Mends something on main, and in the notes if they have a section for it.
@@ -96,24 +116,15 @@ pub fn fix(sandbox: &Sandbox, workspace: &Workspace, version: &Version, what: &s
     let before = fs::read_to_string(root.join(&file)).unwrap_or_default();
     let slashes = if file.ends_with(".rs") { "// " } else { "" };
     fs::write(root.join(&file), format!("{before}\n{slashes}{what}.\n"))?;
-
-    let file = root.join(tasks::notes::FILE);
-    let text = fs::read_to_string(&file)?;
-    if let Ok(section) = notes::show(&text, version).map(str::to_string) {
-        fs::write(&file, text.replacen(&section, &format!("{section}\n\n* {what}."), 1))?;
-    }
-    sandbox.git("people", "add --all")?;
-    sandbox.must(Actor::Human, "people", "git", &["commit", "--quiet", "-m", what])?;
-    sandbox.git("people", "push --quiet origin HEAD:refs/heads/main")?;
-    Ok(format!("main is at {}", sandbox.git("people", "rev-parse --short HEAD")?))
+    note(&root, version, &format!("{what}."))?;
+    commit(sandbox, "people", "main", what)
 }
 
 /// Picks main's last commit to a release branch.
 pub fn backport(sandbox: &Sandbox, branch: &str) -> Result<String> {
     checkout(sandbox, "people", branch)?;
     sandbox.git("people", "cherry-pick -x origin/main")?;
-    sandbox.git("people", &format!("push --quiet origin HEAD:refs/heads/{branch}"))?;
-    Ok(format!("{branch} is at {}", sandbox.git("people", "rev-parse --short HEAD")?))
+    push(sandbox, "people", branch)
 }
 
 /// Checks out a branch of origin as it is now, under its name, as a workflow finds it.

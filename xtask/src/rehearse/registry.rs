@@ -226,8 +226,9 @@ impl Here {
         }
     }
 
+    /// Where the lines of a crate are. Names that differ in case are one crate.
     fn file(&self, name: &str) -> PathBuf {
-        self.folder.join("index").join(index_path(name))
+        self.folder.join("index").join(name.to_ascii_lowercase())
     }
 
     /// The lines of a crate of ours, one JSON object a version.
@@ -238,7 +239,7 @@ impl Here {
 
     fn write(&self, name: &str, lines: &[Value]) -> io::Result<()> {
         let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-        fs::create_dir_all(self.file(name).parent().unwrap_or(&self.folder))?;
+        fs::create_dir_all(self.folder.join("index"))?;
         // In one step: whoever kills us finds the old lines or the new ones.
         let fresh = self.folder.join("fresh");
         fs::write(&fresh, text)?;
@@ -247,17 +248,13 @@ impl Here {
 
     fn index(&self, place: &[&str]) -> io::Result<Answer> {
         let name = place.last().copied().unwrap_or_default();
-        let mut lines = {
-            let state = self.lock();
-            let seen = |line: &Value| {
-                let key = (name.to_string(), line["vers"].as_str().unwrap_or_default().to_string());
-                state.hidden.get(&key).is_none_or(|moment| *moment <= Instant::now())
-            };
-            // Names that differ in case are one crate.
-            let mut lines = self.lines(name);
-            lines.retain(seen);
-            lines
-        };
+        let mut lines = self.lines(name);
+        let state = self.lock();
+        lines.retain(|line| {
+            let key = (name.to_string(), line["vers"].as_str().unwrap_or_default().to_string());
+            state.hidden.get(&key).is_none_or(|moment| *moment <= Instant::now())
+        });
+        drop(state);
         if lines.is_empty() {
             return Ok(self.elsewhere(format!("https://index.crates.io/{}", place.join("/"))));
         }
@@ -279,19 +276,14 @@ impl Here {
         }
 
         // What crates.io would refuse, with its words.
-        let lacks = |field: &str| text(field).is_empty();
-        let licence = if lacks("license") && lacks("license_file") { "license" } else { "" };
-        let description = if lacks("description") { "description" } else { "" };
-        let missing: Vec<&str> = [description, licence].into_iter().filter(|field| !field.is_empty()).collect();
+        let mut missing =
+            vec![("description", text("description")), ("license", text("license") + &text("license_file"))];
+        missing.retain(|(_, value)| value.is_empty());
         if !missing.is_empty() {
+            let missing = missing.iter().map(|(field, _)| *field).collect::<Vec<_>>().join(", ");
             let link = "https://doc.rust-lang.org/cargo/reference/manifest.html";
-            let missing = missing.join(", ");
-            return Ok(refused(
-                400,
-                &format!(
-                    "missing or empty metadata fields: {missing}. Please see {link} for more information on configuring these fields"
-                ),
-            ));
+            let more = format!("Please see {link} for more information on configuring these fields");
+            return Ok(refused(400, &format!("missing or empty metadata fields: {missing}. {more}")));
         }
         let mut state = self.lock();
         let mut lines = self.lines(&name);
@@ -373,14 +365,4 @@ fn said(value: Value) -> Answer {
 
 fn refused(status: u16, text: &str) -> Answer {
     Answer { status, ..said(json!({ "errors": [{ "detail": text }] })) }
-}
-
-/// Where a crate stands in an index (the Cargo book, "Index files").
-pub fn index_path(name: &str) -> String {
-    let name = name.to_ascii_lowercase();
-    match name.len() {
-        0..=2 => format!("{}/{name}", name.len()),
-        3 => format!("3/{}/{name}", &name[..1]),
-        _ => format!("{}/{}/{name}", &name[..2], &name[2..4]),
-    }
 }
