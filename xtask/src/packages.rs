@@ -105,10 +105,10 @@ pub fn compare(
     }
     fetch(sh, &[&format!("refs/tags/{tag}")])?;
     let public = |member: &&Crate| match &workspace.config.public {
-        Some(public) => public.contains(&member.name),
-        None => member.published,
+        Some(public) => member.moves && public.contains(&member.name),
+        None => member.moves && member.published,
     };
-    let members: Vec<&Crate> = workspace.crates.iter().filter(|member| member.moves).filter(public).collect();
+    let members: Vec<&Crate> = workspace.crates.iter().filter(public).collect();
     if members.is_empty() {
         return Ok(());
     }

@@ -48,12 +48,9 @@ impl World {
     pub fn since(&self, before: &World) -> String {
         let mut news = Vec::new();
         for name in self.refs.keys().filter(|name| !before.refs.contains_key(*name)) {
-            if let Some(tag) = name.strip_prefix("refs/tags/") {
-                news.push(format!("tag {tag}"));
-            }
-            news.extend(
-                name.strip_prefix("refs/heads/").filter(|name| branch_version(name).is_some()).map(str::to_string),
-            );
+            let tag = name.strip_prefix("refs/tags/").map(|tag| format!("tag {tag}"));
+            let branch = name.strip_prefix("refs/heads/").filter(|name| branch_version(name).is_some());
+            news.extend(tag.or(branch.map(str::to_string)));
         }
         let pulls = self.list("pulls").iter().skip(before.list("pulls").len());
         news.extend(pulls.map(|pull| format!("#{} {}", pull["number"], word(&pull["title"]))));

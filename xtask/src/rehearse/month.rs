@@ -67,10 +67,8 @@ pub fn run(sh: &Shell, sandbox: &Sandbox, workspace: &Workspace, verbose: bool, 
     month.task("main", &["sync-notes"])?;
     month.human("merge", people::merge)?;
 
-    month.step(Actor::Human, "cargo build of a user's crate", |sandbox| {
-        let world = World::read(sandbox)?;
-        Ok((true, board::consume(sandbox, workspace, &world)?))
-    })?;
+    month
+        .human("cargo build of a user's crate", |sandbox| board::consume(sandbox, workspace, &World::read(sandbox)?))?;
     board::show(sh, sandbox, &month.seen)?;
     print(&format!(
         "{} is out, and {} after it, in {:.0} s\n",

@@ -57,12 +57,11 @@ pub fn run_ci(sandbox: &Sandbox, red: Option<&str>) -> Result<String> {
         let conclusion = if red == Some(&base) { "failure" } else { "success" };
         sandbox.change(|state| {
             // As after a restart.
-            let runs = state["runs"].as_array_mut().map(std::mem::take).unwrap_or_default();
-            let mut runs: Vec<Value> = runs.into_iter().filter(|run| run["headSha"] != *commit).collect();
+            let Some(runs) = state["runs"].as_array_mut() else { return };
+            runs.retain(|run| run["headSha"] != *commit);
             runs.push(json!({
                 "headSha": commit, "headBranch": head, "workflowName": "CI", "status": "completed", "conclusion": conclusion,
             }));
-            state["runs"] = runs.into();
         })?;
         said.push(format!("#{}: {conclusion}", at + 1));
     }

@@ -74,7 +74,7 @@ fn check_tree(sh: &Shell, workspace: &Workspace) -> Result<()> {
 fn plan(Uploads { registry, workspace, items }: &Uploads) {
     let missing: Vec<&Item> = items.iter().filter(|item| item.is_open()).collect();
     let (all, there) = (items.len(), items.len() - missing.len());
-    if items.iter().all(|item| item.is_taken()) {
+    if items.iter().all(|item| item.is_there()) {
         return say(format_args!("nothing to do: {} has all {all} crates", registry.name));
     }
     let layers = layers(workspace, &missing);

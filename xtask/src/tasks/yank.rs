@@ -64,19 +64,16 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         }
     }
     let mut wanted: BTreeSet<(&String, &Version)> = BTreeSet::new();
-    for version in versions.iter().filter(|version| released.contains_key(*version)) {
-        for (name, (own, moves)) in &released[*version] {
-            let others = || released.iter().filter(|(other, _)| other != &version);
+    for (version, crates) in released.iter().filter(|(version, _)| versions.contains(version)) {
+        for (name, (own, moves)) in crates {
+            let mut others = released.iter().filter(|(other, _)| *other != version);
             let has = |crates: &Crates| crates.get(name).is_some_and(|(theirs, _)| theirs == own);
-            let replaced = || {
-                others()
-                    .any(|(other, crates)| other > version && same_line(version, other) && crates.contains_key(name))
-            };
+            let mut later = released.iter().filter(|(other, _)| *other > version && same_line(version, other));
             if !moves || candidates && own.pre.is_empty() {
                 continue; // it is no part of this release
-            } else if others().any(|(_, crates)| has(crates)) {
+            } else if others.any(|(_, crates)| has(crates)) {
                 say(format_args!("{name} {own} stays: another release has it, too"));
-            } else if !candidates || replaced() {
+            } else if !candidates || later.any(|(_, crates)| crates.contains_key(name)) {
                 wanted.insert((name, own));
             }
         }
