@@ -1,5 +1,5 @@
 //! What `verify` has cargo build: each crate packaged as its users will get it, and the public ones compared with the last
-//! release. It writes to the target folder alone.
+//! release. It writes to the target folder alone, and git fetches what is compared.
 
 use std::fs;
 

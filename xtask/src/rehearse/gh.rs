@@ -1,6 +1,6 @@
 //! A stand-in for `gh`, which this binary is when it is called by that name: the commands that the tasks use, with their
-//! flags, on pull requests, issues and runs that it keeps in a file. It refuses what it does not know, as the real one
-//! does; a test runs the same command lines through the real one.
+//! flags, on pull requests, issues, runs and releases that it keeps in a file. It refuses what it does not know, as the
+//! real one does; a test runs the same command lines through the real one.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write, read_to_string, stdin};
@@ -127,27 +127,18 @@ fn checks(runs: &Value, commit: &Value) -> Value {
 }
 
 fn create(mut arguments: Arguments, state: &mut Value) -> Result<()> {
-    let [branch, base, title, body_file]: [String; 4] = [
-        arguments.value_from_str("--head")?,
-        arguments.value_from_str("--base")?,
-        arguments.value_from_str("--title")?,
-        arguments.value_from_str("--body-file")?,
-    ];
+    let mut option = |name: &'static str| arguments.value_from_str::<_, String>(name);
+    let (branch, base, title) = (option("--head")?, option("--base")?, option("--title")?);
+    let body = body(&mut arguments, "--body-file")?;
     refuse_the_rest(arguments)?;
-    if body_file != "-" {
-        return Err(format!("open {body_file}: the stand-in reads a body from stdin").into());
-    }
-    let body = read_to_string(stdin())?;
     let commit = head(&branch)?.ok_or_else(|| format!("Head ref must be a branch (createPullRequest): {branch}"))?;
     if head(&base)?.ok_or_else(|| format!("Base ref must be a branch (createPullRequest): {base}"))? == commit {
         return Err(format!("No commits between {base} and {branch} (createPullRequest)").into());
     }
     let today = today(state);
     let pulls = state["pulls"].as_array_mut().ok_or("the state has no list of pull requests")?;
-    if let Some(open) = pulls
-        .iter()
-        .find(|pull| pull["headRefName"] == *branch && pull["state"] == "OPEN" && pull["isCrossRepository"] == false)
-    {
+    let ours = |pull: &&Value| pull["headRefName"] == *branch && pull["isCrossRepository"] == false;
+    if let Some(open) = pulls.iter().filter(ours).find(|pull| pull["state"] == "OPEN") {
         let url = open["url"].as_str().unwrap_or_default();
         return Err(format!("a pull request for branch {branch:?} into branch {base:?} already exists:\n{url}").into());
     }
@@ -163,9 +154,8 @@ fn create(mut arguments: Arguments, state: &mut Value) -> Result<()> {
 
 fn create_issue(mut arguments: Arguments, state: &mut Value) -> Result<()> {
     let title: String = arguments.value_from_str("--title")?;
-    let _stdin: String = arguments.value_from_str("--body-file")?;
+    let body = body(&mut arguments, "--body-file")?;
     refuse_the_rest(arguments)?;
-    let body = read_to_string(stdin())?;
     let issues = state["issues"].as_array_mut().ok_or("the state has no list of issues")?;
     let url = format!("https://github.com/rehearsal/rehearsal/issues/{}", issues.len() + 1);
     issues.push(json!({ "title": title, "body": body, "url": url, "state": "OPEN" }));
@@ -194,50 +184,41 @@ fn start(mut arguments: Arguments, state: &mut Value) -> Result<()> {
 /// Makes, fills or changes a release: an object with `tag_name`, `draft`, `prerelease` and `assets`, as the API has it. The
 /// tag of the latest one is `latest`.
 fn release(verb: &str, mut arguments: Arguments, state: &mut Value) -> Result<()> {
-    let flag = |arguments: &mut Arguments, name: &'static str| -> Result<Option<bool>> {
-        // As for gh: `--flag`, or `--flag=value`, and never `--flag value`.
-        let words = std::env::args().filter_map(|word| word.strip_prefix(name).map(str::to_string));
-        match words.max().as_deref() {
-            Some("") => Ok(arguments.contains(name).then_some(true)),
-            Some(_) => Ok(arguments.opt_value_from_str(name)?),
-            None => Ok(None),
-        }
+    // As for gh: `--flag` or `--flag=value`, and never `--flag value`.
+    let mut flag = |name: &'static str| -> Result<Option<bool>> {
+        if arguments.contains(name) { Ok(Some(true)) } else { Ok(arguments.opt_value_from_str(name)?) }
     };
-    let draft = flag(&mut arguments, "--draft")?;
-    let candidate = flag(&mut arguments, "--prerelease")?;
-    let is_latest = flag(&mut arguments, "--latest")?;
-    let clobber = flag(&mut arguments, "--clobber")?;
-    let title: Option<String> = arguments.opt_value_from_str("--title")?;
-    let notes: Option<String> = arguments.opt_value_from_str("--notes-file")?;
+    let (draft, candidate, is_latest) = (flag("--draft")?, flag("--prerelease")?, flag("--latest")?);
+    let clobber = arguments.contains("--clobber");
+    let new = match verb {
+        "create" => Some((arguments.value_from_str::<_, String>("--title")?, body(&mut arguments, "--notes-file")?)),
+        _ => None,
+    };
     let tag: String = arguments.free_from_str()?;
     if !state["releases"].is_array() {
         state["releases"] = json!([]);
     }
     let releases = state["releases"].as_array_mut().ok_or("the state has no list of releases")?;
     let found = releases.iter_mut().find(|release| release["tag_name"] == *tag);
-    let found = match (verb, found) {
-        ("create", Some(found)) if found["draft"] == false => {
+    if let Some((title, text)) = new {
+        refuse_the_rest(arguments)?;
+        if found.is_some_and(|found| found["draft"] == false) {
             return Err("HTTP 422: Validation Failed: Release.tag_name already exists".into());
         }
-        ("create", _) => {
-            refuse_the_rest(arguments)?;
-            let text = read_to_string(stdin())?;
-            let (title, _) = (title.ok_or("the stand-in wants --title")?, notes.ok_or("and --notes-file -")?);
-            let url = format!("https://github.com/rehearsal/rehearsal/releases/tag/{tag}");
-            releases.push(json!({
-                "tag_name": tag, "html_url": url, "name": title, "body": text,
-                "draft": draft == Some(true), "prerelease": candidate == Some(true), "assets": [],
-            }));
-            return Ok(());
-        }
-        (_, found) => found.ok_or("release not found")?,
-    };
+        let url = format!("https://github.com/rehearsal/rehearsal/releases/tag/{tag}");
+        releases.push(json!({
+            "tag_name": tag, "html_url": url, "name": title, "body": text,
+            "draft": draft == Some(true), "prerelease": candidate == Some(true), "assets": [],
+        }));
+        return Ok(());
+    }
+    let found = found.ok_or("release not found")?;
     if verb == "upload" {
         for file in arguments.finish() {
             let content = fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
             let name = Path::new(&file).file_name().unwrap_or_default().to_string_lossy().into_owned();
             let assets = found["assets"].as_array_mut().ok_or("the release has no list of assets")?;
-            if clobber.is_none() && assets.iter().any(|asset| asset["name"] == *name) {
+            if !clobber && assets.iter().any(|asset| asset["name"] == *name) {
                 return Err(format!("asset under the same name already exists: [{name}]").into());
             }
             assets.retain(|asset| asset["name"] != *name);
@@ -268,6 +249,14 @@ fn latest(arguments: Arguments, state: &Value) -> Result<()> {
     let mut releases = state["releases"].as_array().into_iter().flatten();
     let latest = releases.find(|release| release["tag_name"] == state["latest"]);
     print(&latest.ok_or("gh: Not Found (HTTP 404)")?.to_string())
+}
+
+/// What a command gets on stdin: no other file is read.
+fn body(arguments: &mut Arguments, option: &'static str) -> Result<String> {
+    match arguments.value_from_str::<_, String>(option)?.as_str() {
+        "-" => Ok(read_to_string(stdin())?),
+        file => Err(format!("open {file}: the stand-in reads a body from stdin").into()),
+    }
 }
 
 /// The day on which things are opened and started.

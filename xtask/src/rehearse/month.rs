@@ -67,15 +67,11 @@ pub fn run(sh: &Shell, sandbox: &Sandbox, workspace: &Workspace, verbose: bool, 
     month.task("main", &["sync-notes"])?;
     month.human("merge", people::merge)?;
 
-    month
-        .human("cargo build of a user's crate", |sandbox| board::consume(sandbox, workspace, &World::read(sandbox)?))?;
+    let consume = |sandbox: &Sandbox| board::consume(sandbox, workspace, &World::read(sandbox)?);
+    month.human("cargo build of a user's crate", consume)?;
     board::show(sh, sandbox, &month.seen)?;
-    print(&format!(
-        "{} is out, and {} after it, in {:.0} s\n",
-        tag(&release_of(&workspace.version)),
-        tag(&patch),
-        begun.elapsed().as_secs_f64()
-    ))
+    let seconds = begun.elapsed().as_secs_f64();
+    print(&format!("{} is out, and {} after it, in {seconds:.0} s\n", tag(&version), tag(&patch)))
 }
 
 impl Month<'_> {

@@ -1,6 +1,6 @@
 //! A registry on this machine that cargo takes for crates.io: sparse index, publish, yank, owners and download, over plain
 //! HTTP on a port of the loopback address. It keeps everything in a folder, never asks who is there, and can be told to
-//! fail. It needs the standard library and a reader of JSON alone.
+//! fail. It needs the standard library, a reader of JSON and our SHA-256 alone.
 
 use std::collections::HashMap;
 use std::fs;
@@ -211,9 +211,8 @@ impl Here {
                 }
             }
             ("PUT", ["api", "v1", "crates", "new"]) => self.publish(body),
-            ("PUT", ["api", "v1", "crates", name, version, "unyank"]) => self.yank(name, version, false),
-            ("DELETE", ["api", "v1", "crates", name, version, "yank"]) => self.yank(name, version, true),
-            (_, ["api", "v1", "crates", name, "owners"]) => self.owners(method, name, body),
+            ("DELETE", ["api", "v1", "crates", name, version, "yank"]) => self.yank(name, version),
+            ("GET" | "PUT", ["api", "v1", "crates", name, "owners"]) => self.owners(method, name, body),
             _ => Ok(refused(404, "not found")),
         }
     }
@@ -311,13 +310,13 @@ impl Here {
         Ok(said(json!({ "warnings": { "invalid_categories": [], "invalid_badges": [], "other": [] } })))
     }
 
-    fn yank(&self, name: &str, version: &str, yanked: bool) -> io::Result<Answer> {
+    fn yank(&self, name: &str, version: &str) -> io::Result<Answer> {
         let _alone = self.lock();
         let mut lines = self.lines(name);
         let Some(line) = lines.iter_mut().find(|line| line["vers"] == *version) else {
             return Ok(refused(404, &format!("crate `{name}` does not have a version `{version}`")));
         };
-        line["yanked"] = json!(yanked);
+        line["yanked"] = json!(true);
         self.write(name, &lines)?;
         Ok(said(json!({ "ok": true })))
     }
@@ -328,24 +327,21 @@ impl Here {
             return Ok(refused(404, &format!("crate `{name}` does not exist")));
         }
         let file = self.folder.join("crates").join(format!("{name}.owners"));
-        let mut owners: Vec<String> =
-            fs::read_to_string(&file).unwrap_or_default().lines().map(str::to_string).collect();
+        let known = fs::read_to_string(&file).unwrap_or_default();
+        let mut owners: Vec<&str> = known.lines().collect();
+        if method == "GET" {
+            let users = owners.iter().enumerate().map(|(id, login)| json!({ "id": id, "login": login, "name": null }));
+            return Ok(said(json!({ "users": users.collect::<Vec<_>>() })));
+        }
         let request: Value = serde_json::from_slice(body).unwrap_or_default();
-        let asked = request["users"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        for login in asked {
-            match (method, owners.iter().position(|owner| owner == login)) {
-                ("PUT", Some(_)) => return Ok(refused(400, &format!("`{login}` is already an owner"))),
-                ("PUT", None) => owners.push(login.to_string()),
-                (_, Some(at)) => drop(owners.remove(at)),
-                (_, None) => return Ok(refused(400, &format!("could not find owner with login `{login}`"))),
+        for login in request["users"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            if owners.contains(&login) {
+                return Ok(refused(400, &format!("`{login}` is already an owner")));
             }
+            owners.push(login);
         }
         fs::write(&file, owners.join("\n"))?;
-        let users = owners.iter().enumerate().map(|(id, login)| json!({ "id": id, "login": login, "name": null }));
-        match method {
-            "GET" => Ok(said(json!({ "users": users.collect::<Vec<_>>() }))),
-            _ => Ok(said(json!({ "ok": true, "msg": "done" }))),
-        }
+        Ok(said(json!({ "ok": true, "msg": "done" })))
     }
 }
 

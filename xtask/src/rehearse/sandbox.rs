@@ -72,11 +72,8 @@ impl Sandbox {
         // Cargo reads what lies above a workspace, too.
         let above = sandbox.root.ancestors().flat_map(|folder| [folder.join("Cargo.toml"), folder.join(".cargo")]);
         if let Some(above) = above.into_iter().find(|path| path.exists()) {
-            return Err(format!(
-                "{} would reach into a rehearsal below it: set TMPDIR to another folder",
-                above.display()
-            )
-            .into());
+            let above = above.display();
+            return Err(format!("{above} would reach into a rehearsal below it: set TMPDIR to another folder").into());
         }
         for folder in ["bin", "cargo-home", "gh", "home", "template", "tmp"] {
             fs::create_dir(sandbox.root.join(folder))?;

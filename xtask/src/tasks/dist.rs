@@ -111,9 +111,8 @@ fn build<'a>(sh: &Shell, workspace: &'a Workspace, target: &str) -> Result<Vec<(
     }
     let all: Vec<&PathBuf> = built.iter().flat_map(|(_, files)| files).collect();
     if let Some(twice) = all.iter().find(|file| all.iter().filter(|other| other == file).count() > 1) {
-        return Err(
-            format!("{}: two packages build a binary of this name: only one of them is left", twice.display()).into()
-        );
+        let twice = twice.display();
+        return Err(format!("{twice}: two packages build a binary of this name: only one of them is left").into());
     }
     Ok(built)
 }

@@ -78,12 +78,8 @@ fn plan(Uploads { registry, workspace, items }: &Uploads) {
         return say(format_args!("nothing to do: {} has all {all} crates", registry.name));
     }
     let layers = layers(workspace, &missing);
-    say(format_args!(
-        "{}: {there} of {all} crates are there, {} are missing, in {} layers",
-        registry.name,
-        missing.len(),
-        layers.len()
-    ));
+    let (name, lacks, count) = (&registry.name, missing.len(), layers.len());
+    say(format_args!("{name}: {there} of {all} crates are there, {lacks} are missing, in {count} layers"));
     for (number, names) in layers.iter().enumerate() {
         say(format_args!("  {:2}: {}", number + 1, names.join(" ")));
     }
