@@ -1,8 +1,10 @@
-//! What git says of the trains: main and the release branches that matter, each read in a worktree. It changes nothing, and
-//! goes on with what this clone knows where the remote cannot be asked.
+//! What git and the registry say of the trains: main and the release branches that matter, each read in a worktree, and their
+//! crates. It changes nothing, and goes on with what this clone knows where the remote cannot be asked.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::thread::{self, ScopedJoinHandle};
+use std::time::Duration;
 
 use semver::Version;
 use time::Date;
@@ -14,12 +16,18 @@ use crate::config::Config;
 use crate::git::{
     Remote, Worktree, alone, are_here, commit_dates, fetch, file_at, manifests_differ, release_changes, subjects,
 };
+use crate::github::Release;
 use crate::notes::{has, is_archive, is_dated};
+use crate::registry::{Registry, Versions};
 use crate::tasks::release::{load, supported};
+use crate::tasks::yank::replaces;
 use crate::tasks::{name, notes, sync_notes};
-use crate::train::{Line, Tagged, is_recent};
+use crate::train::{Line, Page, Tagged, is_recent};
 use crate::version::{same_line, tag};
-use crate::workspace::Workspace;
+use crate::workspace::{Crate, Workspace};
+
+/// How long the registry is asked again when it does not answer: a board that is late is of no use.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What git says of origin and of main there.
 pub struct Git {
@@ -178,4 +186,63 @@ impl Git {
         };
         Ok(Seen { line, released })
     }
+}
+
+/// What the registry says.
+pub struct Index {
+    registry: Registry,
+    versions: BTreeMap<String, Versions>,
+}
+
+/// Asks for the crates of the workspace that is checked out: those of the branches are the same, or nearly.
+pub fn of_registry(sh: &Shell, named: Option<String>) -> Result<Index> {
+    let workspace = Workspace::load(sh)?;
+    let registry = Registry::find(sh, &workspace, named, PATIENCE)?;
+    let state = thread::scope(|scope| {
+        let check = scope.spawn(|| registry.check());
+        let state = registry.state(&workspace);
+        answer(check).and(state)
+    })?;
+    let versions = state.into_iter().map(|(member, versions)| (member.name.clone(), versions)).collect();
+    Ok(Index { registry, versions })
+}
+
+impl Index {
+    /// Counts the crates of a line's last tag.
+    pub fn count(&mut self, workspace: &Workspace, line: &mut Line) -> Result<()> {
+        let members: Vec<_> = self.registry.members(workspace).collect();
+        let new = members.iter().map(|member| member.name.as_str());
+        let new: Vec<&str> = new.filter(|name| !self.versions.contains_key(*name)).collect();
+        let answers = self.registry.versions(&new)?;
+        self.versions.extend(new.iter().map(|name| name.to_string()).zip(answers));
+        let state = || members.iter().map(|member| (*member, &self.versions[&member.name]));
+        let there = |(member, versions): &(&Crate, &Versions)| versions.contains_key(&member.version);
+        let replaces = |(member, versions): (&Crate, &Versions)| {
+            let mut picked = versions.iter().filter(|(_, yanked)| !**yanked).map(|(other, _)| other);
+            member.moves && picked.any(|other| !other.pre.is_empty() && replaces(&member.version, other))
+        };
+        line.replaced = state().filter(there).any(replaces);
+        if let Some(last) = line.tagged.last_mut() {
+            last.crates = Some((state().filter(there).count(), members.len()));
+            last.ownerless = !workspace.config.owners.is_empty() && state().any(|(_, versions)| versions.len() == 1);
+        }
+        Ok(())
+    }
+}
+
+/// Adds what GitHub shows of the tags of a line.
+pub fn show_pages(line: &mut Line, remote: &Remote, releases: &[Release]) {
+    let page = |version: &Version| match releases.iter().find(|release| release.tag == tag(version)) {
+        None => Page::Missing,
+        Some(Release { draft: true, assets, .. }) => {
+            Page::Draft { filled: !assets.is_empty() && assets.iter().all(|asset| asset.whole) }
+        }
+        Some(_) => Page::Public,
+    };
+    let Some(mut last) = line.tagged.pop() else { return };
+    let earlier = remote.line(&line.first).into_iter().filter(|(version, _)| **version != last.version);
+    let earlier = earlier.map(|(version, _)| Tagged { page: Some(page(version)), ..Tagged::new(version, last.day) });
+    line.tagged.extend(earlier.filter(|tagged| matches!(tagged.page, Some(Page::Draft { .. }))));
+    last.page = Some(page(&last.version));
+    line.tagged.push(last);
 }

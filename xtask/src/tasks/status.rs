@@ -1,23 +1,17 @@
-//! `status`: where every train is. It asks git, GitHub and the registry, all at once, and changes nothing; what follows from
-//! the answers is in `train.rs` and `next.rs`, how it is shown in `board.rs`.
+//! `status`: where every train is. It asks git, GitHub and the registry, all at once, and changes nothing. How they are read is
+//! in `survey.rs` and `github.rs`, what follows from the answers in `train.rs` and `next.rs`, how it is shown in `board.rs`.
 
-use std::collections::BTreeMap;
 use std::thread;
-use std::time::Duration;
 
 use semver::Version;
 use time::Date;
 use xshell::Shell;
 
-use crate::git::Remote;
 use crate::github::{Release, bumps, latest_release, proposed, releases, security_issues};
-use crate::registry::{Registry, Versions};
-use crate::survey::{Seen, answer, known, of_git};
+use crate::survey::{Seen, answer, known, of_git, of_registry, show_pages};
 use crate::tasks::github_release::passed_over;
-use crate::tasks::yank::replaces;
-use crate::train::{Line, Page, Tagged, Train};
-use crate::version::{same_line, tag, tag_version};
-use crate::workspace::{Crate, Workspace};
+use crate::train::Train;
+use crate::version::{same_line, tag_version};
 use crate::{Arguments, Result, board, finish, print};
 
 pub const HELP: &str = "\
@@ -33,9 +27,6 @@ could not be asked is named, and the rest is shown all the same.
   --registry  as for `publish`
 ";
 
-/// How long the registry is asked again when it does not answer: a board that is late is of no use.
-const PATIENCE: Duration = Duration::from_secs(2);
-
 /// Reads the command line, and shows.
 pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let json = arguments.contains("--json");
@@ -48,12 +39,6 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         (_, true) => board::markdown(&train),
         _ => board::table(&train),
     })
-}
-
-/// What the registry says.
-struct Index {
-    registry: Registry,
-    versions: BTreeMap<String, Versions>,
 }
 
 /// Asks everything that needs no other answer at once, then looks at the release branches that matter.
@@ -120,57 +105,4 @@ fn ask(sh: &Shell, named: Option<String>, today: Date) -> Result<Train> {
     };
     train.leave_out_what_is_done();
     Ok(train)
-}
-
-/// Asks for the crates of the workspace that is checked out: those of the branches are the same, or nearly.
-fn of_registry(sh: &Shell, named: Option<String>) -> Result<Index> {
-    let workspace = Workspace::load(sh)?;
-    let registry = Registry::find(sh, &workspace, named, PATIENCE)?;
-    let state = thread::scope(|scope| {
-        let check = scope.spawn(|| registry.check());
-        let state = registry.state(&workspace);
-        answer(check).and(state)
-    })?;
-    let versions = state.into_iter().map(|(member, versions)| (member.name.clone(), versions)).collect();
-    Ok(Index { registry, versions })
-}
-
-impl Index {
-    /// Counts the crates of a line's last tag.
-    fn count(&mut self, workspace: &Workspace, line: &mut Line) -> Result<()> {
-        let members: Vec<_> = self.registry.members(workspace).collect();
-        let new = members.iter().map(|member| member.name.as_str());
-        let new: Vec<&str> = new.filter(|name| !self.versions.contains_key(*name)).collect();
-        let answers = self.registry.versions(&new)?;
-        self.versions.extend(new.iter().map(|name| name.to_string()).zip(answers));
-        let state = || members.iter().map(|member| (*member, &self.versions[&member.name]));
-        let there = |(member, versions): &(&Crate, &Versions)| versions.contains_key(&member.version);
-        let replaces = |(member, versions): (&Crate, &Versions)| {
-            let mut picked = versions.iter().filter(|(_, yanked)| !**yanked).map(|(other, _)| other);
-            member.moves && picked.any(|other| !other.pre.is_empty() && replaces(&member.version, other))
-        };
-        line.replaced = state().filter(there).any(replaces);
-        if let Some(last) = line.tagged.last_mut() {
-            last.crates = Some((state().filter(there).count(), members.len()));
-            last.ownerless = !workspace.config.owners.is_empty() && state().any(|(_, versions)| versions.len() == 1);
-        }
-        Ok(())
-    }
-}
-
-/// Adds what GitHub shows of the tags of a line.
-fn show_pages(line: &mut Line, remote: &Remote, releases: &[Release]) {
-    let page = |version: &Version| match releases.iter().find(|release| release.tag == tag(version)) {
-        None => Page::Missing,
-        Some(Release { draft: true, assets, .. }) => {
-            Page::Draft { filled: !assets.is_empty() && assets.iter().all(|asset| asset.whole) }
-        }
-        Some(_) => Page::Public,
-    };
-    let Some(mut last) = line.tagged.pop() else { return };
-    let earlier = remote.line(&line.first).into_iter().filter(|(version, _)| **version != last.version);
-    let earlier = earlier.map(|(version, _)| Tagged { page: Some(page(version)), ..Tagged::new(version, last.day) });
-    line.tagged.extend(earlier.filter(|tagged| matches!(tagged.page, Some(Page::Draft { .. }))));
-    last.page = Some(page(&last.version));
-    line.tagged.push(last);
 }
