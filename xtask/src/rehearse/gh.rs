@@ -2,7 +2,7 @@
 //! flags, on pull requests, issues, runs and releases that it keeps in a file. It refuses what it does not know, as the
 //! real one does; a test runs the same command lines through the real one.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{ErrorKind, Write, read_to_string, stdin};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -49,11 +49,8 @@ fn run() -> Result<()> {
     let words: Vec<_> = std::env::args_os().skip(1).collect();
     let line = json!(words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>());
     // In one piece: others may be called at the same time.
-    OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(folder.join("calls"))?
-        .write_all(format!("{line}\n").as_bytes())?;
+    let mut calls = File::options().create(true).append(true).open(folder.join("calls"))?;
+    calls.write_all(format!("{line}\n").as_bytes())?;
     let lock = File::create(folder.join("lock"))?;
     lock.lock()?;
 

@@ -47,11 +47,11 @@ pub enum Failure {
 
 /// Runs until it is dropped.
 pub struct Registry {
-    address: SocketAddr,
     here: Arc<Here>,
 }
 
 struct Here {
+    address: SocketAddr,
     folder: PathBuf,
     rules: Rules,
     stopped: AtomicBool,
@@ -78,21 +78,22 @@ impl Registry {
     pub fn start(folder: PathBuf, rules: Rules) -> io::Result<Registry> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let address = listener.local_addr()?;
-        let here = Arc::new(Here { folder, rules, stopped: AtomicBool::new(false), state: Mutex::default() });
+        let (stopped, state) = (AtomicBool::new(false), Mutex::default());
+        let here = Arc::new(Here { address, folder, rules, stopped, state });
         let shared = here.clone();
         thread::spawn(move || {
             for stream in listener.incoming().take_while(|_| !shared.stopped.load(Ordering::Relaxed)).flatten() {
                 let here = shared.clone();
                 // A client that goes away in the middle is no concern of ours.
-                thread::spawn(move || drop(here.serve(stream, address)));
+                thread::spawn(move || drop(here.serve(stream)));
             }
         });
-        Ok(Registry { address, here })
+        Ok(Registry { here })
     }
 
     /// The address of the index, as cargo's configuration takes it.
     pub fn index(&self) -> String {
-        format!("sparse+http://{}/index/", self.address)
+        format!("sparse+http://{}/index/", self.here.address)
     }
 
     /// What cargo's configuration needs so that this registry stands for crates.io, also where crates come from.
@@ -113,7 +114,7 @@ impl Registry {
 impl Drop for Registry {
     fn drop(&mut self) {
         self.here.stopped.store(true, Ordering::Relaxed);
-        let _ = TcpStream::connect(self.address); // wakes the listener up
+        let _ = TcpStream::connect(self.here.address); // wakes the listener up
     }
 }
 
@@ -123,7 +124,7 @@ impl Here {
     }
 
     /// Answers the requests of a connection until the client closes it or a fault does.
-    fn serve(&self, mut stream: TcpStream, address: SocketAddr) -> io::Result<()> {
+    fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
         stream.set_nodelay(true)?;
         let mut reader = BufReader::new(stream.try_clone()?);
         loop {
@@ -165,13 +166,12 @@ impl Here {
                 Some(Failure::Refused(status, text)) => refused(*status, text),
                 // As crates.io does it.
                 _ if !named => refused(403, "We require that all requests include a `User-Agent` header."),
-                _ => self.answer(method, path, &body, address).unwrap_or_else(|error| refused(500, &error.to_string())),
+                _ => self.answer(method, path, &body).unwrap_or_else(|error| refused(500, &error.to_string())),
             };
             let Answer { status, location, mut body } = answer;
             let lost = matches!(failure, Some(Failure::Lost | Failure::Unanswered));
             let cut_off = matches!(failure, Some(Failure::Truncated));
-            let status = if lost || cut_off { 0 } else { status };
-            self.lock().log.push(format!("{method} {subject} {status}"));
+            self.lock().log.push(format!("{method} {subject} {}", if lost || cut_off { 0 } else { status }));
             if lost {
                 return Ok(());
             }
@@ -191,7 +191,7 @@ impl Here {
         }
     }
 
-    fn answer(&self, method: &str, path: &str, body: &[u8], address: SocketAddr) -> io::Result<Answer> {
+    fn answer(&self, method: &str, path: &str, body: &[u8]) -> io::Result<Answer> {
         // Names of crates are ASCII without anything that a file system takes amiss; nothing else is looked at.
         let words: Vec<&str> = path.trim_start_matches('/').split('/').collect();
         let safe = path.is_ascii()
@@ -199,7 +199,7 @@ impl Here {
         match (method, &words[..]) {
             _ if !safe => Ok(refused(404, "not found")),
             ("GET", ["index", "config.json"]) => {
-                let base = format!("http://{address}");
+                let base = format!("http://{}", self.address);
                 Ok(said(json!({ "dl": format!("{base}/dl"), "api": base })))
             }
             ("GET", ["index", place @ ..]) => self.index(place),
