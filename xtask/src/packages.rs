@@ -78,7 +78,7 @@ pub fn build(
 /// A name for what the files of the checkout hold now.
 fn content(sh: &Shell) -> Result<String> {
     let mut content = shell::read(cmd!(sh, "git rev-parse HEAD"))?;
-    content += &shell::read(cmd!(sh, "git -c core.quotePath=false diff --binary HEAD"))?;
+    content += &shell::read(cmd!(sh, "git diff --no-ext-diff --no-textconv --binary HEAD"))?;
     for file in shell::read(cmd!(sh, "git ls-files -z --others --exclude-standard"))?.split_terminator('\0') {
         content += file;
         content += &sha256(&fs::read(sh.current_dir().join(file)).unwrap_or_default());

@@ -218,6 +218,17 @@ fn what_was_mended_in_one_crate_is_seen_by_the_others_and_no_lock_file_is_touche
 }
 
 #[test]
+fn no_way_in_which_the_user_likes_to_see_differences_hides_a_change() {
+    let (world, _registry) = world();
+    world.git("clone", &["config", "diff.external", "true"]);
+    fs::write(world.path("clone/b/src/lib.rs"), "pub fn uses() { a::added() }\n").unwrap();
+    fs::write(world.path("clone/a/src/lib.rs"), "pub fn added() {}\n").unwrap();
+    assert!(said(&world, "verify").contains("nothing to mend"));
+    fs::write(world.path("clone/a/src/lib.rs"), "").unwrap();
+    assert!(said(&world, "verify").contains("it is said above why"));
+}
+
+#[test]
 fn what_is_published_is_not_packaged_again_and_stands_in_no_circle() {
     let mut world = World::released();
     let _registry = world.registry(Rules::default());
