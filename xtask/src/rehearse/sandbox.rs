@@ -84,9 +84,9 @@ impl Sandbox {
         Ok(sandbox)
     }
 
-    /// Makes an empty `origin`.
+    /// Makes an empty `origin`. White space in its name would part it, where git's arguments are written as a line.
     pub fn init_origin(&mut self, name: &str, main: &str) -> Result<()> {
-        self.origin = format!("origin/{name}.git");
+        self.origin = format!("origin/{}.git", name.replace(char::is_whitespace, "-"));
         self.must(Actor::Human, "", "git", &["init", "--quiet", "--bare", "-b", main, &self.origin]).map(drop)
     }
 
