@@ -683,7 +683,7 @@ fn a_version_that_differs_in_its_build_metadata_alone_is_no_other() {
     publishing.done("");
     publishing.tree.write("a/Cargo.toml", &package("a", "1.0.0+two", ""));
     expect![[r#"
-        rehearsal: 1 of 1 crates are there, 0 are missing, in 0 layers
+        rehearsal: 0 of 1 crates are there, 0 are missing, in 0 layers
         left: `a` 1.0.0+two: refused: rehearsal has 1.0.0+one, which is the same version
         error: the registry refuses what is left; 1 of 1 crates are left, and the same command goes on from there
     "#]]

@@ -73,8 +73,8 @@ fn check_tree(sh: &Shell, workspace: &Workspace) -> Result<()> {
 /// Says what is there, what is missing, and how long it takes.
 fn plan(Uploads { registry, workspace, items }: &Uploads) {
     let missing: Vec<&Item> = items.iter().filter(|item| item.is_open()).collect();
-    let (all, there) = (items.len(), items.len() - missing.len());
-    if items.iter().all(|item| item.is_there()) {
+    let (all, there) = (items.len(), items.iter().filter(|item| item.is_there()).count());
+    if there == all {
         return say(format_args!("nothing to do: {} has all {all} crates", registry.name));
     }
     let layers = layers(workspace, &missing);
