@@ -30,11 +30,7 @@ impl Train {
             for tagged in &line.tagged {
                 Train::finish(tagged, &mut steps);
             }
-            if line.waits_for_tag() {
-                let why = format!("{} of `{}` is merged, and not tagged", line.version, line.branch);
-                steps.push(run(&format!("push-tag --branch {}", line.branch), why));
-            }
-            steps.extend(self.propose(line));
+            steps.extend(self.go_on(line));
             steps.extend(self.proposed_to(&line.branch).map(|proposed| self.merge(line, proposed)));
         }
         if self.lines.iter().any(|line| line.replaced) {
@@ -71,12 +67,14 @@ impl Train {
         }
     }
 
-    /// What no pull request proposes yet, and should.
-    fn propose(&self, line: &Line) -> Option<Step> {
-        if self.proposed.is_none() || line.waits_for_tag() {
-            return None;
-        }
+    /// The tag that what was merged waits for, or what no pull request proposes yet, and should.
+    fn go_on(&self, line: &Line) -> Option<Step> {
         let Line { branch, version, .. } = line;
+        if line.waits_for_tag() {
+            let why = format!("{version} of `{branch}` is merged, and not tagged");
+            return Some(run(&format!("push-tag --branch {branch}"), why));
+        }
+        self.proposed.as_ref()?;
         let changes = count(line.changes, "commit");
         let is_begun = |name: &str| self.begun.contains(name) || self.is_open(name);
         let candidate = |why| Some(run(&format!("release-candidate --branch {branch}"), why));

@@ -64,13 +64,10 @@ pub fn answer<T>(asked: ScopedJoinHandle<Result<T>>) -> Result<T> {
 pub fn of_git(sh: &Shell, today: Date) -> Result<Git> {
     let alone = alone(sh)?;
     let mut unknown = Vec::new();
-    let remote = match Remote::read(sh) {
-        Ok(remote) => remote,
-        Err(error) => {
-            unknown.push(format!("origin: {error}; what is shown of it is what this clone has fetched"));
-            Remote::known(sh)?
-        }
-    };
+    let remote = Remote::read(sh).or_else(|error| {
+        unknown.push(format!("origin: {error}; what is shown of it is what this clone has fetched"));
+        Remote::known(sh)
+    })?;
     bring(sh, &remote, &mut unknown)?;
     let main = &remote.main;
     let load = || Ok(Workspace::load(sh).map_err(|error| format!("{main}: {error}"))?);

@@ -7,6 +7,7 @@ use std::path::Path;
 use semver::Version;
 use serde_json::{Value, json};
 
+use super::board::word;
 use super::sandbox::{Actor, Sandbox};
 use crate::workspace::{Workspace, relative};
 use crate::{Result, notes, tasks};
@@ -20,8 +21,12 @@ pub fn merge(sandbox: &Sandbox) -> Result<String> {
 /// The same for those from branches whose names begin so.
 pub fn merge_from(sandbox: &Sandbox, prefix: &str) -> Result<String> {
     let mut merged = Vec::new();
-    for (at, head, base, title) in open_pulls(sandbox)?.into_iter().filter(|(_, head, ..)| head.starts_with(prefix)) {
-        checkout(sandbox, "people", &base)?;
+    for (at, pull) in open_pulls(sandbox)? {
+        let [head, base, title] = ["headRefName", "baseRefName", "title"].map(|field| word(&pull[field]));
+        if !head.starts_with(prefix) {
+            continue;
+        }
+        checkout(sandbox, "people", base)?;
         let commit = sandbox.git("people", &format!("rev-parse origin/{head}"))?;
         let message = format!("Merge pull request #{} from {head}\n\n{title}", at + 1);
         let merge = ["merge", "--quiet", "--no-ff", "-m", &message, &commit];
@@ -39,22 +44,19 @@ pub fn merge_from(sandbox: &Sandbox, prefix: &str) -> Result<String> {
     }
 }
 
-/// The open pull requests: their places, where they come from and go to, and their titles.
-fn open_pulls(sandbox: &Sandbox) -> Result<Vec<(usize, String, String, String)>> {
+/// The open pull requests, with their places.
+fn open_pulls(sandbox: &Sandbox) -> Result<Vec<(usize, Value)>> {
     let pulls = sandbox.github()?["pulls"].as_array().cloned().unwrap_or_default();
-    let field = |pull: &Value, name: &str| pull[name].as_str().unwrap_or_default().to_string();
-    let open = pulls.iter().enumerate().filter(|(_, pull)| pull["state"] == "OPEN");
-    Ok(open
-        .map(|(at, pull)| (at, field(pull, "headRefName"), field(pull, "baseRefName"), field(pull, "title")))
-        .collect())
+    Ok(pulls.into_iter().enumerate().filter(|(_, pull)| pull["state"] == "OPEN").collect())
 }
 
 /// CI of all open pull requests comes to its end, badly for those that go to this branch.
 pub fn run_ci(sandbox: &Sandbox, red: Option<&str>) -> Result<String> {
     let mut said = Vec::new();
-    for (at, head, base, _) in open_pulls(sandbox)? {
+    for (at, pull) in open_pulls(sandbox)? {
+        let [head, base] = ["headRefName", "baseRefName"].map(|field| word(&pull[field]));
         let commit = sandbox.git(&sandbox.origin, &format!("rev-parse {head}"))?;
-        let conclusion = if red == Some(&base) { "failure" } else { "success" };
+        let conclusion = if red == Some(base) { "failure" } else { "success" };
         sandbox.change(|state| {
             // As after a restart.
             let Some(runs) = state["runs"].as_array_mut() else { return };

@@ -101,13 +101,9 @@ fn history(sh: &Shell, workspace: &Workspace, branch: Option<String>, findings: 
     if let Some(line) = branch_version(&branch).filter(|line| !same_line(line, version)) {
         findings.error("", format_args!("`{branch}` is at {version}, which is not of the line {line}"));
     }
-    let remote = match Remote::read(sh) {
-        Ok(remote) => remote,
-        Err(error) => {
-            findings.warning("", format_args!("origin cannot be asked for its tags: {error}"));
-            return Ok(History::default());
-        }
-    };
+    let read = Remote::read(sh);
+    let read = read.map_err(|error| findings.warning("", format_args!("origin cannot be asked for its tags: {error}")));
+    let Ok(remote) = read else { return Ok(History::default()) };
     let head = shell::read(cmd!(sh, "git rev-parse HEAD"))?.trim().to_string();
     if let Some(commit) = remote.tags.get(version).filter(|commit| **commit != head) {
         let tag = tag(version);
@@ -133,21 +129,15 @@ fn registry<'a>(
     untagged: bool,
     findings: &mut Findings,
 ) -> (Option<Registry>, Vec<&'a Crate>) {
-    let all = || workspace.crates.iter().filter(|member| member.published).collect();
     // That it is not known where they go stops a release; that the network is down now does not.
-    let registry = match Registry::find(sh, workspace, named, Duration::from_secs(5)) {
-        Ok(registry) => registry,
-        Err(error) => {
-            findings.error("", error);
-            return (None, all());
-        }
-    };
-    let state = match registry.check().and_then(|()| registry.state(workspace)) {
-        Ok(state) => state,
-        Err(error) => {
-            findings.warning("", format_args!("the registry cannot be asked: {error}"));
-            return (None, all());
-        }
+    let found = Registry::find(sh, workspace, named, Duration::from_secs(5));
+    let asked = found.map_err(|error| findings.error("", error)).ok().and_then(|registry| {
+        let state = registry.check().and_then(|()| registry.state(workspace));
+        let down = |error| findings.warning("", format_args!("the registry cannot be asked: {error}"));
+        Some((registry, state.map_err(down).ok()?))
+    });
+    let Some((registry, state)) = asked else {
+        return (None, workspace.crates.iter().filter(|member| member.published).collect());
     };
     let new = state.iter().filter(|(_, versions)| versions.is_empty()).map(|(member, _)| member.name.as_str());
     let new: Vec<&str> = new.collect();
@@ -220,10 +210,8 @@ fn known_categories(workspace: &Workspace, findings: &mut Findings) {
     if named.is_empty() {
         return;
     }
-    let known = match categories() {
-        Ok(known) => known,
-        Err(error) => return findings.warning("", format_args!("categories are not checked: {error}")),
-    };
+    let down = |error| findings.warning("", format_args!("categories are not checked: {error}"));
+    let Ok(known) = categories().map_err(down) else { return };
     for (member, category) in named.into_iter().filter(|(_, category)| !known.contains(*category)) {
         let place = workspace.manifests[member.manifest].place("categories");
         findings.error(&place, format_args!("`{}`: there is no category `{category}`", member.name));
