@@ -181,10 +181,7 @@ fn gantt(train: &Train) -> String {
 /// One line for a workflow.
 pub fn json(train: &Train) -> String {
     let proposed = |branch: &str| -> Vec<Value> {
-        let one = |proposed: &Proposed| {
-            let Proposed { url, title, branch, .. } = proposed;
-            json!({ "url": url, "title": title, "branch": branch, "ci": format!("{:?}", proposed.ci).to_lowercase() })
-        };
+        let one = |Proposed { url, title, branch, ci, .. }: &Proposed| json!({ "url": url, "title": title, "branch": branch, "ci": format!("{ci:?}").to_lowercase() });
         train.proposed_to(branch).map(one).collect()
     };
     let line = |line: &Line| {

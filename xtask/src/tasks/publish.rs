@@ -85,11 +85,9 @@ fn plan(Uploads { registry, workspace, items }: &Uploads) {
     }
     if registry.name == CRATES_IO {
         let new = missing.iter().filter(|item| item.new).count();
-        let minutes = forecast(new, missing.len() - new);
-        let waits = if minutes == 0 {
-            "let all of it through at once".into()
-        } else {
-            format!("spread it over at least {minutes} min")
+        let waits = match forecast(new, missing.len() - new) {
+            0 => "let all of it through at once".to_string(),
+            minutes => format!("spread it over at least {minutes} min"),
         };
         say(format_args!(
             "{new} are new crates; the limits of crates.io for API tokens {waits} (a trusted-publishing token has none)"
@@ -129,11 +127,8 @@ fn until_none_is_missing(sh: &Shell, uploads: &mut Uploads, patience: Duration) 
     loop {
         let next = uploads.ready();
         if !uploads.lags() && next.is_empty() {
-            return if uploads.items.iter().all(|item| item.is_there()) {
-                Ok(())
-            } else {
-                Err("the registry refuses what is left".into())
-            };
+            let all = uploads.items.iter().all(|item| item.is_there());
+            return if all { Ok(()) } else { Err("the registry refuses what is left".into()) };
         }
         let before = uploads.open();
         let mut stop = None;

@@ -95,9 +95,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         let mut quiet = Instant::now();
         while let Err(error) = outward::yank(sh, &registry.name, name, version) {
             match answer::read(&error.to_string(), OffsetDateTime::now_utc()) {
-                (Answer::Later(until), why) => {
-                    quiet += wait(until, &why);
-                }
+                (Answer::Later(until), why) => quiet += wait(until, &why),
                 (Answer::Trouble, why) if quiet.elapsed() < patience => {
                     say(format_args!("{why}"));
                     pause(quiet);
