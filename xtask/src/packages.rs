@@ -23,7 +23,7 @@ pub fn build(
 ) -> Result<()> {
     /// Of crates.io, compressed, unless it allows a crate more.
     const LIMIT: u64 = 10 << 20;
-    let there = workspace.crates.iter().filter(|member| member.published).count() - to_come.len();
+    let there = registry.map_or(0, |registry| registry.members(workspace).count() - to_come.len());
     if there > 0 {
         findings.warning("", format_args!("{there} crates are published at their versions, and not packaged again"));
     }

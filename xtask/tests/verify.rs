@@ -229,6 +229,17 @@ fn no_way_in_which_the_user_likes_to_see_differences_hides_a_change() {
 }
 
 #[test]
+fn what_does_not_go_to_the_registry_that_is_named_is_not_said_to_be_there() {
+    let (world, _registry) = world();
+    let manifest = fs::read_to_string(world.path("clone/b/Cargo.toml")).unwrap();
+    let elsewhere = manifest.replacen("[package]\n", "[package]\npublish = [\"elsewhere\"]\n", 1);
+    fs::write(world.path("clone/b/Cargo.toml"), elsewhere).unwrap();
+    let said = said(&world, "verify --registry rehearsal");
+    assert!(said.contains("not for registry `rehearsal`, by their `publish`: b\n"), "{said}");
+    assert!(said.contains("nothing to mend") && !said.contains("published at their versions"), "{said}");
+}
+
+#[test]
 fn what_is_published_is_not_packaged_again_and_stands_in_no_circle() {
     let mut world = World::released();
     let _registry = world.registry(Rules::default());
