@@ -26,14 +26,13 @@ pub fn read(error: &str, now: OffsetDateTime) -> (Answer, String) {
     // The root of it comes last.
     let cause = error.rsplit("Caused by:").next().unwrap_or_default();
     let why = crate::shell::one_line(cause);
+    let number = |text: &str| text.get(..3)?.parse::<u16>().ok();
     // A server that answers something else than the API does: cargo prints all of it.
-    if let Some(code) = why.split_once(" OK response, got ").and_then(|(_, rest)| rest.get(..3)?.parse::<u16>().ok()) {
+    if let Some(code) = why.split_once(" OK response, got ").and_then(|(_, rest)| number(rest)) {
         return (by_status(code, "", now), format!("status {code}"));
     }
     let (why, status) = match why.split_once("responded with an error (status ") {
-        Some((_, rest)) => {
-            (format!("status {}", rest.replacen("): ", ": ", 1)), rest.get(..3).and_then(|status| status.parse().ok()))
-        }
+        Some((_, rest)) => (format!("status {}", rest.replacen("): ", ": ", 1)), number(rest)),
         None => (why, None),
     };
     let answer = match status {

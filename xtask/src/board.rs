@@ -1,47 +1,45 @@
 //! The board of the trains: as a table for a terminal, as Markdown for a page, as JSON for a workflow. Pure.
 
+use std::array::from_fn;
+
+use semver::Version;
 use serde_json::{Value, json};
 use time::Date;
 
 use crate::calendar::{self, CUT, RELEASE, named, weekend};
 use crate::github::{Ci, Proposed};
 use crate::next::{Step, What};
-use crate::notes::code;
-use crate::train::{Line, Page, Train};
+use crate::notes::{code, plain};
+use crate::train::{Line, Page, Tagged, Train};
 use crate::version::{release_of, tag};
 
 /// The widest line of the table; what is to be pasted is not broken.
 const WIDTH: usize = 100;
 
-/// One row, in words: of a release branch, or of main.
-struct Row<'a> {
-    branch: &'a str,
-    version: String,
-    tag: String,
-    crates: String,
-    release: &'static str,
-    support: String,
-    words: String,
-}
+/// The columns of the table: branch, version, tag, crates, release and the end of support.
+type Cells = [String; 6];
 
-fn row<'a>(train: &Train, line: &'a Line) -> Row<'a> {
+fn cells(train: &Train, line: &Line) -> Cells {
     let last = line.last();
     let crates = last.map(|last| last.crates.map_or("?".to_string(), |(there, all)| format!("{there} of {all}")));
     let release = last.map(|last| match last.page {
-        Some(Page::Public) if train.latest.as_ref() == Some(&tag(&last.version)) => "latest",
+        Some(Page::Public) if is_latest(train, last) => "latest",
         Some(Page::Public) if !last.version.pre.is_empty() => "candidate",
         Some(page) => name(page),
         None => "?",
     });
-    Row {
-        branch: &line.branch,
-        version: line.version.to_string(),
-        tag: last.map_or("none".to_string(), |last| tag(&last.version)),
-        crates: crates.unwrap_or_default(),
-        release: release.unwrap_or_default(),
-        support: support(line),
-        words: line.words(),
-    }
+    [
+        line.branch.clone(),
+        line.version.to_string(),
+        last.map_or("none".to_string(), |last| tag(&last.version)),
+        crates.unwrap_or_default(),
+        release.unwrap_or_default().to_string(),
+        support(line),
+    ]
+}
+
+fn is_latest(train: &Train, tagged: &Tagged) -> bool {
+    train.latest.as_ref() == Some(&tag(&tagged.version))
 }
 
 fn name(page: Page) -> &'static str {
@@ -54,12 +52,11 @@ fn name(page: Page) -> &'static str {
 
 fn support(line: &Line) -> String {
     let until = match line.support {
-        Some((_, until)) => until.to_string(),
-        None if line.left => "ended".to_string(),
-        None => String::new(),
+        Some((_, until)) => Some(until.to_string()),
+        None => line.left.then(|| "ended".to_string()),
     };
-    let separator = if until.is_empty() { "" } else { ", " };
-    if line.long_term { format!("{until}{separator}long-term") } else { until }
+    let term = line.long_term.then(|| "long-term".to_string());
+    until.into_iter().chain(term).collect::<Vec<_>>().join(", ")
 }
 
 fn ci(ci: Ci) -> &'static str {
@@ -73,60 +70,46 @@ fn ci(ci: Ci) -> &'static str {
 
 /// For a terminal.
 pub fn table(train: &Train) -> String {
-    let mut rows: Vec<Row> = train.lines.iter().map(|line| row(train, line)).collect();
-    rows.push(Row {
-        branch: &train.main,
-        version: train.version.to_string(),
-        tag: String::new(),
-        crates: String::new(),
-        release: "",
-        support: String::new(),
-        words: train.words(),
-    });
-    let heads = ["branch", "version", "tag", "crates", "release", "supported until"];
-    let cells =
-        |row: &Row| [row.branch, &row.version, &row.tag, &row.crates, row.release, &row.support].map(str::to_string);
-    let mut widths = heads.map(str::len);
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(cells(row)) {
-            *width = cell.len().max(*width);
-        }
-    }
-    let text = |cells: [String; 6]| {
+    let mut rows: Vec<(Cells, String)> = train.lines.iter().map(|line| (cells(train, line), line.words())).collect();
+    let mut main = Cells::default();
+    (main[0], main[1]) = (train.main.clone(), train.version.to_string());
+    rows.push((main, train.words()));
+    let heads = ["branch", "version", "tag", "crates", "release", "supported until"].map(str::to_string);
+    let all = || rows.iter().map(|(cells, _)| cells).chain([&heads]);
+    let widths: [usize; 6] = from_fn(|at| all().map(|cells| cells[at].len()).max().unwrap_or_default());
+    let text = |cells: &Cells| {
         let padded: Vec<String> = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        format!("{}\n", cut(padded.join("  ").trim_end()))
+        fit(padded.join("  ").trim_end())
     };
-    let mut board = format!("{} on {}\n\n{}", train.name, named(train.today), text(heads.map(str::to_string)));
-    for row in &rows {
-        board += &text(cells(row));
-        row.words.split("; ").for_each(|words| board += &format!("{}\n", cut(&format!("  {words}"))));
-        for proposed in train.proposed_to(row.branch) {
-            let Proposed { url, title, .. } = proposed;
+    let mut board = format!("{} on {}\n\n{}", train.name, named(train.today), text(&heads));
+    for (cells, words) in &rows {
+        board += &text(cells);
+        words.split("; ").for_each(|words| board += &fit(&format!("  {words}")));
+        for Proposed { url, title, ci: state, .. } in train.proposed_to(&cells[0]) {
             let number = url.rsplit('/').next().unwrap_or_default();
-            board += &format!("{}\n", cut(&format!("  #{number} {}: {}", ci(proposed.ci), plain(title))));
+            board += &fit(&format!("  #{number} {}: {}", ci(*state), plain(title)));
         }
     }
-    let (cut_day, release) = train.days();
+    let (cut, release) = train.days();
     board += "\n";
-    let mut below = |head: &str, text: String| board += &format!("{}\n", cut(&format!("{head:<9} {text}")));
+    let mut below = |head: &str, text: String| board += &fit(&format!("{head:<9} {text}"));
     train.latest.iter().for_each(|latest| below("latest", latest.clone()));
-    below("next", format!("cut on {}, release on {}", named(cut_day), named(release)));
+    below("next", format!("cut on {}, release on {}", named(cut), named(release)));
     match &train.issues {
         Some(issues) if issues.is_empty() => below("RUSTSEC", "no open issue".to_string()),
         Some(issues) => issues.iter().for_each(|(title, url)| below("RUSTSEC", format!("{url} {}", plain(title)))),
         None => below("RUSTSEC", "?".to_string()),
     }
     train.unknown.iter().for_each(|unknown| board += &format!("{:<9} {}\n", "unknown", plain(unknown)));
-    board += "\nWhat to do next\n";
-    board + &commands(&train.next(), "  ", train)
+    board + "\nWhat to do next\n" + &commands(train, "  ")
 }
 
 /// The steps, as lines for a shell: what a human does, and why, are comments there.
-fn commands(steps: &[Step], indent: &str, train: &Train) -> String {
-    let (cut_day, release) = train.days();
+fn commands(train: &Train, indent: &str) -> String {
+    let steps = train.next();
     let mut lines = String::new();
     let mut last = "";
-    for Step { what, why } in steps {
+    for Step { what, why } in &steps {
         if why != last {
             lines += &format!("{indent}# {}\n", plain(why));
         }
@@ -140,7 +123,8 @@ fn commands(steps: &[Step], indent: &str, train: &Train) -> String {
         let rest = if steps.is_empty() { "nothing else is known to be due" } else { "this may not be all" };
         lines += &format!("{indent}# {rest}: see what is unknown\n");
     } else if steps.is_empty() {
-        let (day, task) = if release < cut_day { (release, "release-latest") } else { (cut_day, "cut") };
+        let (cut, release) = train.days();
+        let (day, task) = if release < cut { (release, "release-latest") } else { (cut, "cut") };
         lines += &format!("{indent}# nothing before {}\n{indent}# cargo xtask {task}\n", named(day));
     }
     lines
@@ -155,9 +139,9 @@ pub fn markdown(train: &Train) -> String {
         pulls.collect::<Vec<_>>().join("<br>")
     };
     for line in train.lines.iter().rev() {
-        let Row { branch, version, crates, release, support, words, .. } = row(train, line);
-        page +=
-            &format!("| `{branch}` | {version} | {words} | {crates} | {release} | {support} | {} |\n", pulls(branch));
+        let ([branch, version, _, crates, release, support], words) = (cells(train, line), line.words());
+        let pulls = pulls(&branch);
+        page += &format!("| `{branch}` | {version} | {words} | {crates} | {release} | {support} | {pulls} |\n");
     }
     page += &format!("| `{}` | {} | {} | | | | {} |\n", train.main, train.version, train.words(), pulls(&train.main));
     if let Some(issues) = train.issues.as_ref().filter(|issues| !issues.is_empty()) {
@@ -165,7 +149,7 @@ pub fn markdown(train: &Train) -> String {
         page += &format!("\nOpen issues that mention RUSTSEC:\n{}\n", issues.collect::<String>());
     }
     train.unknown.iter().for_each(|unknown| page += &format!("\nNot known: {}\n", code(unknown)));
-    page += &format!("\n{}\nWhat to do next:\n\n```sh\n{}```\n", gantt(train), commands(&train.next(), "", train));
+    page += &format!("\n{}\nWhat to do next:\n\n```sh\n{}```\n", gantt(train), commands(train, ""));
     page
 }
 
@@ -197,10 +181,7 @@ fn gantt(train: &Train) -> String {
 /// One line for a workflow.
 pub fn json(train: &Train) -> String {
     let proposed = |branch: &str| -> Vec<Value> {
-        let one = |proposed: &Proposed| {
-            let Proposed { url, title, branch, .. } = proposed;
-            json!({ "url": url, "title": title, "branch": branch, "ci": format!("{:?}", proposed.ci).to_lowercase() })
-        };
+        let one = |Proposed { url, title, branch, ci, .. }: &Proposed| json!({ "url": url, "title": title, "branch": branch, "ci": format!("{ci:?}").to_lowercase() });
         train.proposed_to(branch).map(one).collect()
     };
     let line = |line: &Line| {
@@ -210,9 +191,9 @@ pub fn json(train: &Train) -> String {
             "tag": last.map(|last| tag(&last.version)), "supported": line.support.is_some(), "long_term": line.long_term,
             "crates": last.and_then(|last| last.crates).map(|(there, all)| json!({ "published": there, "of": all })),
             "release": last.and_then(|last| last.page).map(name),
-            "latest": last.is_some_and(|last| train.latest.as_ref() == Some(&tag(&last.version))),
+            "latest": last.is_some_and(|last| is_latest(train, last)),
             "until": line.support.map(|(_, until)| until.to_string()), "changes": line.changes,
-            "notes_missing": line.notes_missing.iter().map(|version| version.to_string()).collect::<Vec<_>>(),
+            "notes_missing": line.notes_missing.iter().map(Version::to_string).collect::<Vec<_>>(),
             "pull_requests": proposed(&line.branch),
         })
     };
@@ -238,15 +219,10 @@ pub fn json(train: &Train) -> String {
     format!("{board}\n")
 }
 
-/// A line that fits.
-fn cut(line: &str) -> String {
+/// A line of the table that fits.
+fn fit(line: &str) -> String {
     match line.char_indices().nth(WIDTH) {
-        Some(_) => line.chars().take(WIDTH - 3).collect::<String>() + "...",
-        None => line.to_string(),
+        Some(_) => line.chars().take(WIDTH - 3).chain("...\n".chars()).collect(),
+        None => format!("{line}\n"),
     }
-}
-
-/// The words of others, without what a terminal would obey.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -158,7 +158,7 @@ pub fn is_ancestor(sh: &Shell, ancestor: &str, of: &str) -> Result<bool> {
     Ok(shell::read(cmd!(sh, "git rev-list -1 {ancestor} ^{of}"))?.is_empty())
 }
 
-/// The days of commits.
+/// The days of commits. Fails if one is none, so that each that was asked for is among them.
 pub fn commit_dates<'a>(sh: &Shell, commits: impl IntoIterator<Item = &'a String>) -> Result<BTreeMap<String, Date>> {
     let commits: Vec<&str> = commits.into_iter().map(String::as_str).collect();
     if commits.is_empty() {
@@ -168,7 +168,14 @@ pub fn commit_dates<'a>(sh: &Shell, commits: impl IntoIterator<Item = &'a String
         let (commit, date) = line.split_once(' ').ok_or("git log printed no date")?;
         Ok((commit.to_string(), parse_date(date)?))
     };
-    log(sh, &[&["--no-walk=unsorted", "--format=%H %cs"], &commits[..]].concat())?.lines().map(read).collect()
+    let said = log(sh, &[&["--no-walk=unsorted", "--format=%H %cs"], &commits[..]].concat())?;
+    let dates: BTreeMap<String, Date> = said.lines().map(read).collect::<Result<_>>()?;
+    match commits.iter().find(|commit| !dates.contains_key(**commit)) {
+        Some(object) => {
+            Err(format!("a tag of a version leads to {object}, which is no commit: delete that tag").into())
+        }
+        None => Ok(dates),
+    }
 }
 
 /// The moment of HEAD, in ISO 8601.

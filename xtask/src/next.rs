@@ -6,7 +6,7 @@ use semver::Version;
 use crate::calendar;
 use crate::github::{Ci, Proposed};
 use crate::train::{Line, Page, Tagged, Train, count};
-use crate::version::{branch_version, release_branch, release_of, tag};
+use crate::version::{Bump, branch_version, release_branch, release_of, same_line, tag};
 
 /// One thing to do, and why.
 #[derive(Debug, PartialEq)]
@@ -30,14 +30,8 @@ impl Train {
             for tagged in &line.tagged {
                 Train::finish(tagged, &mut steps);
             }
-            if line.waits_for_tag() {
-                let why = format!("{} of `{}` is merged, and not tagged", line.version, line.branch);
-                steps.push(run(&format!("push-tag --branch {}", line.branch), why));
-            }
-            self.propose(line, &mut steps);
-            for proposed in self.proposed_to(&line.branch) {
-                steps.push(self.merge(line, proposed));
-            }
+            steps.extend(self.go_on(line));
+            steps.extend(self.proposed_to(&line.branch).map(|proposed| self.merge(line, proposed)));
         }
         if self.lines.iter().any(|line| line.replaced) {
             steps.push(run("yank --candidates", "cargo still picks candidates that are replaced".to_string()));
@@ -73,64 +67,65 @@ impl Train {
         }
     }
 
-    /// What no pull request proposes yet, and should.
-    fn propose(&self, line: &Line, steps: &mut Vec<Step>) {
-        if self.proposed.is_none() || line.waits_for_tag() {
-            return;
+    /// The tag that what was merged waits for, or what no pull request proposes yet, and should.
+    fn go_on(&self, line: &Line) -> Option<Step> {
+        let Line { branch, version, .. } = line;
+        if line.waits_for_tag() {
+            let why = format!("{version} of `{branch}` is merged, and not tagged");
+            return Some(run(&format!("push-tag --branch {branch}"), why));
         }
-        let Line { branch, version, changes, .. } = line;
-        let changes = count(*changes, "commit");
+        self.proposed.as_ref()?;
+        let changes = count(line.changes, "commit");
         let is_begun = |name: &str| self.begun.contains(name) || self.is_open(name);
+        let candidate = |why| Some(run(&format!("release-candidate --branch {branch}"), why));
         if self.waiting().is_some_and(|waiting| waiting.branch == *branch) {
             let version = release_of(version);
             let [release, date] = ["", "date-for-"].map(|prefix| format!("ci/release-{prefix}{version}"));
             let whole = self.is_open(&release) && (self.undated.is_none() || self.is_open(&date));
-            let candidate =
-                self.proposed_to(branch).any(|proposed| proposed.branch.starts_with("ci/release-candidate-"));
+            let of_candidate = |proposed: &Proposed| proposed.branch.starts_with("ci/release-candidate-");
             let (_, day) = self.days();
-            if whole || candidate {
+            if whole || self.proposed_to(branch).any(of_candidate) {
+                None
             } else if is_begun(&release) || is_begun(&date) {
-                steps.push(run("release-latest", format!("the release of {version} is proposed by half")));
+                Some(run("release-latest", format!("the release of {version} is proposed by half")))
             } else if self.today >= day {
-                steps.push(run("release-latest", format!("{version} leaves on {}", calendar::named(day))));
+                Some(run("release-latest", format!("{version} leaves on {}", calendar::named(day))))
             } else if line.version.pre.as_str() == "dev" && !self.cut_is_half_made() {
-                steps
-                    .push(run(&format!("release-candidate --branch {branch}"), format!("`{branch}` has no candidate")));
+                candidate(format!("`{branch}` has no candidate"))
             } else if line.is_tagged() && line.changes > 0 {
-                let why = format!("`{branch}` has {changes} that are in no candidate");
-                steps.push(run(&format!("release-candidate --branch {branch}"), why));
+                candidate(format!("`{branch}` has {changes} that are in no candidate"))
+            } else {
+                None
             }
         } else if line.left && line.is_tagged() {
-            let patch = format!("ci/release-{}", Version { patch: version.patch + 1, ..version.clone() });
-            let empty = if line.changes == 0 { " --allow-empty" } else { "" };
+            // Below 0.1 there are no patches: the next version is another train's.
+            let next = Bump::Patch.next(version, false).ok().filter(|next| same_line(next, version))?;
+            let patch = format!("ci/release-{next}");
             let why = match is_begun(&patch) {
-                _ if self.is_open(&patch) => return,
+                _ if self.is_open(&patch) => return None,
                 true => format!("the next patch of `{branch}` is proposed by half"),
                 false if line.support.is_some() && line.changes > 0 => {
                     format!("`{branch}` has {changes} that are in no release")
                 }
-                false => return,
+                false => return None,
             };
-            steps.push(run(&format!("release-patch --branch {branch}{empty}"), why));
+            let empty = if line.changes == 0 { " --allow-empty" } else { "" };
+            Some(run(&format!("release-patch --branch {branch}{empty}"), why))
         } else if line.left {
             let says = format!("date the notes of {version} on `{branch}`, or take its bump back");
-            steps.push(human(
-                says,
-                "",
-                format!("{version} is neither dated nor tagged, and no task goes on from there"),
-            ));
+            Some(human(says, "", format!("{version} is neither dated nor tagged, and no task goes on from there")))
+        } else {
+            None
         }
     }
 
     /// What a human does with a pull request that releases something. Those of a security release go together: the first
     /// one that is merged tells the world.
     fn merge(&self, line: &Line, proposed: &Proposed) -> Step {
-        let patches = || {
-            let all = self.lines.iter().filter(|line| line.left).flat_map(|line| self.proposed_to(&line.branch));
-            all.filter(|proposed| proposed.branch.starts_with("ci/release-"))
-        };
-        let has_ci = patches().any(|patch| patch.ci != Ci::None);
-        let held = patches().find(|patch| patch.ci != Ci::Green).filter(|_| has_ci && patches().count() > 1);
+        let all = self.lines.iter().filter(|line| line.left).flat_map(|line| self.proposed_to(&line.branch));
+        let patches: Vec<_> = all.filter(|proposed| proposed.branch.starts_with("ci/release-")).collect();
+        let together = patches.len() > 1 && patches.iter().any(|patch| patch.ci != Ci::None);
+        let held = patches.iter().find(|patch| patch.ci != Ci::Green).filter(|_| together);
         let url = &proposed.url;
         match held {
             _ if !line.left => merge(proposed),
@@ -146,7 +141,7 @@ impl Train {
                 url,
                 format!("the CI of {} is not green, and the patches go out together", other.url),
             ),
-            _ if has_ci && patches().count() > 1 && proposed.ci == Ci::None => {
+            _ if together && proposed.ci == Ci::None => {
                 human(format!("start the CI of {url}"), url, "the patches go out together".into())
             }
             _ => merge(proposed),
@@ -156,9 +151,8 @@ impl Train {
     /// What main needs.
     fn keep_main(&self, steps: &mut Vec<Step>) {
         let Some(proposed) = &self.proposed else { return };
-        let bump = |proposed: &&Proposed| proposed.branch.starts_with("ci/bump-to-");
         let at_a_train = branch_version(&release_branch(&release_of(&self.version))).is_some();
-        if !proposed.iter().any(|proposed| bump(&proposed)) {
+        if !proposed.iter().any(|proposed| proposed.branch.starts_with("ci/bump-to-")) {
             let (cut, _) = self.days();
             if self.cut_is_half_made() {
                 steps.push(run("cut", format!("{} is cut, and nothing proposes the next version", self.version)));
@@ -166,9 +160,8 @@ impl Train {
                 steps.push(run("cut", format!("{} is cut on {}", release_of(&self.version), calendar::named(cut))));
             }
         }
-        let missing: Vec<&Version> = self.lines.iter().flat_map(|line| line.notes_missing.first()).collect();
-        let unproposed = missing.iter().find(|version| !self.is_open(&format!("ci/sync-notes-{version}")));
-        if let Some(version) = unproposed {
+        let mut missing = self.lines.iter().flat_map(|line| line.notes_missing.first());
+        if let Some(version) = missing.find(|version| !self.is_open(&format!("ci/sync-notes-{version}"))) {
             steps.push(run("sync-notes", format!("{} lacks the notes of {version}", self.main)));
         }
         steps.extend(self.proposed_to(&self.main).map(merge));
@@ -214,7 +207,10 @@ mod tests {
 
     /// A line that is released, and one commit ahead of it.
     fn line(major: u64) -> Line {
-        let version = Version::new(major, 0, 0);
+        line_of(Version::new(major, 0, 0))
+    }
+
+    fn line_of(version: Version) -> Line {
         let released =
             Tagged { crates: Some((3, 3)), page: Some(Page::Public), ..Tagged::new(&version, day("2026-03-20")) };
         Line {
@@ -288,6 +284,14 @@ mod tests {
             |ci| said(&train(vec![Line { changes: 0, ..line(12) }], &[("ci/release-12.0.1", "release-12.0.0", ci)]));
         assert_eq!(next(Ci::Green), ["merge the fixes into `release-12.0.0`, then https://ci/release-12.0.1"]);
         assert_eq!(next(Ci::Red), ["mend the CI of https://ci/release-12.0.1, ahead of the fixes"]);
+    }
+
+    #[test]
+    fn no_patch_is_proposed_that_no_branch_can_release() {
+        let [none, some] =
+            [Version::new(0, 0, 3), Version::new(0, 36, 0)].map(|version| train(vec![line_of(version)], &[]));
+        assert_eq!(said(&none), [""; 0]);
+        assert_eq!(said(&some), ["release-patch --branch release-0.36.0"]);
     }
 
     #[test]

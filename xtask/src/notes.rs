@@ -135,9 +135,14 @@ pub fn draft(version: &Version, date: Date, subjects: &[String]) -> String {
     format!("## {version}\n\nReleased {date}.\n\n### Fixed{items}")
 }
 
+/// The words of others in one line, without what a terminal would obey.
+pub fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
 /// Words of others as a code span: no Markdown, link or mention in them has an effect.
 pub fn code(text: &str) -> String {
-    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let text = plain(text);
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
     let fence = "`".repeat(longest + 1);
     let gap = if longest > 0 { " " } else { "" };

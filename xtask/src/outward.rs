@@ -23,20 +23,17 @@ pub fn push(sh: &Shell, refs: &[(String, String)]) -> Result<()> {
 /// Opens a pull request and returns its address.
 pub fn open_pull_request(sh: &Shell, head: &str, base: &str, title: &str, body: &str) -> Result<String> {
     let arguments = ["pr", "create", "--head", head, "--base", base, "--title", title, "--body-file", "-"];
-    let printed = shell::act(gh(sh, &arguments)?, body).context("gh")?;
-    Ok(printed.trim().to_string())
+    act_on_github(sh, &arguments, body)
 }
 
 /// Opens an issue and returns its address.
 pub fn open_issue(sh: &Shell, title: &str, body: &str) -> Result<String> {
-    let arguments = ["issue", "create", "--title", title, "--body-file", "-"];
-    let printed = shell::act(gh(sh, &arguments)?, body).context("gh")?;
-    Ok(printed.trim().to_string())
+    act_on_github(sh, &["issue", "create", "--title", title, "--body-file", "-"], body)
 }
 
 /// Starts a workflow, which must have `workflow_dispatch` there, as it is on a branch.
 pub fn start_workflow(sh: &Shell, workflow: &str, branch: &str) -> Result<()> {
-    act_on_github(sh, &["workflow", "run", workflow, "--ref", branch], "")
+    act_on_github(sh, &["workflow", "run", workflow, "--ref", branch], "").map(drop)
 }
 
 /// Publishes crates and hands over each line that cargo says on stderr. False if cargo failed: some may be out then.
@@ -68,27 +65,28 @@ pub fn yank(sh: &Shell, registry: &str, name: &str, version: &Version) -> Result
 pub fn draft_release(sh: &Shell, tag: &str, title: &str, notes: &str, candidate: bool) -> Result<()> {
     let mut arguments = vec!["release", "create", tag, "--draft", "--title", title, "--notes-file", "-"];
     arguments.extend(candidate.then_some("--prerelease"));
-    act_on_github(sh, &arguments, notes)
+    act_on_github(sh, &arguments, notes).map(drop)
 }
 
 /// Uploads files to a release, in the place of those that are there under their names.
 pub fn upload_assets(sh: &Shell, tag: &str, files: &[PathBuf]) -> Result<()> {
     let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
-    let files = files.iter().map(String::as_str);
-    act_on_github(sh, &["release", "upload", tag, "--clobber"].into_iter().chain(files).collect::<Vec<_>>(), "")
+    let mut arguments = vec!["release", "upload", tag, "--clobber"];
+    arguments.extend(files.iter().map(String::as_str));
+    act_on_github(sh, &arguments, "").map(drop)
 }
 
 /// Makes a draft public. What is the latest release is said, and never left to the server.
 pub fn publish_release(sh: &Shell, tag: &str, candidate: bool, latest: bool) -> Result<()> {
     let (candidate, latest) = (format!("--prerelease={candidate}"), format!("--latest={latest}"));
-    act_on_github(sh, &["release", "edit", tag, "--draft=false", &candidate, &latest], "")
+    act_on_github(sh, &["release", "edit", tag, "--draft=false", &candidate, &latest], "").map(drop)
 }
 
 /// Makes a release that is public the latest one.
 pub fn mark_latest(sh: &Shell, tag: &str) -> Result<()> {
-    act_on_github(sh, &["release", "edit", tag, "--latest"], "")
+    act_on_github(sh, &["release", "edit", tag, "--latest"], "").map(drop)
 }
 
-fn act_on_github(sh: &Shell, arguments: &[&str], stdin: &str) -> Result<()> {
-    shell::act(gh(sh, arguments)?, stdin).map(drop).context("gh")
+fn act_on_github(sh: &Shell, arguments: &[&str], stdin: &str) -> Result<String> {
+    shell::act(gh(sh, arguments)?, stdin).context("gh")
 }

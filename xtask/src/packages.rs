@@ -1,8 +1,7 @@
 //! What `verify` has cargo build: each crate packaged as its users will get it, and the public ones compared with the last
-//! release. It writes to the target folder alone.
+//! release. It writes to the target folder alone, and git fetches what is compared.
 
 use std::fs;
-use std::path::PathBuf;
 
 use xshell::{Shell, cmd};
 
@@ -24,7 +23,7 @@ pub fn build(
 ) -> Result<()> {
     /// Of crates.io, compressed, unless it allows a crate more.
     const LIMIT: u64 = 10 << 20;
-    let there = workspace.crates.iter().filter(|member| member.published).count() - to_come.len();
+    let there = registry.map_or(0, |registry| registry.members(workspace).count() - to_come.len());
     if there > 0 {
         findings.warning("", format_args!("{there} crates are published at their versions, and not packaged again"));
     }
@@ -68,9 +67,10 @@ pub fn build(
         let size_of = |file: &str| Some((fs::metadata(folder.join(file)).ok()?.len(), file.to_string()));
         let mut files: Vec<(u64, String)> = listed.lines().filter_map(size_of).collect();
         files.sort_by(|one, other| other.cmp(one));
-        let biggest = files.iter().take(3).map(|(size, file)| format!("{file} ({:.1} MiB)", mebibytes(*size)));
-        let biggest: Vec<String> = biggest.collect();
-        findings.error(&manifest.file, format_args!("`{name}` packs to {:.1} MiB, and 10 are allowed; the biggest files are {}: `exclude` what users do not need", mebibytes(size), biggest.join(", ")));
+        let mebibytes = |bytes: u64| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
+        let biggest = files.iter().take(3).map(|(size, file)| format!("{file} ({})", mebibytes(*size)));
+        let (size, biggest) = (mebibytes(size), biggest.collect::<Vec<_>>().join(", "));
+        findings.error(&manifest.file, format_args!("`{name}` packs to {size}, and 10 are allowed; the biggest files are {biggest}: `exclude` what users do not need"));
     }
     Ok(())
 }
@@ -78,18 +78,12 @@ pub fn build(
 /// A name for what the files of the checkout hold now.
 fn content(sh: &Shell) -> Result<String> {
     let mut content = shell::read(cmd!(sh, "git rev-parse HEAD"))?;
-    content += &shell::read(cmd!(sh, "git -c core.quotePath=false diff --binary HEAD"))?;
-    let new = shell::read(cmd!(sh, "git -c core.quotePath=false ls-files --others --exclude-standard"))?;
-    let files: Vec<PathBuf> = new.lines().map(|file| sh.current_dir().join(file)).collect();
-    for file in files {
-        content += &file.display().to_string();
-        content += &sha256(&fs::read(file).unwrap_or_default());
+    content += &shell::read(cmd!(sh, "git diff --no-ext-diff --no-textconv --binary HEAD"))?;
+    for file in shell::read(cmd!(sh, "git ls-files -z --others --exclude-standard"))?.split_terminator('\0') {
+        content += file;
+        content += &sha256(&fs::read(sh.current_dir().join(file)).unwrap_or_default());
     }
     Ok(sha256(content.as_bytes())[..16].to_string())
-}
-
-fn mebibytes(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
 }
 
 /// Compares the public crates with the last release of the line, of which they are to be a patch.
@@ -111,17 +105,16 @@ pub fn compare(
     }
     fetch(sh, &[&format!("refs/tags/{tag}")])?;
     let public = |member: &&Crate| match &workspace.config.public {
-        Some(public) => public.contains(&member.name),
-        None => member.published,
+        Some(public) => member.moves && public.contains(&member.name),
+        None => member.moves && member.published,
     };
-    let members: Vec<&Crate> = workspace.crates.iter().filter(|member| member.moves).filter(public).collect();
+    let members: Vec<&Crate> = workspace.crates.iter().filter(public).collect();
     if members.is_empty() {
         return Ok(());
     }
     let names = members.iter().flat_map(|member| ["--package", &member.name]);
-    if let Err(error) =
-        shell::run(cmd!(sh, "cargo semver-checks --baseline-rev {commit} --release-type patch {names...}"))
-    {
+    let check = cmd!(sh, "cargo semver-checks --baseline-rev {commit} --release-type patch {names...}");
+    if let Err(error) = shell::run(check) {
         findings.error("", format_args!("{error}: this is no patch of {tag}"));
     }
     Ok(())

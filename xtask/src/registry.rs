@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -50,43 +51,38 @@ impl Registry {
     /// may not go there (a named one leaves those out), if its index is not known, or if it cannot be read here.
     pub fn find(sh: &Shell, workspace: &Workspace, named: Option<String>, patience: Duration) -> Result<Registry> {
         let published = || workspace.crates.iter().filter(|member| member.published);
-        let lists: BTreeSet<&[String]> = published().map(|member| &member.registries[..]).collect();
-        let name = match (&named, configured(sh, &["registry", "default"]), Vec::from_iter(lists).as_slice()) {
-            (Some(name), ..) => name.clone(),
-            (None, Err(error), _) => return Err(error),
-            (None, Ok(Some(default)), _) => default,
-            (None, Ok(None), [[only]]) => only.clone(),
-            (None, Ok(None), _) => CRATES_IO.to_string(),
+        let default = if named.is_some() { None } else { configured(sh, &["registry", "default"])? };
+        let mut lists: Vec<&[String]> = published().map(|member| &member.registries[..]).collect();
+        lists.dedup();
+        let name = match (named.clone().or(default), &lists[..]) {
+            (Some(name), _) => name,
+            (None, [[only]]) => only.clone(),
+            (None, _) => CRATES_IO.to_string(),
         };
         let strangers = published().filter(|member| !goes_to(member, &name)).map(|member| member.name.as_str());
         let strangers: Vec<&str> = strangers.collect();
-        match strangers[..] {
-            [] => {}
-            [_, ..] if named.is_some() && strangers.len() < published().count() => {
-                say(format_args!("not for registry `{name}`, by their `publish`: {}", strangers.join(" ")));
-            }
-            [..] => {
-                let strangers = strangers.join("`, `");
-                return Err(format!("`{strangers}` may not go to registry `{name}`, by their `publish`: name the right one with --registry").into());
-            }
+        if !strangers.is_empty() && (named.is_none() || strangers.len() == published().count()) {
+            let strangers = strangers.join("`, `");
+            return Err(format!(
+                "`{strangers}` may not go to registry `{name}`, by their `publish`: name the right one with --registry"
+            )
+            .into());
+        } else if !strangers.is_empty() {
+            say(format_args!("not for registry `{name}`, by their `publish`: {}", strangers.join(" ")));
         }
+        let failed = |why: &str| format!("registry `{name}`: {why}");
+        let key = ["registries", &name, "index"];
         let index = match name.as_str() {
             CRATES_IO => "sparse+https://index.crates.io/".to_string(),
-            _ => configured(sh, &["registries", &name, "index"])?.ok_or_else(|| {
-                let variable = variable(&["registries", &name, "index"]);
-                format!("registry `{name}`: set {variable} to the address of its index, sparse+https://...")
+            _ => configured(sh, &key)?.ok_or_else(|| {
+                failed(&format!("set {} to the address of its index, sparse+https://...", variable(&key)))
             })?,
         };
         if index.contains('@') {
-            return Err(format!(
-                "registry `{name}`: the address of its index holds credentials: cargo takes none there"
-            )
-            .into());
+            return Err(failed("the address of its index holds credentials: cargo takes none there").into());
         }
         let address = index.strip_prefix("sparse+").ok_or_else(|| {
-            format!(
-                "registry `{name}`: {index} is no sparse index (sparse+https://...), which is what can be asked here"
-            )
+            failed(&format!("{index} is no sparse index (sparse+https://...), which is what can be asked here"))
         })?;
         let index = format!("{}/", address.trim_end_matches('/'));
         Ok(Registry { name, index, agent: agent(), patience })
@@ -95,7 +91,7 @@ impl Registry {
     /// Fails if it is none that can be read here: an address that is wrong, or a server that says 404 to everything, must
     /// not look like a registry without crates.
     pub fn check(&self) -> Result<()> {
-        let config = self.get("config.json", Instant::now() + self.patience)?.unwrap_or_default();
+        let config = self.get("config.json", Instant::now())?.unwrap_or_default();
         match serde_json::from_str::<Value>(&config) {
             Ok(config) if config["auth-required"] == true => Err(self.wants_credentials()),
             Ok(config) if config["dl"].is_string() => Ok(()),
@@ -121,42 +117,29 @@ impl Registry {
 
     /// What the index has of these crates, in their order, asked over a few connections at once.
     pub fn versions(&self, names: &[&str]) -> Result<Vec<Versions>> {
-        let deadline = Instant::now() + self.patience;
-        let next = AtomicUsize::new(0);
-        let ask = || -> Result<Vec<(usize, Versions)>> {
-            let mut answers = Vec::new();
-            loop {
-                let at = next.fetch_add(1, Ordering::Relaxed);
-                let Some(name) = names.get(at) else { return Ok(answers) };
-                // Where one fails, the others need not go on.
-                answers.push((
-                    at,
-                    self.versions_of(name, deadline).inspect_err(|_| next.store(names.len(), Ordering::Relaxed))?,
-                ));
+        let (begun, next) = (Instant::now(), AtomicUsize::new(0));
+        let (sender, answers) = mpsc::channel();
+        thread::scope(|scope| {
+            for _ in 0..names.len().min(CONNECTIONS) {
+                let (next, sender) = (&next, sender.clone());
+                scope.spawn(move || {
+                    while let Some((at, name)) = names.iter().enumerate().nth(next.fetch_add(1, Ordering::Relaxed)) {
+                        let versions = self.versions_of(name, begun).map(|versions| (at, versions));
+                        if sender.send(versions).is_err() {
+                            break; // one failed, and the others need not go on
+                        }
+                    }
+                });
             }
-        };
-        let answers = thread::scope(|scope| {
-            let asking: Vec<_> = (0..names.len().min(CONNECTIONS)).map(|_| scope.spawn(ask)).collect();
-            asking
-                .into_iter()
-                .map(|thread| thread.join().map_err(|_| "a question to the index broke off")?)
-                .collect::<Result<Vec<_>>>()
-        })?;
-        let mut answers: Vec<(usize, Versions)> = answers.into_iter().flatten().collect();
-        answers.sort_by_key(|(at, _)| *at);
-        Ok(answers.into_iter().map(|(_, versions)| versions).collect())
+            drop(sender);
+            let answers: BTreeMap<usize, Versions> = answers.into_iter().collect::<Result<_>>()?;
+            Ok(answers.into_values().collect())
+        })
     }
 
-    fn versions_of(&self, name: &str, deadline: Instant) -> Result<Versions> {
-        let name = name.to_lowercase();
-        let letters = |from, count| name.chars().skip(from).take(count).collect::<String>();
-        // "Index files" in the Cargo book.
-        let path = match name.len() {
-            length @ (1 | 2) => format!("{length}/{name}"),
-            3 => format!("3/{}/{name}", letters(0, 1)),
-            _ => format!("{}/{}/{name}", letters(0, 2), letters(2, 2)),
-        };
-        let lines = self.get(&path, deadline)?.unwrap_or_default();
+    fn versions_of(&self, name: &str, begun: Instant) -> Result<Versions> {
+        let path = index_path(name);
+        let lines = self.get(&path, begun)?.unwrap_or_default();
         let version = |line| -> Option<(Version, bool)> {
             let line: Value = serde_json::from_str(line).ok()?;
             Some((Version::parse(line["vers"].as_str()?).ok()?, line["yanked"] == true))
@@ -166,8 +149,8 @@ impl Registry {
     }
 
     /// A file of the index, or `None` if it is not there. It is asked for again, at growing distances, while the answer is
-    /// neither, until the deadline.
-    fn get(&self, path: &str, deadline: Instant) -> Result<Option<String>> {
+    /// neither, until the patience that began then is over.
+    fn get(&self, path: &str, begun: Instant) -> Result<Option<String>> {
         let address = format!("{}{path}", self.index);
         let mut pause = Duration::from_millis(250);
         loop {
@@ -186,12 +169,23 @@ impl Registry {
                 Ok((status, _)) => format!("status {status}"),
                 Err(error) => error.to_string(),
             };
-            if Instant::now() + pause > deadline {
+            if begun.elapsed() + pause > self.patience {
                 return Err(format!("{address}: {trouble}; what is published cannot be known").into());
             }
             thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_secs(30));
         }
+    }
+}
+
+/// Where a crate stands in an index ("Index files" in the Cargo book).
+pub fn index_path(name: &str) -> String {
+    let name = name.to_lowercase();
+    let letters = |from, count| name.chars().skip(from).take(count).collect::<String>();
+    match name.len() {
+        length @ (1 | 2) => format!("{length}/{name}"),
+        3 => format!("3/{}/{name}", letters(0, 1)),
+        _ => format!("{}/{}/{name}", letters(0, 2), letters(2, 2)),
     }
 }
 
@@ -246,12 +240,9 @@ fn configured(sh: &Shell, key: &[&str]) -> Result<Option<String>> {
     let here = sh.current_dir();
     for folder in here.ancestors().map(|folder| folder.join(".cargo")).chain(cargo_home()) {
         // Cargo takes the older name first.
-        let Some(file) =
-            ["config", "config.toml"].map(|name| folder.join(name)).into_iter().find(|file| file.is_file())
-        else {
-            continue;
-        };
-        if let Some(value) = value(&file, key)? {
+        let files = ["config", "config.toml"].map(|name| folder.join(name));
+        let file = files.iter().find(|file| file.is_file());
+        if let Some(value) = file.map(|file| value(file, key)).transpose()?.flatten() {
             return Ok(Some(value));
         }
     }
@@ -259,12 +250,13 @@ fn configured(sh: &Shell, key: &[&str]) -> Result<Option<String>> {
 }
 
 fn value(file: &Path, key: &[&str]) -> Result<Option<String>> {
-    let text = fs::read_to_string(file).context(file.display())?;
-    let document = manifest::parse(&file.display().to_string(), text)?;
+    let shown = file.display().to_string();
+    let text = fs::read_to_string(file).context(&shown)?;
+    let document = manifest::parse(&shown, text)?;
     if document.get("include").is_some() {
-        let (file, variable) = (file.display(), variable(key));
+        let variable = variable(key);
         return Err(
-            format!("{file}: what it includes is not looked at here: set {variable}, or name the --registry").into()
+            format!("{shown}: what it includes is not looked at here: set {variable}, or name the --registry").into()
         );
     }
     let item = key.iter().try_fold(document.as_item(), |item, key| item.get(key));

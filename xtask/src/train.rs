@@ -94,14 +94,12 @@ impl Tagged {
     }
 
     pub fn words(&self) -> String {
-        let mut words = match self.crates {
-            Some((there, all)) if there < all => format!("dated and tagged, {there} of {all} crates published"),
+        let tagged = if self.version.pre.is_empty() { "dated and tagged" } else { "a candidate, tagged" };
+        let words = match self.crates {
+            Some((there, all)) if there < all => format!("{tagged}, {there} of {all} crates published"),
             Some(_) => "published".to_string(),
-            None => "dated and tagged".to_string(),
+            None => tagged.to_string(),
         };
-        if !self.version.pre.is_empty() {
-            words = words.replace("dated and tagged", "a candidate, tagged");
-        }
         match self.page {
             Some(Page::Missing) => words + ", without a release on GitHub",
             Some(Page::Draft { .. }) => words + ", a draft on GitHub",

@@ -63,11 +63,6 @@ impl Item<'_> {
         matches!(self.state, State::There | State::Published)
     }
 
-    /// Whether the registry has it, whatever the index shows.
-    pub fn is_taken(&self) -> bool {
-        self.is_there() || self.state == State::Uploaded
-    }
-
     fn is_refused(&self) -> bool {
         matches!(self.state, State::Refused(_))
     }
@@ -122,12 +117,10 @@ impl<'a> Uploads<'a> {
     /// The missing crates that need none that was refused, without those that cargo cannot package yet.
     pub fn ready(&self) -> Vec<String> {
         let blocked = self.blocked();
-        let missing = self.items.iter().filter(|item| item.state == State::Missing);
-        let missing: Vec<&Item> = missing.filter(|item| !blocked.contains_key(item.name())).collect();
         let open: Vec<&Crate> = self.items.iter().filter(|item| item.is_open()).map(|item| item.member).collect();
         let waiting = self.workspace.waiting(&open);
-        let (later, now): (Vec<&Item>, Vec<&Item>) =
-            missing.into_iter().partition(|item| waiting.contains_key(item.name()));
+        let free = self.items.iter().filter(|item| item.state == State::Missing && !blocked.contains_key(item.name()));
+        let (later, now): (Vec<&Item>, Vec<&Item>) = free.partition(|item| waiting.contains_key(item.name()));
         // Those in a circle cannot go in any order: cargo will say so.
         let now = if now.is_empty() { later } else { now };
         // With the version: cargo reads the tree again each time.
@@ -167,7 +160,7 @@ impl<'a> Uploads<'a> {
                 ("Uploaded", Some(at)) => {
                     items[at].state = State::Uploaded;
                     sending = None;
-                    let done = items.iter().filter(|item| item.is_taken()).count();
+                    let done = items.iter().filter(|item| item.is_there() || item.state == State::Uploaded).count();
                     say(format_args!("[{done}/{all}] {name} {}", items[at].member.version));
                 }
                 // The registry's own warnings come as they are.
@@ -182,7 +175,7 @@ impl<'a> Uploads<'a> {
         // One that cargo found there before it sent anything is named in the error.
         let named = |item: &Item| error.starts_with(&format!("error: crate {}@", item.name()));
         let at = sending.or_else(|| items.iter().position(named));
-        let taken = items.iter().any(|item| item.is_taken() && item.state != State::There);
+        let taken = items.iter().any(|item| matches!(item.state, State::Uploaded | State::Published));
         let Some(at) = at else {
             return Ok(if answer == Answer::BadToken { End::Stop(why) } else { End::Unsent(why) });
         };
@@ -204,11 +197,8 @@ impl<'a> Uploads<'a> {
                 say(format_args!("refused: `{name}`: {why}"));
                 items[at].state = State::Refused(why.clone());
                 // What trusted publishing may not do for one, it may not do for the others.
-                for item in
-                    items.iter_mut().filter(|item| item.new && item.is_open() && why.contains("creating new crates"))
-                {
-                    item.state = State::Refused(why.clone());
-                }
+                let alike = |item: &&mut Item| item.new && item.is_open() && why.contains("creating new crates");
+                items.iter_mut().filter(alike).for_each(|item| item.state = State::Refused(why.clone()));
                 let known = |item: &&Item| !item.new && item.is_refused();
                 // One crate may have its own reason; the third without any that was taken is the token's.
                 if items.iter().filter(known).count() > 2 && !taken {

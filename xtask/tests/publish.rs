@@ -327,6 +327,13 @@ fn what_the_index_denies_and_cargo_finds_there_is_published() {
 }
 
 #[test]
+fn no_patience_is_too_long() {
+    let publishing = Publishing::new(&["a"], Rules::default());
+    publishing.done(&format!("--patience {}", u64::MAX));
+    assert_eq!(publishing.published(), ["a 1.0.0"]);
+}
+
+#[test]
 fn every_kind_of_dependency_arrives_as_it_was_meant() {
     let files = [
         ("Cargo.toml", root("z-base build-help target-help dev-help user cycle-a cycle-b")),
@@ -676,7 +683,7 @@ fn a_version_that_differs_in_its_build_metadata_alone_is_no_other() {
     publishing.done("");
     publishing.tree.write("a/Cargo.toml", &package("a", "1.0.0+two", ""));
     expect![[r#"
-        rehearsal: 1 of 1 crates are there, 0 are missing, in 0 layers
+        rehearsal: 0 of 1 crates are there, 0 are missing, in 0 layers
         left: `a` 1.0.0+two: refused: rehearsal has 1.0.0+one, which is the same version
         error: the registry refuses what is left; 1 of 1 crates are left, and the same command goes on from there
     "#]]

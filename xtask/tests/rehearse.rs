@@ -166,8 +166,10 @@ fn the_month_of_the_demo_comes_to_its_end_and_nothing_of_the_environment_gets_in
 #[test]
 fn a_step_that_fails_is_shown_and_its_sandbox_is_kept() {
     let (place, folder) = (temporary(), temporary());
-    demo(folder.path(), "/^description/d", "themes/Cargo.toml");
-    let output = rehearse(folder.path(), place.path(), "--date 2026-01-05").output().unwrap();
+    let folder = folder.path().join("my workspace"); // which has a name of two words
+    fs::create_dir(&folder).unwrap();
+    demo(&folder, "/^description/d", "themes/Cargo.toml");
+    let output = rehearse(&folder, place.path(), "--date 2026-01-05").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let (said, error) = (said(&output, place.path()), text(&output.stderr));
     let step = said.lines().position(|line| line.ends_with("failed")).unwrap();

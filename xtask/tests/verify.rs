@@ -218,6 +218,28 @@ fn what_was_mended_in_one_crate_is_seen_by_the_others_and_no_lock_file_is_touche
 }
 
 #[test]
+fn no_way_in_which_the_user_likes_to_see_differences_hides_a_change() {
+    let (world, _registry) = world();
+    world.git("clone", &["config", "diff.external", "true"]);
+    fs::write(world.path("clone/b/src/lib.rs"), "pub fn uses() { a::added() }\n").unwrap();
+    fs::write(world.path("clone/a/src/lib.rs"), "pub fn added() {}\n").unwrap();
+    assert!(said(&world, "verify").contains("nothing to mend"));
+    fs::write(world.path("clone/a/src/lib.rs"), "").unwrap();
+    assert!(said(&world, "verify").contains("it is said above why"));
+}
+
+#[test]
+fn what_does_not_go_to_the_registry_that_is_named_is_not_said_to_be_there() {
+    let (world, _registry) = world();
+    let manifest = fs::read_to_string(world.path("clone/b/Cargo.toml")).unwrap();
+    let elsewhere = manifest.replacen("[package]\n", "[package]\npublish = [\"elsewhere\"]\n", 1);
+    fs::write(world.path("clone/b/Cargo.toml"), elsewhere).unwrap();
+    let said = said(&world, "verify --registry rehearsal");
+    assert!(said.contains("not for registry `rehearsal`, by their `publish`: b\n"), "{said}");
+    assert!(said.contains("nothing to mend") && !said.contains("published at their versions"), "{said}");
+}
+
+#[test]
 fn what_is_published_is_not_packaged_again_and_stands_in_no_circle() {
     let mut world = World::released();
     let _registry = world.registry(Rules::default());

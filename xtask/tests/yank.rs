@@ -11,7 +11,7 @@ use support::train::{Merge, World};
 
 /// The index of a crate, as `version` or `version yanked`.
 fn index(world: &World, name: &str) -> Vec<String> {
-    let file = fs::read_to_string(world.path("registry/index/1").join(name)).unwrap_or_default();
+    let file = fs::read_to_string(world.path("registry/index").join(name)).unwrap_or_default();
     let lines = file.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
     let said = |line: serde_json::Value| {
         format!("{}{}", line["vers"].as_str().unwrap(), if line["yanked"] == true { " yanked" } else { "" })

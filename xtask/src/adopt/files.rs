@@ -27,7 +27,7 @@ impl Files {
         let mut files = BTreeMap::new();
         for name in list.split_terminator('\0') {
             let Some(path) = place(name) else { continue };
-            let text = shell::read(cmd!(sh, "git -C {here} cat-file blob {commit}:{name}"))?;
+            let text = shell::read(cmd!(sh, "git -C {here} cat-file blob {commit}:{name}"))? + "\n";
             files.insert(path.clone(), fitted(&path, text, commit, there));
         }
         Ok(Files(files))

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 
 use semver::Version;
 use serde_json::Value;
@@ -11,6 +10,7 @@ use xshell::Shell;
 
 use super::people;
 use super::sandbox::{Actor, Sandbox};
+use crate::train::count;
 use crate::version::branch_version;
 use crate::workspace::Workspace;
 use crate::{Result, print};
@@ -29,7 +29,13 @@ impl World {
         let refs = sandbox.git(&sandbox.origin, "for-each-ref --format=%(refname)=%(objectname)")?;
         let refs = refs.lines().filter_map(|line| line.rsplit_once('='));
         let mut crates = BTreeMap::new();
-        read_index(&sandbox.root.join("registry/index"), &mut crates)?;
+        for file in fs::read_dir(sandbox.root.join("registry/index")).into_iter().flatten() {
+            for line in fs::read_to_string(file?.path())?.lines() {
+                let line: Value = serde_json::from_str(line)?;
+                let version = Version::parse(word(&line["vers"]))?;
+                crates.insert((version, word(&line["name"]).to_string()), line["yanked"] == true);
+            }
+        }
         let refs = refs.map(|(name, object)| (name.to_string(), object.to_string())).collect();
         Ok(World { refs, github: sandbox.github()?, crates })
     }
@@ -42,12 +48,9 @@ impl World {
     pub fn since(&self, before: &World) -> String {
         let mut news = Vec::new();
         for name in self.refs.keys().filter(|name| !before.refs.contains_key(*name)) {
-            if let Some(tag) = name.strip_prefix("refs/tags/") {
-                news.push(format!("tag {tag}"));
-            }
-            news.extend(
-                name.strip_prefix("refs/heads/").filter(|name| branch_version(name).is_some()).map(str::to_string),
-            );
+            let tag = name.strip_prefix("refs/tags/").map(|tag| format!("tag {tag}"));
+            let branch = name.strip_prefix("refs/heads/").filter(|name| branch_version(name).is_some());
+            news.extend(tag.or(branch.map(str::to_string)));
         }
         let pulls = self.list("pulls").iter().skip(before.list("pulls").len());
         news.extend(pulls.map(|pull| format!("#{} {}", pull["number"], word(&pull["title"]))));
@@ -67,24 +70,6 @@ impl World {
         }
         news.join("; ")
     }
-}
-
-fn read_index(folder: &Path, crates: &mut BTreeMap<(Version, String), bool>) -> Result<()> {
-    for entry in fs::read_dir(folder).into_iter().flatten() {
-        let path = entry?.path();
-        if path.is_dir() {
-            read_index(&path, crates)?;
-            continue;
-        }
-        for line in fs::read_to_string(&path)?.lines() {
-            let line: Value = serde_json::from_str(line)?;
-            crates.insert(
-                (Version::parse(word(&line["vers"]))?, word(&line["name"]).to_string()),
-                line["yanked"] == true,
-            );
-        }
-    }
-    Ok(())
 }
 
 /// Prints the board and the history of `origin`.
@@ -156,10 +141,6 @@ pub fn consume(sandbox: &Sandbox, workspace: &Workspace, world: &World) -> Resul
     sandbox.must(Actor::Human, "consumer", "cargo", &["build", "--quiet"])?;
     let names: Vec<String> = dependencies.iter().map(|(name, version)| format!("{name} {version}")).collect();
     Ok(format!("builds with {}", names.join(", ")))
-}
-
-fn count(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 pub fn word(value: &Value) -> &str {

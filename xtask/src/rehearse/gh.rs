@@ -1,9 +1,9 @@
 //! A stand-in for `gh`, which this binary is when it is called by that name: the commands that the tasks use, with their
-//! flags, on pull requests, issues and runs that it keeps in a file. It refuses what it does not know, as the real one
-//! does; a test runs the same command lines through the real one.
+//! flags, on pull requests, issues, runs and releases that it keeps in a file. It refuses what it does not know, as the
+//! real one does; a test runs the same command lines through the real one.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write, read_to_string, stdin};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -17,6 +17,20 @@ use crate::{Result, calendar, print, say};
 /// `releases` of objects with the fields that `--json` or the API has, the tag `latest`, and `today`, the day on which pull
 /// requests are opened.
 const STATE: &str = "stand-in.json";
+
+/// Reads the state.
+pub fn read(folder: &Path) -> Result<Value> {
+    match fs::read(folder.join(STATE)) {
+        Ok(text) => Ok(serde_json::from_slice(&text)?),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(json!({ "pulls": [], "issues": [], "runs": [] })),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Writes it.
+pub fn write(folder: &Path, state: &Value) -> Result<()> {
+    Ok(fs::write(folder.join(STATE), serde_json::to_string_pretty(state)?)?)
+}
 
 /// Runs one command and records it in the file `calls`, a JSON list a line.
 pub fn main() -> ExitCode {
@@ -35,33 +49,29 @@ fn run() -> Result<()> {
     let words: Vec<_> = std::env::args_os().skip(1).collect();
     let line = json!(words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>());
     // In one piece: others may be called at the same time.
-    OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(folder.join("calls"))?
-        .write_all(format!("{line}\n").as_bytes())?;
+    let mut calls = File::options().create(true).append(true).open(folder.join("calls"))?;
+    calls.write_all(format!("{line}\n").as_bytes())?;
     let lock = File::create(folder.join("lock"))?;
     lock.lock()?;
 
-    let mut state: Value = match fs::read(folder.join(STATE)) {
-        Ok(text) => serde_json::from_slice(&text)?,
-        Err(_) => json!({ "pulls": [], "issues": [], "runs": [] }),
-    };
+    let before = read(&folder)?;
+    let mut state = before.clone();
     let mut arguments = Arguments::from_vec(words);
     let _paged = arguments.contains("--paginate");
     let command = (arguments.subcommand()?.unwrap_or_default(), arguments.subcommand()?.unwrap_or_default());
     match (command.0.as_str(), command.1.as_str()) {
-        ("pr", "create") => create(arguments, &mut state, &folder),
-        ("release", verb @ ("create" | "upload" | "edit")) => release(verb, arguments, &mut state, &folder),
+        ("pr", "create") => create(arguments, &mut state),
+        ("release", verb @ ("create" | "upload" | "edit")) => release(verb, arguments, &mut state),
         ("api", "repos/{owner}/{repo}/releases?per_page=100") => releases(arguments, &state),
         ("api", "repos/{owner}/{repo}/releases/latest") => latest(arguments, &state),
         ("pr", "list") => list(arguments, &state, "pulls", &["head", "state", "search"]),
         ("issue", "list") => list(arguments, &state, "issues", &["state", "search"]),
         ("run", "list") => list(arguments, &state, "runs", &["branch", "workflow"]),
-        ("issue", "create") => create_issue(arguments, &mut state, &folder),
-        ("workflow", "run") => start(arguments, &mut state, &folder),
+        ("issue", "create") => create_issue(arguments, &mut state),
+        ("workflow", "run") => start(arguments, &mut state),
         (noun, verb) => Err(format!("unknown command \"{noun} {verb}\" for \"gh\"").into()),
-    }
+    }?;
+    if state == before { Ok(()) } else { write(&folder, &state) }
 }
 
 /// Prints the fields that `--json` names of the items that the filters admit.
@@ -113,29 +123,19 @@ fn checks(runs: &Value, commit: &Value) -> Value {
     of_commit.map(check).collect()
 }
 
-fn create(mut arguments: Arguments, state: &mut Value, folder: &Path) -> Result<()> {
-    let [branch, base, title, body_file]: [String; 4] = [
-        arguments.value_from_str("--head")?,
-        arguments.value_from_str("--base")?,
-        arguments.value_from_str("--title")?,
-        arguments.value_from_str("--body-file")?,
-    ];
+fn create(mut arguments: Arguments, state: &mut Value) -> Result<()> {
+    let mut option = |name: &'static str| arguments.value_from_str::<_, String>(name);
+    let (branch, base, title) = (option("--head")?, option("--base")?, option("--title")?);
+    let body = body(&mut arguments, "--body-file")?;
     refuse_the_rest(arguments)?;
-    if body_file != "-" {
-        return Err(format!("open {body_file}: the stand-in reads a body from stdin").into());
-    }
-    let mut body = String::new();
-    std::io::stdin().read_to_string(&mut body)?;
     let commit = head(&branch)?.ok_or_else(|| format!("Head ref must be a branch (createPullRequest): {branch}"))?;
     if head(&base)?.ok_or_else(|| format!("Base ref must be a branch (createPullRequest): {base}"))? == commit {
         return Err(format!("No commits between {base} and {branch} (createPullRequest)").into());
     }
     let today = today(state);
     let pulls = state["pulls"].as_array_mut().ok_or("the state has no list of pull requests")?;
-    if let Some(open) = pulls
-        .iter()
-        .find(|pull| pull["headRefName"] == *branch && pull["state"] == "OPEN" && pull["isCrossRepository"] == false)
-    {
+    let ours = |pull: &&Value| pull["headRefName"] == *branch && pull["isCrossRepository"] == false;
+    if let Some(open) = pulls.iter().filter(ours).find(|pull| pull["state"] == "OPEN") {
         let url = open["url"].as_str().unwrap_or_default();
         return Err(format!("a pull request for branch {branch:?} into branch {base:?} already exists:\n{url}").into());
     }
@@ -146,26 +146,22 @@ fn create(mut arguments: Arguments, state: &mut Value, folder: &Path) -> Result<
         "headRefName": branch, "headRefOid": commit, "baseRefName": base,
         "isCrossRepository": false,
     }));
-    fs::write(folder.join(STATE), serde_json::to_string_pretty(state)?)?;
     print(&format!("{url}\n"))
 }
 
-fn create_issue(mut arguments: Arguments, state: &mut Value, folder: &Path) -> Result<()> {
+fn create_issue(mut arguments: Arguments, state: &mut Value) -> Result<()> {
     let title: String = arguments.value_from_str("--title")?;
-    let _stdin: String = arguments.value_from_str("--body-file")?;
+    let body = body(&mut arguments, "--body-file")?;
     refuse_the_rest(arguments)?;
-    let mut body = String::new();
-    std::io::stdin().read_to_string(&mut body)?;
     let issues = state["issues"].as_array_mut().ok_or("the state has no list of issues")?;
     let url = format!("https://github.com/rehearsal/rehearsal/issues/{}", issues.len() + 1);
     issues.push(json!({ "title": title, "body": body, "url": url, "state": "OPEN" }));
-    fs::write(folder.join(STATE), serde_json::to_string_pretty(state)?)?;
     print(&format!("{url}\n"))
 }
 
 /// Starts a workflow, which has ended at once, as the state says under `conclusions` for its branch: well, if it says
 /// nothing.
-fn start(mut arguments: Arguments, state: &mut Value, folder: &Path) -> Result<()> {
+fn start(mut arguments: Arguments, state: &mut Value) -> Result<()> {
     let branch: String = arguments.value_from_str("--ref")?;
     let workflow: String = arguments.free_from_str()?;
     refuse_the_rest(arguments)?;
@@ -179,57 +175,47 @@ fn start(mut arguments: Arguments, state: &mut Value, folder: &Path) -> Result<(
         "status": "completed", "conclusion": conclusion, "createdAt": format!("{today}T00:07:00Z"),
         "url": format!("https://github.com/rehearsal/rehearsal/actions/runs/{}", runs.len() + 1),
     }));
-    Ok(fs::write(folder.join(STATE), serde_json::to_string_pretty(state)?)?)
+    Ok(())
 }
 
 /// Makes, fills or changes a release: an object with `tag_name`, `draft`, `prerelease` and `assets`, as the API has it. The
 /// tag of the latest one is `latest`.
-fn release(verb: &str, mut arguments: Arguments, state: &mut Value, folder: &Path) -> Result<()> {
-    let flag = |arguments: &mut Arguments, name: &'static str| -> Result<Option<bool>> {
-        // As for gh: `--flag`, or `--flag=value`, and never `--flag value`.
-        let words = std::env::args().filter_map(|word| word.strip_prefix(name).map(str::to_string));
-        match words.max().as_deref() {
-            Some("") => Ok(arguments.contains(name).then_some(true)),
-            Some(_) => Ok(arguments.opt_value_from_str(name)?),
-            None => Ok(None),
-        }
+fn release(verb: &str, mut arguments: Arguments, state: &mut Value) -> Result<()> {
+    // As for gh: `--flag` or `--flag=value`, and never `--flag value`.
+    let mut flag = |name: &'static str| -> Result<Option<bool>> {
+        if arguments.contains(name) { Ok(Some(true)) } else { Ok(arguments.opt_value_from_str(name)?) }
     };
-    let draft = flag(&mut arguments, "--draft")?;
-    let candidate = flag(&mut arguments, "--prerelease")?;
-    let is_latest = flag(&mut arguments, "--latest")?;
-    let clobber = flag(&mut arguments, "--clobber")?;
-    let title: Option<String> = arguments.opt_value_from_str("--title")?;
-    let notes: Option<String> = arguments.opt_value_from_str("--notes-file")?;
+    let (draft, candidate, is_latest) = (flag("--draft")?, flag("--prerelease")?, flag("--latest")?);
+    let clobber = arguments.contains("--clobber");
+    let new = match verb {
+        "create" => Some((arguments.value_from_str::<_, String>("--title")?, body(&mut arguments, "--notes-file")?)),
+        _ => None,
+    };
     let tag: String = arguments.free_from_str()?;
     if !state["releases"].is_array() {
         state["releases"] = json!([]);
     }
     let releases = state["releases"].as_array_mut().ok_or("the state has no list of releases")?;
     let found = releases.iter_mut().find(|release| release["tag_name"] == *tag);
-    let found = match (verb, found) {
-        ("create", Some(found)) if found["draft"] == false => {
+    if let Some((title, text)) = new {
+        refuse_the_rest(arguments)?;
+        if found.is_some_and(|found| found["draft"] == false) {
             return Err("HTTP 422: Validation Failed: Release.tag_name already exists".into());
         }
-        ("create", _) => {
-            refuse_the_rest(arguments)?;
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text)?;
-            let (title, _) = (title.ok_or("the stand-in wants --title")?, notes.ok_or("and --notes-file -")?);
-            let url = format!("https://github.com/rehearsal/rehearsal/releases/tag/{tag}");
-            releases.push(json!({
-                "tag_name": tag, "html_url": url, "name": title, "body": text,
-                "draft": draft == Some(true), "prerelease": candidate == Some(true), "assets": [],
-            }));
-            return Ok(fs::write(folder.join(STATE), serde_json::to_string_pretty(state)?)?);
-        }
-        (_, found) => found.ok_or("release not found")?,
-    };
+        let url = format!("https://github.com/rehearsal/rehearsal/releases/tag/{tag}");
+        releases.push(json!({
+            "tag_name": tag, "html_url": url, "name": title, "body": text,
+            "draft": draft == Some(true), "prerelease": candidate == Some(true), "assets": [],
+        }));
+        return Ok(());
+    }
+    let found = found.ok_or("release not found")?;
     if verb == "upload" {
         for file in arguments.finish() {
             let content = fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
             let name = Path::new(&file).file_name().unwrap_or_default().to_string_lossy().into_owned();
             let assets = found["assets"].as_array_mut().ok_or("the release has no list of assets")?;
-            if clobber.is_none() && assets.iter().any(|asset| asset["name"] == *name) {
+            if !clobber && assets.iter().any(|asset| asset["name"] == *name) {
                 return Err(format!("asset under the same name already exists: [{name}]").into());
             }
             assets.retain(|asset| asset["name"] != *name);
@@ -244,7 +230,7 @@ fn release(verb: &str, mut arguments: Arguments, state: &mut Value, folder: &Pat
             state["latest"] = json!(tag);
         }
     }
-    Ok(fs::write(folder.join(STATE), serde_json::to_string_pretty(state)?)?)
+    Ok(())
 }
 
 fn releases(arguments: Arguments, state: &Value) -> Result<()> {
@@ -260,6 +246,14 @@ fn latest(arguments: Arguments, state: &Value) -> Result<()> {
     let mut releases = state["releases"].as_array().into_iter().flatten();
     let latest = releases.find(|release| release["tag_name"] == state["latest"]);
     print(&latest.ok_or("gh: Not Found (HTTP 404)")?.to_string())
+}
+
+/// What a command gets on stdin: no other file is read.
+fn body(arguments: &mut Arguments, option: &'static str) -> Result<String> {
+    match arguments.value_from_str::<_, String>(option)?.as_str() {
+        "-" => Ok(read_to_string(stdin())?),
+        file => Err(format!("open {file}: the stand-in reads a body from stdin").into()),
+    }
 }
 
 /// The day on which things are opened and started.

@@ -12,7 +12,7 @@ use xshell::Shell;
 use super::board::{self, World};
 use super::people;
 use super::sandbox::{Actor, Sandbox};
-use crate::version::{release_branch, release_of, tag};
+use crate::version::{Bump, release_branch, release_of, tag};
 use crate::workspace::Workspace;
 use crate::{Result, calendar, print};
 
@@ -59,7 +59,7 @@ pub fn run(sh: &Shell, sandbox: &Sandbox, workspace: &Workspace, verbose: bool, 
     }
 
     sandbox.set_day(fifth.replace_day(27)?)?;
-    let patch = Version { patch: version.patch + 1, ..version };
+    let patch = Bump::Patch.next(&version, false)?;
     month.fix(workspace, &patch, &branch, "Mend what a user found")?;
     month.task("main", &["release-patch", "--branch", &branch])?;
     month.human("merge", people::merge)?;
@@ -67,23 +67,17 @@ pub fn run(sh: &Shell, sandbox: &Sandbox, workspace: &Workspace, verbose: bool, 
     month.task("main", &["sync-notes"])?;
     month.human("merge", people::merge)?;
 
-    month.step(Actor::Human, "cargo build of a user's crate", |sandbox| {
-        let world = World::read(sandbox)?;
-        Ok((true, board::consume(sandbox, workspace, &world)?))
-    })?;
+    let consume = |sandbox: &Sandbox| board::consume(sandbox, workspace, &World::read(sandbox)?);
+    month.human("cargo build of a user's crate", consume)?;
     board::show(sh, sandbox, &month.seen)?;
-    print(&format!(
-        "{} is out, and {} after it, in {:.0} s\n",
-        tag(&release_of(&workspace.version)),
-        tag(&patch),
-        begun.elapsed().as_secs_f64()
-    ))
+    let seconds = begun.elapsed().as_secs_f64();
+    print(&format!("{} is out, and {} after it, in {seconds:.0} s\n", tag(&version), tag(&patch)))
 }
 
 impl Month<'_> {
     /// Tags what was merged to a release branch, and does what follows from a tag.
     pub fn release(&mut self, branch: &str, at_tag: &[&str]) -> Result<()> {
-        let before: Vec<String> = self.tags();
+        let before = self.tags();
         self.task(branch, &["push-tag", "--branch", branch])?;
         let tag = self.tags().into_iter().find(|tag| !before.contains(tag));
         let tag = tag.ok_or_else(|| format!("`push-tag` tagged nothing on {branch}"))?;

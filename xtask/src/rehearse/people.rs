@@ -7,6 +7,7 @@ use std::path::Path;
 use semver::Version;
 use serde_json::{Value, json};
 
+use super::board::word;
 use super::sandbox::{Actor, Sandbox};
 use crate::workspace::{Workspace, relative};
 use crate::{Result, notes, tasks};
@@ -20,8 +21,12 @@ pub fn merge(sandbox: &Sandbox) -> Result<String> {
 /// The same for those from branches whose names begin so.
 pub fn merge_from(sandbox: &Sandbox, prefix: &str) -> Result<String> {
     let mut merged = Vec::new();
-    for (at, head, base, title) in open_pulls(sandbox)?.into_iter().filter(|(_, head, ..)| head.starts_with(prefix)) {
-        checkout(sandbox, "people", &base)?;
+    for (at, pull) in open_pulls(sandbox)? {
+        let [head, base, title] = ["headRefName", "baseRefName", "title"].map(|field| word(&pull[field]));
+        if !head.starts_with(prefix) {
+            continue;
+        }
+        checkout(sandbox, "people", base)?;
         let commit = sandbox.git("people", &format!("rev-parse origin/{head}"))?;
         let message = format!("Merge pull request #{} from {head}\n\n{title}", at + 1);
         let merge = ["merge", "--quiet", "--no-ff", "-m", &message, &commit];
@@ -39,46 +44,62 @@ pub fn merge_from(sandbox: &Sandbox, prefix: &str) -> Result<String> {
     }
 }
 
-/// The open pull requests: their places, where they come from and go to, and their titles.
-fn open_pulls(sandbox: &Sandbox) -> Result<Vec<(usize, String, String, String)>> {
+/// The open pull requests, with their places.
+fn open_pulls(sandbox: &Sandbox) -> Result<Vec<(usize, Value)>> {
     let pulls = sandbox.github()?["pulls"].as_array().cloned().unwrap_or_default();
-    let field = |pull: &Value, name: &str| pull[name].as_str().unwrap_or_default().to_string();
-    let open = pulls.iter().enumerate().filter(|(_, pull)| pull["state"] == "OPEN");
-    Ok(open
-        .map(|(at, pull)| (at, field(pull, "headRefName"), field(pull, "baseRefName"), field(pull, "title")))
-        .collect())
+    Ok(pulls.into_iter().enumerate().filter(|(_, pull)| pull["state"] == "OPEN").collect())
 }
 
 /// CI of all open pull requests comes to its end, badly for those that go to this branch.
 pub fn run_ci(sandbox: &Sandbox, red: Option<&str>) -> Result<String> {
     let mut said = Vec::new();
-    for (at, head, base, _) in open_pulls(sandbox)? {
+    for (at, pull) in open_pulls(sandbox)? {
+        let [head, base] = ["headRefName", "baseRefName"].map(|field| word(&pull[field]));
         let commit = sandbox.git(&sandbox.origin, &format!("rev-parse {head}"))?;
-        let conclusion = if red == Some(&base) { "failure" } else { "success" };
+        let conclusion = if red == Some(base) { "failure" } else { "success" };
         sandbox.change(|state| {
             // As after a restart.
-            let runs = state["runs"].as_array_mut().map(std::mem::take).unwrap_or_default();
-            let mut runs: Vec<Value> = runs.into_iter().filter(|run| run["headSha"] != *commit).collect();
+            let Some(runs) = state["runs"].as_array_mut() else { return };
+            runs.retain(|run| run["headSha"] != *commit);
             runs.push(json!({
                 "headSha": commit, "headBranch": head, "workflowName": "CI", "status": "completed", "conclusion": conclusion,
             }));
-            state["runs"] = runs.into();
         })?;
         said.push(format!("#{}: {conclusion}", at + 1));
     }
     Ok(said.join(", "))
 }
 
-/// Adds text to a file of a branch of origin, in a commit.
-pub fn add_to(sandbox: &Sandbox, branch: &str, file: &str, text: &str, what: &str) -> Result<String> {
-    checkout(sandbox, "people", branch)?;
-    let path = sandbox.workspace("people").join(file);
+/// Adds text to a file of a branch of a clone's origin, in a commit.
+pub fn add_to(sandbox: &Sandbox, (clone, branch): (&str, &str), file: &str, text: &str, what: &str) -> Result<String> {
+    checkout(sandbox, clone, branch)?;
+    let path = sandbox.workspace(clone).join(file);
     let before = fs::read_to_string(&path).unwrap_or_default();
-    fs::write(&path, format!("{before}{text}"))?;
-    sandbox.git("people", "add --all")?;
-    sandbox.must(Actor::Human, "people", "git", &["commit", "--quiet", "-m", what])?;
-    sandbox.git("people", &format!("push --quiet origin HEAD:refs/heads/{branch}"))?;
-    Ok(format!("{branch} is at {}", sandbox.git("people", "rev-parse --short HEAD")?))
+    fs::write(&path, before + text)?;
+    commit(sandbox, clone, branch, what)
+}
+
+/// Adds an item to a version's section of the notes, if there is one.
+pub fn note(root: &Path, version: &Version, item: &str) -> Result<()> {
+    let file = root.join(tasks::notes::FILE);
+    let text = fs::read_to_string(&file)?;
+    if let Ok(section) = notes::show(&text, version) {
+        fs::write(&file, text.replacen(section, &format!("{section}\n\n* {item}"), 1))?;
+    }
+    Ok(())
+}
+
+/// Commits everything in a clone, and pushes it to a branch of its origin.
+pub fn commit(sandbox: &Sandbox, clone: &str, branch: &str, what: &str) -> Result<String> {
+    sandbox.git(clone, "add --all")?;
+    sandbox.must(Actor::Human, clone, "git", &["commit", "--quiet", "-m", what])?;
+    push(sandbox, clone, branch)
+}
+
+/// Pushes what a clone is at. Returns where the branch is then.
+fn push(sandbox: &Sandbox, clone: &str, branch: &str) -> Result<String> {
+    sandbox.git(clone, &format!("push --quiet origin HEAD:refs/heads/{branch}"))?;
+    Ok(format!("{branch} is at {}", sandbox.git(clone, "rev-parse --short HEAD")?))
 }
 
 /// Mends something on main, and in the notes if they have a section for it.
@@ -96,24 +117,15 @@ pub fn fix(sandbox: &Sandbox, workspace: &Workspace, version: &Version, what: &s
     let before = fs::read_to_string(root.join(&file)).unwrap_or_default();
     let slashes = if file.ends_with(".rs") { "// " } else { "" };
     fs::write(root.join(&file), format!("{before}\n{slashes}{what}.\n"))?;
-
-    let file = root.join(tasks::notes::FILE);
-    let text = fs::read_to_string(&file)?;
-    if let Ok(section) = notes::show(&text, version).map(str::to_string) {
-        fs::write(&file, text.replacen(&section, &format!("{section}\n\n* {what}."), 1))?;
-    }
-    sandbox.git("people", "add --all")?;
-    sandbox.must(Actor::Human, "people", "git", &["commit", "--quiet", "-m", what])?;
-    sandbox.git("people", "push --quiet origin HEAD:refs/heads/main")?;
-    Ok(format!("main is at {}", sandbox.git("people", "rev-parse --short HEAD")?))
+    note(&root, version, &format!("{what}."))?;
+    commit(sandbox, "people", "main", what)
 }
 
 /// Picks main's last commit to a release branch.
 pub fn backport(sandbox: &Sandbox, branch: &str) -> Result<String> {
     checkout(sandbox, "people", branch)?;
     sandbox.git("people", "cherry-pick -x origin/main")?;
-    sandbox.git("people", &format!("push --quiet origin HEAD:refs/heads/{branch}"))?;
-    Ok(format!("{branch} is at {}", sandbox.git("people", "rev-parse --short HEAD")?))
+    push(sandbox, "people", branch)
 }
 
 /// Checks out a branch of origin as it is now, under its name, as a workflow finds it.

@@ -1,6 +1,6 @@
 //! A registry on this machine that cargo takes for crates.io: sparse index, publish, yank, owners and download, over plain
 //! HTTP on a port of the loopback address. It keeps everything in a folder, never asks who is there, and can be told to
-//! fail. It needs the standard library and a reader of JSON alone.
+//! fail. It needs the standard library, a reader of JSON and our SHA-256 alone.
 
 use std::collections::HashMap;
 use std::fs;
@@ -47,11 +47,11 @@ pub enum Failure {
 
 /// Runs until it is dropped.
 pub struct Registry {
-    address: SocketAddr,
     here: Arc<Here>,
 }
 
 struct Here {
+    address: SocketAddr,
     folder: PathBuf,
     rules: Rules,
     stopped: AtomicBool,
@@ -78,21 +78,22 @@ impl Registry {
     pub fn start(folder: PathBuf, rules: Rules) -> io::Result<Registry> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let address = listener.local_addr()?;
-        let here = Arc::new(Here { folder, rules, stopped: AtomicBool::new(false), state: Mutex::default() });
+        let (stopped, state) = (AtomicBool::new(false), Mutex::default());
+        let here = Arc::new(Here { address, folder, rules, stopped, state });
         let shared = here.clone();
         thread::spawn(move || {
             for stream in listener.incoming().take_while(|_| !shared.stopped.load(Ordering::Relaxed)).flatten() {
                 let here = shared.clone();
                 // A client that goes away in the middle is no concern of ours.
-                thread::spawn(move || drop(here.serve(stream, address)));
+                thread::spawn(move || drop(here.serve(stream)));
             }
         });
-        Ok(Registry { address, here })
+        Ok(Registry { here })
     }
 
     /// The address of the index, as cargo's configuration takes it.
     pub fn index(&self) -> String {
-        format!("sparse+http://{}/index/", self.address)
+        format!("sparse+http://{}/index/", self.here.address)
     }
 
     /// What cargo's configuration needs so that this registry stands for crates.io, also where crates come from.
@@ -113,7 +114,7 @@ impl Registry {
 impl Drop for Registry {
     fn drop(&mut self) {
         self.here.stopped.store(true, Ordering::Relaxed);
-        let _ = TcpStream::connect(self.address); // wakes the listener up
+        let _ = TcpStream::connect(self.here.address); // wakes the listener up
     }
 }
 
@@ -123,7 +124,7 @@ impl Here {
     }
 
     /// Answers the requests of a connection until the client closes it or a fault does.
-    fn serve(&self, mut stream: TcpStream, address: SocketAddr) -> io::Result<()> {
+    fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
         stream.set_nodelay(true)?;
         let mut reader = BufReader::new(stream.try_clone()?);
         loop {
@@ -165,13 +166,12 @@ impl Here {
                 Some(Failure::Refused(status, text)) => refused(*status, text),
                 // As crates.io does it.
                 _ if !named => refused(403, "We require that all requests include a `User-Agent` header."),
-                _ => self.answer(method, path, &body, address).unwrap_or_else(|error| refused(500, &error.to_string())),
+                _ => self.answer(method, path, &body).unwrap_or_else(|error| refused(500, &error.to_string())),
             };
             let Answer { status, location, mut body } = answer;
             let lost = matches!(failure, Some(Failure::Lost | Failure::Unanswered));
             let cut_off = matches!(failure, Some(Failure::Truncated));
-            let status = if lost || cut_off { 0 } else { status };
-            self.lock().log.push(format!("{method} {subject} {status}"));
+            self.lock().log.push(format!("{method} {subject} {}", if lost || cut_off { 0 } else { status }));
             if lost {
                 return Ok(());
             }
@@ -191,7 +191,7 @@ impl Here {
         }
     }
 
-    fn answer(&self, method: &str, path: &str, body: &[u8], address: SocketAddr) -> io::Result<Answer> {
+    fn answer(&self, method: &str, path: &str, body: &[u8]) -> io::Result<Answer> {
         // Names of crates are ASCII without anything that a file system takes amiss; nothing else is looked at.
         let words: Vec<&str> = path.trim_start_matches('/').split('/').collect();
         let safe = path.is_ascii()
@@ -199,7 +199,7 @@ impl Here {
         match (method, &words[..]) {
             _ if !safe => Ok(refused(404, "not found")),
             ("GET", ["index", "config.json"]) => {
-                let base = format!("http://{address}");
+                let base = format!("http://{}", self.address);
                 Ok(said(json!({ "dl": format!("{base}/dl"), "api": base })))
             }
             ("GET", ["index", place @ ..]) => self.index(place),
@@ -211,9 +211,8 @@ impl Here {
                 }
             }
             ("PUT", ["api", "v1", "crates", "new"]) => self.publish(body),
-            ("PUT", ["api", "v1", "crates", name, version, "unyank"]) => self.yank(name, version, false),
-            ("DELETE", ["api", "v1", "crates", name, version, "yank"]) => self.yank(name, version, true),
-            (_, ["api", "v1", "crates", name, "owners"]) => self.owners(method, name, body),
+            ("DELETE", ["api", "v1", "crates", name, version, "yank"]) => self.yank(name, version),
+            ("GET" | "PUT", ["api", "v1", "crates", name, "owners"]) => self.owners(method, name, body),
             _ => Ok(refused(404, "not found")),
         }
     }
@@ -226,8 +225,9 @@ impl Here {
         }
     }
 
+    /// Where the lines of a crate are. Names that differ in case are one crate.
     fn file(&self, name: &str) -> PathBuf {
-        self.folder.join("index").join(index_path(name))
+        self.folder.join("index").join(name.to_ascii_lowercase())
     }
 
     /// The lines of a crate of ours, one JSON object a version.
@@ -238,7 +238,7 @@ impl Here {
 
     fn write(&self, name: &str, lines: &[Value]) -> io::Result<()> {
         let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-        fs::create_dir_all(self.file(name).parent().unwrap_or(&self.folder))?;
+        fs::create_dir_all(self.folder.join("index"))?;
         // In one step: whoever kills us finds the old lines or the new ones.
         let fresh = self.folder.join("fresh");
         fs::write(&fresh, text)?;
@@ -247,17 +247,13 @@ impl Here {
 
     fn index(&self, place: &[&str]) -> io::Result<Answer> {
         let name = place.last().copied().unwrap_or_default();
-        let mut lines = {
-            let state = self.lock();
-            let seen = |line: &Value| {
-                let key = (name.to_string(), line["vers"].as_str().unwrap_or_default().to_string());
-                state.hidden.get(&key).is_none_or(|moment| *moment <= Instant::now())
-            };
-            // Names that differ in case are one crate.
-            let mut lines = self.lines(name);
-            lines.retain(seen);
-            lines
-        };
+        let mut lines = self.lines(name);
+        let state = self.lock();
+        lines.retain(|line| {
+            let key = (name.to_string(), line["vers"].as_str().unwrap_or_default().to_string());
+            state.hidden.get(&key).is_none_or(|moment| *moment <= Instant::now())
+        });
+        drop(state);
         if lines.is_empty() {
             return Ok(self.elsewhere(format!("https://index.crates.io/{}", place.join("/"))));
         }
@@ -279,19 +275,14 @@ impl Here {
         }
 
         // What crates.io would refuse, with its words.
-        let lacks = |field: &str| text(field).is_empty();
-        let licence = if lacks("license") && lacks("license_file") { "license" } else { "" };
-        let description = if lacks("description") { "description" } else { "" };
-        let missing: Vec<&str> = [description, licence].into_iter().filter(|field| !field.is_empty()).collect();
+        let mut missing =
+            vec![("description", text("description")), ("license", text("license") + &text("license_file"))];
+        missing.retain(|(_, value)| value.is_empty());
         if !missing.is_empty() {
+            let missing = missing.iter().map(|(field, _)| *field).collect::<Vec<_>>().join(", ");
             let link = "https://doc.rust-lang.org/cargo/reference/manifest.html";
-            let missing = missing.join(", ");
-            return Ok(refused(
-                400,
-                &format!(
-                    "missing or empty metadata fields: {missing}. Please see {link} for more information on configuring these fields"
-                ),
-            ));
+            let more = format!("Please see {link} for more information on configuring these fields");
+            return Ok(refused(400, &format!("missing or empty metadata fields: {missing}. {more}")));
         }
         let mut state = self.lock();
         let mut lines = self.lines(&name);
@@ -319,13 +310,13 @@ impl Here {
         Ok(said(json!({ "warnings": { "invalid_categories": [], "invalid_badges": [], "other": [] } })))
     }
 
-    fn yank(&self, name: &str, version: &str, yanked: bool) -> io::Result<Answer> {
+    fn yank(&self, name: &str, version: &str) -> io::Result<Answer> {
         let _alone = self.lock();
         let mut lines = self.lines(name);
         let Some(line) = lines.iter_mut().find(|line| line["vers"] == *version) else {
             return Ok(refused(404, &format!("crate `{name}` does not have a version `{version}`")));
         };
-        line["yanked"] = json!(yanked);
+        line["yanked"] = json!(true);
         self.write(name, &lines)?;
         Ok(said(json!({ "ok": true })))
     }
@@ -336,24 +327,21 @@ impl Here {
             return Ok(refused(404, &format!("crate `{name}` does not exist")));
         }
         let file = self.folder.join("crates").join(format!("{name}.owners"));
-        let mut owners: Vec<String> =
-            fs::read_to_string(&file).unwrap_or_default().lines().map(str::to_string).collect();
+        let known = fs::read_to_string(&file).unwrap_or_default();
+        let mut owners: Vec<&str> = known.lines().collect();
+        if method == "GET" {
+            let users = owners.iter().enumerate().map(|(id, login)| json!({ "id": id, "login": login, "name": null }));
+            return Ok(said(json!({ "users": users.collect::<Vec<_>>() })));
+        }
         let request: Value = serde_json::from_slice(body).unwrap_or_default();
-        let asked = request["users"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        for login in asked {
-            match (method, owners.iter().position(|owner| owner == login)) {
-                ("PUT", Some(_)) => return Ok(refused(400, &format!("`{login}` is already an owner"))),
-                ("PUT", None) => owners.push(login.to_string()),
-                (_, Some(at)) => drop(owners.remove(at)),
-                (_, None) => return Ok(refused(400, &format!("could not find owner with login `{login}`"))),
+        for login in request["users"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            if owners.contains(&login) {
+                return Ok(refused(400, &format!("`{login}` is already an owner")));
             }
+            owners.push(login);
         }
         fs::write(&file, owners.join("\n"))?;
-        let users = owners.iter().enumerate().map(|(id, login)| json!({ "id": id, "login": login, "name": null }));
-        match method {
-            "GET" => Ok(said(json!({ "users": users.collect::<Vec<_>>() }))),
-            _ => Ok(said(json!({ "ok": true, "msg": "done" }))),
-        }
+        Ok(said(json!({ "ok": true, "msg": "done" })))
     }
 }
 
@@ -373,14 +361,4 @@ fn said(value: Value) -> Answer {
 
 fn refused(status: u16, text: &str) -> Answer {
     Answer { status, ..said(json!({ "errors": [{ "detail": text }] })) }
-}
-
-/// Where a crate stands in an index (the Cargo book, "Index files").
-pub fn index_path(name: &str) -> String {
-    let name = name.to_ascii_lowercase();
-    match name.len() {
-        0..=2 => format!("{}/{name}", name.len()),
-        3 => format!("3/{}/{name}", &name[..1]),
-        _ => format!("{}/{}/{name}", &name[..2], &name[2..4]),
-    }
 }

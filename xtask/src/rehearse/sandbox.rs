@@ -3,7 +3,7 @@
 //! gets in, and nothing gets out.
 
 use std::cell::Cell;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 use time::Date;
 use xshell::{Shell, cmd};
 
-use super::registry::{Public, Registry, Rules, index_path};
+use super::gh;
+use super::registry::{Public, Registry, Rules};
+use crate::registry::{agent, index_path};
 use crate::{Result, shell};
 
 /// Who acts: the tool, as a workflow or a maintainer would start it, or the people around it, with GitHub's help.
@@ -33,7 +35,7 @@ pub struct Sandbox {
     pub inside: String,
     /// Our own binary.
     tool: PathBuf,
-    path: std::ffi::OsString,
+    path: OsString,
     rustup: PathBuf,
     registry: Option<Registry>,
     /// The day of what happens next, and how many programs were started: each is a minute later than the one before.
@@ -46,17 +48,22 @@ const TOKEN: &str = "rehearsal-token-that-must-not-be-seen";
 
 impl Sandbox {
     pub fn new(sh: &Shell, today: Date) -> Result<Sandbox> {
+        let sysroot = shell::read(cmd!(sh, "rustc --print sysroot"))?;
         let name = |count| std::env::temp_dir().join(format!("rehearsal-{}-{count}", std::process::id()));
         let root = (0..1_000).map(name).find(|folder| fs::create_dir(folder).is_ok());
         let root = root.ok_or_else(|| format!("{}: no folder can be made", std::env::temp_dir().display()))?;
         let root = root.canonicalize()?;
-        let mut sandbox = Sandbox {
+        // The toolchain itself: through rustup's proxy each of the many calls of cargo takes longer.
+        let first = [root.join("bin"), PathBuf::from(sysroot.trim()).join("bin")];
+        let user = std::env::var_os("PATH").unwrap_or_default();
+        let home = std::env::home_dir().unwrap_or_default();
+        let sandbox = Sandbox {
             keep: Cell::new(false),
             origin: String::new(),
             inside: String::new(),
             tool: std::env::current_exe()?,
-            path: Default::default(),
-            rustup: PathBuf::new(),
+            path: std::env::join_paths(first.into_iter().chain(std::env::split_paths(&user)))?,
+            rustup: std::env::var_os("RUSTUP_HOME").map_or(home.join(".rustup"), PathBuf::from),
             registry: None,
             day: Cell::new(today),
             started: Cell::new(0),
@@ -65,32 +72,21 @@ impl Sandbox {
         // Cargo reads what lies above a workspace, too.
         let above = sandbox.root.ancestors().flat_map(|folder| [folder.join("Cargo.toml"), folder.join(".cargo")]);
         if let Some(above) = above.into_iter().find(|path| path.exists()) {
-            return Err(format!(
-                "{} would reach into a rehearsal below it: set TMPDIR to another folder",
-                above.display()
-            )
-            .into());
+            let above = above.display();
+            return Err(format!("{above} would reach into a rehearsal below it: set TMPDIR to another folder").into());
         }
         for folder in ["bin", "cargo-home", "gh", "home", "template", "tmp"] {
             fs::create_dir(sandbox.root.join(folder))?;
         }
         let gh = sandbox.root.join("bin").join(format!("gh{}", std::env::consts::EXE_SUFFIX));
         fs::hard_link(&sandbox.tool, &gh).or_else(|_| fs::copy(&sandbox.tool, &gh).map(drop))?;
-
-        // The toolchain itself: through rustup's proxy each of the many calls of cargo takes longer.
-        let sysroot = shell::read(cmd!(sh, "rustc --print sysroot"))?;
-        let user = std::env::var_os("PATH").unwrap_or_default();
-        let first = [sandbox.root.join("bin"), PathBuf::from(sysroot.trim()).join("bin")];
-        sandbox.path = std::env::join_paths(first.into_iter().chain(std::env::split_paths(&user)))?;
-        let home = std::env::home_dir().unwrap_or_default();
-        sandbox.rustup = std::env::var_os("RUSTUP_HOME").map_or(home.join(".rustup"), PathBuf::from);
         sandbox.change(|_| {})?;
         Ok(sandbox)
     }
 
-    /// Makes an empty `origin`.
+    /// Makes an empty `origin`. White space in its name would part it, where git's arguments are written as a line.
     pub fn init_origin(&mut self, name: &str, main: &str) -> Result<()> {
-        self.origin = format!("origin/{name}.git");
+        self.origin = format!("origin/{}.git", name.replace(char::is_whitespace, "-"));
         self.must(Actor::Human, "", "git", &["init", "--quiet", "--bare", "-b", main, &self.origin]).map(drop)
     }
 
@@ -181,11 +177,7 @@ impl Sandbox {
 
     /// What the stand-in for GitHub knows.
     pub fn github(&self) -> Result<Value> {
-        match fs::read(self.root.join("gh/stand-in.json")) {
-            Ok(text) => Ok(serde_json::from_slice(&text)?),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(json!({ "pulls": [], "issues": [], "runs": [] })),
-            Err(error) => Err(error.into()),
-        }
+        gh::read(&self.root.join("gh"))
     }
 
     /// Changes it.
@@ -193,7 +185,7 @@ impl Sandbox {
         let mut state = self.github()?;
         state["today"] = json!(self.day.get().to_string());
         change(&mut state);
-        Ok(fs::write(self.root.join("gh/stand-in.json"), serde_json::to_string_pretty(&state)?)?)
+        gh::write(&self.root.join("gh"), &state)
     }
 }
 
@@ -222,10 +214,10 @@ fn run(mut command: Command) -> Result<(bool, String)> {
 
 /// What crates.io has of a crate.
 fn public_index() -> Public {
-    let agent = crate::registry::agent();
+    let agent = agent();
     Box::new(move |name| {
-        let mut answer =
-            agent.get(format!("https://index.crates.io/{}", index_path(name))).call().map_err(io::Error::other)?;
+        let address = format!("https://index.crates.io/{}", index_path(name));
+        let mut answer = agent.get(address).call().map_err(io::Error::other)?;
         match answer.status().as_u16() {
             200 => answer.body_mut().with_config().limit(1 << 30).read_to_string().map_err(io::Error::other),
             404 => Ok(String::new()),

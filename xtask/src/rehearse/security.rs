@@ -18,10 +18,6 @@ use crate::version::{Bump, release_branch, release_of, tag};
 use crate::workspace::Workspace;
 use crate::{Result, print};
 
-/// Where the fix goes, and what it is.
-const FILE: &str = "width/src/lib.rs";
-const FIX: &str = "\n// Counts what a hostile text holds, and no more.\n";
-
 /// A line, its branch, and its patch.
 struct Line {
     branch: String,
@@ -41,13 +37,13 @@ pub fn run(sh: &Shell, sandbox: &Sandbox, workspace: &Workspace, verbose: bool, 
     let mut day = Month { sandbox, verbose, seen: World::read(sandbox)? };
     let mut version = release_of(&workspace.version);
     let every = format!("lts-every = {}\n", version.major);
-    people::add_to(sandbox, "main", "Cargo.toml", &every, "Support this line for long")?;
+    people::add_to(sandbox, ("people", "main"), "Cargo.toml", &every, "Support this line for long")?;
     let mut cut = next(CUT, today);
     let mut lines = Vec::new();
     for _ in 0..3 {
         let branch = release_branch(&version);
         train(&mut day, &branch, cut)?;
-        lines.push(Line { branch, patch: Version { patch: version.patch + 1, ..version.clone() } });
+        lines.push(Line { branch, patch: Bump::Patch.next(&version, false)? });
         version = Bump::Major.next(&version, false)?;
         cut = next(CUT, cut + Duration::DAY);
     }
@@ -59,7 +55,7 @@ pub fn run(sh: &Shell, sandbox: &Sandbox, workspace: &Workspace, verbose: bool, 
     day.human("CI, red on one branch", |sandbox| people::run_ci(sandbox, Some(&old.branch)))?;
     status(&mut day, &[])?;
     let repair = |sandbox: &Sandbox| {
-        people::add_to(sandbox, &old.bump(), "README.md", "\nBuilds with today's tools.\n", "Repair CI")
+        people::add_to(sandbox, ("people", &old.bump()), "README.md", "\nBuilds with today's tools.\n", "Repair CI")
     };
     day.human("repair of its CI", repair)?;
     day.human("CI, green on all", |sandbox| people::run_ci(sandbox, None))?;
@@ -67,7 +63,7 @@ pub fn run(sh: &Shell, sandbox: &Sandbox, workspace: &Workspace, verbose: bool, 
     // The fix, where nobody sees it and no CI runs.
     day.human("a private fork", fork)?;
     for Line { branch, .. } in &lines {
-        day.human(&format!("the fix for {branch}, there"), |sandbox| fix(sandbox, branch))?;
+        day.human(&format!("the fix for {branch}, there"), |sandbox| fix(sandbox, "fork", branch))?;
     }
     for line in &lines {
         day.human(&format!("cargo test of {}", line.patch), |sandbox| test(sandbox, line))?;
@@ -77,10 +73,9 @@ pub fn run(sh: &Shell, sandbox: &Sandbox, workspace: &Workspace, verbose: bool, 
     // The day itself.
     for line in &lines {
         day.human(&format!("the fix into {}", line.branch), |sandbox| disclose(sandbox, &line.branch))?;
-        let note = format!("\n* Text that is meant to do harm is counted right ({}).\n", line.patch);
-        day.human("its notes, into the bump", |sandbox| note_in(sandbox, line, &note))?;
+        day.human("its notes, into the bump", |sandbox| note_in(sandbox, line))?;
     }
-    day.human("the fix into main", |sandbox| people::add_to(sandbox, "main", FILE, FIX, "Count hostile text"))?;
+    day.human("the fix into main", |sandbox| fix(sandbox, "people", "main"))?;
     day.human("CI, red on the newest branch", |sandbox| people::run_ci(sandbox, Some(&lines[2].branch)))?;
     status(&mut day, &[])?;
     day.human("CI again, green on all", |sandbox| people::run_ci(sandbox, None))?;
@@ -150,15 +145,10 @@ fn fork(sandbox: &Sandbox) -> Result<String> {
     Ok("private, cloned into fork".to_string())
 }
 
-/// Commits the fix to a branch of the fork.
-fn fix(sandbox: &Sandbox, branch: &str) -> Result<String> {
-    people::checkout(sandbox, "fork", branch)?;
-    let path = sandbox.root.join("fork").join(FILE);
-    let before = std::fs::read_to_string(&path)?;
-    std::fs::write(&path, before + FIX)?;
-    sandbox.must(Actor::Human, "fork", "git", &["commit", "--quiet", "--all", "-m", "Count hostile text"])?;
-    sandbox.git("fork", &format!("push --quiet origin HEAD:refs/heads/{branch}"))?;
-    Ok(format!("{branch} is at {} there", sandbox.git("fork", "rev-parse --short HEAD")?))
+/// Commits the fix to a branch of a clone's origin.
+fn fix(sandbox: &Sandbox, clone: &str, branch: &str) -> Result<String> {
+    let fix = "\n// Counts what a hostile text holds, and no more.\n";
+    people::add_to(sandbox, (clone, branch), "width/src/lib.rs", fix, "Count hostile text")
 }
 
 /// Does what CI would do, with the bump and the fix together.
@@ -178,13 +168,9 @@ fn disclose(sandbox: &Sandbox, branch: &str) -> Result<String> {
 }
 
 /// Writes what the fix is into the notes of a bump.
-fn note_in(sandbox: &Sandbox, line: &Line, note: &str) -> Result<String> {
+fn note_in(sandbox: &Sandbox, line: &Line) -> Result<String> {
     people::checkout(sandbox, "people", &line.bump())?;
-    let path = sandbox.root.join("people").join(crate::tasks::notes::FILE);
-    let text = std::fs::read_to_string(&path)?;
-    let section = crate::notes::show(&text, &line.patch)?.to_string();
-    std::fs::write(&path, text.replacen(&section, &format!("{section}\n{note}"), 1))?;
-    sandbox.must(Actor::Human, "people", "git", &["commit", "--quiet", "--all", "-m", "Say what is mended"])?;
-    sandbox.git("people", &format!("push --quiet origin HEAD:refs/heads/{}", line.bump()))?;
-    Ok(format!("{} is at {}", line.bump(), sandbox.git("people", "rev-parse --short HEAD")?))
+    let item = format!("Text that is meant to do harm is counted right ({}).", line.patch);
+    people::note(&sandbox.root.join("people"), &line.patch, &item)?;
+    people::commit(sandbox, "people", &line.bump(), "Say what is mended")
 }

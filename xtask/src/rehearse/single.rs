@@ -63,9 +63,8 @@ fn copy(sh: &Shell, sandbox: &mut Sandbox, root: &Path) -> Result<()> {
     }
     say_what_is_left_out(sh, |_| true)?;
     let main = shell::read(cmd!(sh, "git symbolic-ref --quiet --short refs/remotes/origin/HEAD"));
-    let main = main.unwrap_or_default().trim().trim_start_matches("origin/").to_string();
-    let main = if main.is_empty() { "main".to_string() } else { main };
-    sandbox.init_origin(&tasks::repository_name(sh)?, &main)?;
+    let main = main.as_deref().unwrap_or("main").trim().trim_start_matches("origin/");
+    sandbox.init_origin(&tasks::repository_name(sh)?, main)?;
     sandbox.inside = shell::read(cmd!(sh, "git rev-parse --show-prefix"))?.trim().to_string();
     let checked_out = shell::read(cmd!(sh, "git symbolic-ref --quiet --short HEAD")).unwrap_or_default();
 

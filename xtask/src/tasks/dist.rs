@@ -1,11 +1,10 @@
 //! `dist`: release binaries and a source tarball. cargo builds and git archives; both give the same bytes for the same
 //! commit, toolchain and git. It publishes nothing.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use xshell::{Shell, cmd};
 
 use crate::git::commit_time;
@@ -50,8 +49,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let target = Path::new(&target).file_stem().unwrap_or_default().to_string_lossy();
     let time = commit_time(sh)?;
     let empty = shell::read_given(cmd!(sh, "git mktree"), "")?;
-    for (package, binaries) in built.into_values() {
-        let mut files = binaries;
+    for (package, mut files) in built {
         files.extend(documents(sh, &workspace, package)?);
         let name = format!("{}-{version}-{target}", package.name);
         let added = files.iter().map(|file| format!("--add-file={}", file.display()));
@@ -76,19 +74,18 @@ pub fn of_another(file: &Path, tag: &str) -> bool {
 }
 
 /// Builds the binaries, and returns them by package.
-fn build<'a>(
-    sh: &Shell,
-    workspace: &'a Workspace,
-    target: &str,
-) -> Result<BTreeMap<&'a str, (&'a Crate, Vec<PathBuf>)>> {
-    let kind = |target: &Value| target["kind"] == serde_json::json!(["bin"]);
-    let binaries = |member: &Crate| member.about["targets"].as_array().is_some_and(|targets| targets.iter().any(kind));
+fn build<'a>(sh: &Shell, workspace: &'a Workspace, target: &str) -> Result<Vec<(&'a Crate, Vec<PathBuf>)>> {
+    let binaries = |member: &'a Crate| {
+        let targets = member.about["targets"].as_array().into_iter().flatten();
+        targets.filter(|target| target["kind"] == json!(["bin"])).filter_map(|target| target["name"].as_str())
+    };
     let default = |member: &&Crate| match workspace.defaults.is_empty() {
         true => member.published,
         false => workspace.defaults.contains(&member.name),
     };
-    let members: Vec<&Crate> = workspace.crates.iter().filter(default).filter(|member| binaries(member)).collect();
-    let mut built = BTreeMap::new();
+    let members: Vec<&Crate> =
+        workspace.crates.iter().filter(default).filter(|member| binaries(member).next().is_some()).collect();
+    let mut built = Vec::new();
     if members.is_empty() {
         return Ok(built);
     }
@@ -100,29 +97,22 @@ fn build<'a>(
     let flags = format!("build.rustflags={}", Value::from(maps.collect::<Vec<_>>()));
     let quiet = ["--release", "--locked", "--bins", "--message-format=json-render-diagnostics", "--config"];
     let printed = shell::capture(cmd!(sh, "cargo build {quiet...} {flags} {packages...} --target {target}"))?;
-    for message in printed.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
-        let member = members.iter().find(|member| member.about["manifest_path"] == message["manifest_path"]);
-        if let (Some(member), Some(file)) = (member, message["executable"].as_str()) {
-            let (_, files) = built.entry(member.name.as_str()).or_insert((*member, Vec::new()));
-            files.push(PathBuf::from(file));
-            files.sort();
-        }
-    }
-    let all: Vec<&PathBuf> = built.values().flat_map(|(_, files)| files).collect();
-    if let Some(twice) = all.iter().find(|file| all.iter().filter(|other| other == file).count() > 1) {
-        return Err(
-            format!("{}: two packages build a binary of this name: only one of them is left", twice.display()).into()
-        );
-    }
+    let messages: Vec<Value> = printed.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     for member in members {
-        let targets = member.about["targets"].as_array().into_iter().flatten().filter(|target| kind(target));
-        for name in targets.filter_map(|target| target["name"].as_str()) {
-            let made =
-                |(_, files): &(&Crate, Vec<PathBuf>)| files.iter().any(|file| file.file_stem() == Some(name.as_ref()));
-            if !built.get(member.name.as_str()).is_some_and(made) {
+        let own = messages.iter().filter(|message| message["manifest_path"] == member.about["manifest_path"]);
+        let mut files: Vec<_> = own.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).collect();
+        files.sort();
+        for name in binaries(member) {
+            if !files.iter().any(|file| file.file_stem() == Some(name.as_ref())) {
                 say(format_args!("not built: `{name}` of {}, for features that it requires", member.name));
             }
         }
+        built.extend((!files.is_empty()).then_some((member, files)));
+    }
+    let all: Vec<&PathBuf> = built.iter().flat_map(|(_, files)| files).collect();
+    if let Some(twice) = all.iter().find(|file| all.iter().filter(|other| other == file).count() > 1) {
+        let twice = twice.display();
+        return Err(format!("{twice}: two packages build a binary of this name: only one of them is left").into());
     }
     Ok(built)
 }
@@ -160,8 +150,8 @@ fn archive(
     options: impl IntoIterator<Item = String>,
     tree: &str,
 ) -> Result<()> {
-    let (format, extension) = if zip { ("zip", "zip") } else { ("tar.gz", "tar.gz") };
-    let (file, part) = (dist.join(format!("{name}.{extension}")), dist.with_file_name(format!("{name}.part")));
+    let format = if zip { "zip" } else { "tar.gz" };
+    let (file, part) = (dist.join(format!("{name}.{format}")), dist.with_file_name(format!("{name}.part")));
     // Nothing of the user's, and nothing of the machine's.
     let own = [
         "core.attributesFile=/dev/null",

@@ -97,29 +97,21 @@ fn text(workspace: &Workspace) -> Result<String> {
     let notes = notes::read(&workspace.root)?;
     let section = crate::notes::show(&notes, &version).context(notes::FILE)?;
     let text = section.split_once('\n').map_or("", |(_, text)| text.trim());
-    if text.chars().count() <= LONGEST {
-        return Ok(text.to_string());
-    }
-    let end = text.char_indices().nth(LONGEST).map_or(text.len(), |(at, _)| at);
+    let Some((end, _)) = text.char_indices().nth(LONGEST) else { return Ok(text.to_string()) };
     let lines = text[..end].rfind('\n').unwrap_or(end);
     Ok(format!("{}\n\nThe rest is in {} at this tag.\n", &text[..lines], notes::FILE))
 }
 
 /// The files to upload, by name. Archives of another version are in the way.
 fn artifacts(dist: &Path, version: &Version) -> Result<Vec<PathBuf>> {
-    let Ok(entries) = fs::read_dir(dist) else { return Ok(Vec::new()) };
-    let mut files: Vec<PathBuf> =
-        entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_file()).collect();
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    files.retain(|file| !name(file).starts_with('.'));
+    let entries = fs::read_dir(dist).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut files: Vec<PathBuf> = entries.filter(|file| file.is_file() && !name(file).starts_with('.')).collect();
     files.sort();
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-+".contains(c);
     if let Some(file) = files.iter().find(|file| !name(file).chars().all(plain)) {
-        return Err(format!(
-            "{}: GitHub would change this name: use letters, digits, `.`, `_`, `-` and `+`",
-            file.display()
-        )
-        .into());
+        let file = file.display();
+        return Err(format!("{file}: GitHub would change this name: use letters, digits, `.`, `_`, `-` and `+`").into());
     }
     if let Some(file) = files.iter().find(|file| of_another(file, &tag(version))) {
         return Err(format!("{} is not of {version}: remove it", file.display()).into());
@@ -153,12 +145,8 @@ fn complete(sh: &Shell, mut release: Release, files: &[PathBuf]) -> Result<()> {
     if let Some(file) = lacking(&release).first() {
         return Err(format!("{} was uploaded and is not there: run this again", file.display()).into());
     }
-    if let Some(broken) = release.assets.iter().find(|asset| !asset.whole) {
-        return Err(format!(
-            "the upload of {} broke off: run this where target/dist has it, or delete it",
-            broken.name
-        )
-        .into());
+    if let Some(Asset { name, .. }) = release.assets.iter().find(|asset| !asset.whole) {
+        return Err(format!("the upload of {name} broke off: run this where target/dist has it, or delete it").into());
     }
     if release.assets.is_empty() {
         return Err("target/dist is empty, and so is the draft: `cargo xtask dist` makes the artifacts".into());

@@ -73,27 +73,21 @@ fn check_tree(sh: &Shell, workspace: &Workspace) -> Result<()> {
 /// Says what is there, what is missing, and how long it takes.
 fn plan(Uploads { registry, workspace, items }: &Uploads) {
     let missing: Vec<&Item> = items.iter().filter(|item| item.is_open()).collect();
-    let (all, there) = (items.len(), items.len() - missing.len());
-    if items.iter().all(|item| item.is_taken()) {
+    let (all, there) = (items.len(), items.iter().filter(|item| item.is_there()).count());
+    if there == all {
         return say(format_args!("nothing to do: {} has all {all} crates", registry.name));
     }
     let layers = layers(workspace, &missing);
-    say(format_args!(
-        "{}: {there} of {all} crates are there, {} are missing, in {} layers",
-        registry.name,
-        missing.len(),
-        layers.len()
-    ));
+    let (name, lacks, count) = (&registry.name, missing.len(), layers.len());
+    say(format_args!("{name}: {there} of {all} crates are there, {lacks} are missing, in {count} layers"));
     for (number, names) in layers.iter().enumerate() {
         say(format_args!("  {:2}: {}", number + 1, names.join(" ")));
     }
     if registry.name == CRATES_IO {
         let new = missing.iter().filter(|item| item.new).count();
-        let minutes = forecast(new, missing.len() - new);
-        let waits = if minutes == 0 {
-            "let all of it through at once".into()
-        } else {
-            format!("spread it over at least {minutes} min")
+        let waits = match forecast(new, missing.len() - new) {
+            0 => "let all of it through at once".to_string(),
+            minutes => format!("spread it over at least {minutes} min"),
         };
         say(format_args!(
             "{new} are new crates; the limits of crates.io for API tokens {waits} (a trusted-publishing token has none)"
@@ -133,11 +127,8 @@ fn until_none_is_missing(sh: &Shell, uploads: &mut Uploads, patience: Duration) 
     loop {
         let next = uploads.ready();
         if !uploads.lags() && next.is_empty() {
-            return if uploads.items.iter().all(|item| item.is_there()) {
-                Ok(())
-            } else {
-                Err("the registry refuses what is left".into())
-            };
+            let all = uploads.items.iter().all(|item| item.is_there());
+            return if all { Ok(()) } else { Err("the registry refuses what is left".into()) };
         }
         let before = uploads.open();
         let mut stop = None;

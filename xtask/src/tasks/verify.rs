@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use semver::Version;
+use serde_json::Value;
 use xshell::{Shell, cmd};
 
 use crate::findings::Findings;
@@ -100,13 +101,9 @@ fn history(sh: &Shell, workspace: &Workspace, branch: Option<String>, findings: 
     if let Some(line) = branch_version(&branch).filter(|line| !same_line(line, version)) {
         findings.error("", format_args!("`{branch}` is at {version}, which is not of the line {line}"));
     }
-    let remote = match Remote::read(sh) {
-        Ok(remote) => remote,
-        Err(error) => {
-            findings.warning("", format_args!("origin cannot be asked for its tags: {error}"));
-            return Ok(History::default());
-        }
-    };
+    let read = Remote::read(sh);
+    let read = read.map_err(|error| findings.warning("", format_args!("origin cannot be asked for its tags: {error}")));
+    let Ok(remote) = read else { return Ok(History::default()) };
     let head = shell::read(cmd!(sh, "git rev-parse HEAD"))?.trim().to_string();
     if let Some(commit) = remote.tags.get(version).filter(|commit| **commit != head) {
         let tag = tag(version);
@@ -132,21 +129,15 @@ fn registry<'a>(
     untagged: bool,
     findings: &mut Findings,
 ) -> (Option<Registry>, Vec<&'a Crate>) {
-    let all = || workspace.crates.iter().filter(|member| member.published).collect();
     // That it is not known where they go stops a release; that the network is down now does not.
-    let registry = match Registry::find(sh, workspace, named, Duration::from_secs(5)) {
-        Ok(registry) => registry,
-        Err(error) => {
-            findings.error("", error);
-            return (None, all());
-        }
-    };
-    let state = match registry.check().and_then(|()| registry.state(workspace)) {
-        Ok(state) => state,
-        Err(error) => {
-            findings.warning("", format_args!("the registry cannot be asked: {error}"));
-            return (None, all());
-        }
+    let found = Registry::find(sh, workspace, named, Duration::from_secs(5));
+    let asked = found.map_err(|error| findings.error("", error)).ok().and_then(|registry| {
+        let state = registry.check().and_then(|()| registry.state(workspace));
+        let down = |error| findings.warning("", format_args!("the registry cannot be asked: {error}"));
+        Some((registry, state.map_err(down).ok()?))
+    });
+    let Some((registry, state)) = asked else {
+        return (None, workspace.crates.iter().filter(|member| member.published).collect());
     };
     let new = state.iter().filter(|(_, versions)| versions.is_empty()).map(|(member, _)| member.name.as_str());
     let new: Vec<&str> = new.collect();
@@ -173,15 +164,30 @@ fn manifest(workspace: &Workspace, member: &Crate, findings: &mut Findings) {
     let folder = manifest.path.parent().unwrap_or(&workspace.root);
     let (about, name) = (&member.about, &member.name);
     let lacks = |key: &str| about[key].as_str().is_none_or(str::is_empty);
+    let mut wrong = |key: &str, what: &str| findings.error(&manifest.place(key), format_args!("`{name}`{what}"));
     if lacks("description") {
-        findings.error(&manifest.place("name"), format_args!("`{name}` has no description"));
+        wrong("name", " has no description");
     }
     if lacks("license") && lacks("license_file") {
-        findings.error(&manifest.place("name"), format_args!("`{name}` has no license and no license-file"));
+        wrong("name", " has no license and no license-file");
     }
     for (key, at) in [("readme", "readme"), ("license_file", "license-file")] {
         if let Some(file) = about[key].as_str().filter(|file| !folder.join(file).is_file()) {
-            findings.error(&manifest.place(at), format_args!("`{name}`: its {at} `{file}` is not there"));
+            wrong(at, &format!(": its {at} `{file}` is not there"));
+        }
+    }
+    for key in ["keywords", "categories"] {
+        let count = words(member, key).count();
+        if count > 5 {
+            wrong(key, &format!(" has {count} {key}: 5 are allowed"));
+        }
+    }
+    for word in words(member, "keywords") {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "_-+".contains(c);
+        let plain = word.chars().all(allowed) && word.starts_with(|c: char| c.is_ascii_alphanumeric());
+        if word.len() > 20 || !plain {
+            let rule = "up to 20 letters, digits, `_`, `-` and `+`";
+            wrong("keywords", &format!(": the keyword `{word}` is not allowed: {rule}"));
         }
     }
     for dependency in about["dependencies"].as_array().into_iter().flatten() {
@@ -190,44 +196,25 @@ fn manifest(workspace: &Workspace, member: &Crate, findings: &mut Findings) {
             findings.error(&manifest.file, format_args!("`{name}` asks for any version of `{need}`, `*`: say which"));
         }
     }
-    for key in ["keywords", "categories"] {
-        let words = about[key].as_array().map_or(&[][..], Vec::as_slice);
-        if words.len() > 5 {
-            let count = words.len();
-            findings.error(&manifest.place(key), format_args!("`{name}` has {count} {key}: 5 are allowed"));
-        }
-        let plain = |word: &str| {
-            let allowed = |c: char| c.is_ascii_alphanumeric() || "_-+".contains(c);
-            word.len() <= 20 && word.chars().all(allowed) && word.starts_with(|c: char| c.is_ascii_alphanumeric())
-        };
-        for word in words.iter().filter_map(|word| word.as_str()).filter(|word| key == "keywords" && !plain(word)) {
-            findings.error(
-                &manifest.place(key),
-                format_args!(
-                    "`{name}`: the keyword `{word}` is not allowed: up to 20 letters, digits, `_`, `-` and `+`"
-                ),
-            );
-        }
-    }
+}
+
+fn words<'a>(member: &'a Crate, key: &str) -> impl Iterator<Item = &'a str> {
+    member.about[key].as_array().into_iter().flatten().filter_map(Value::as_str)
 }
 
 /// Categories that crates.io does not have, which it refuses.
 fn known_categories(workspace: &Workspace, findings: &mut Findings) {
-    let of = |member: &'_ Crate| member.about["categories"].as_array().cloned().unwrap_or_default();
-    if workspace.crates.iter().all(|member| of(member).is_empty()) {
+    let published = workspace.crates.iter().filter(|member| member.published);
+    let named = published.flat_map(|member| words(member, "categories").map(move |category| (member, category)));
+    let named: Vec<(&Crate, &str)> = named.collect();
+    if named.is_empty() {
         return;
     }
-    let known = match categories() {
-        Ok(known) => known,
-        Err(error) => return findings.warning("", format_args!("categories are not checked: {error}")),
-    };
-    for member in workspace.crates.iter().filter(|member| member.published) {
-        for category in of(member).iter().filter_map(|category| category.as_str()) {
-            if !known.contains(category) {
-                let place = workspace.manifests[member.manifest].place("categories");
-                findings.error(&place, format_args!("`{}`: there is no category `{category}`", member.name));
-            }
-        }
+    let down = |error| findings.warning("", format_args!("categories are not checked: {error}"));
+    let Ok(known) = categories().map_err(down) else { return };
+    for (member, category) in named.into_iter().filter(|(_, category)| !known.contains(*category)) {
+        let place = workspace.manifests[member.manifest].place("categories");
+        findings.error(&place, format_args!("`{}`: there is no category `{category}`", member.name));
     }
 }
 

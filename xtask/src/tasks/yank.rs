@@ -64,19 +64,16 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         }
     }
     let mut wanted: BTreeSet<(&String, &Version)> = BTreeSet::new();
-    for version in versions.iter().filter(|version| released.contains_key(*version)) {
-        for (name, (own, moves)) in &released[*version] {
-            let others = || released.iter().filter(|(other, _)| other != &version);
+    for (version, crates) in released.iter().filter(|(version, _)| versions.contains(version)) {
+        for (name, (own, moves)) in crates {
+            let mut others = released.iter().filter(|(other, _)| *other != version);
             let has = |crates: &Crates| crates.get(name).is_some_and(|(theirs, _)| theirs == own);
-            let replaced = || {
-                others()
-                    .any(|(other, crates)| other > version && same_line(version, other) && crates.contains_key(name))
-            };
+            let mut later = released.iter().filter(|(other, _)| *other > version && same_line(version, other));
             if !moves || candidates && own.pre.is_empty() {
                 continue; // it is no part of this release
-            } else if others().any(|(_, crates)| has(crates)) {
+            } else if others.any(|(_, crates)| has(crates)) {
                 say(format_args!("{name} {own} stays: another release has it, too"));
-            } else if !candidates || replaced() {
+            } else if !candidates || later.any(|(_, crates)| crates.contains_key(name)) {
                 wanted.insert((name, own));
             }
         }
@@ -84,16 +81,13 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
 
     let names: Vec<&str> = BTreeSet::from_iter(wanted.iter().map(|(name, _)| name.as_str())).into_iter().collect();
     let index: BTreeMap<&str, _> = names.iter().copied().zip(registry.versions(&names)?).collect();
-    let there = |name: &String, version: &Version| index[name.as_str()].get(version) == Some(&false);
-    let mut left: Vec<_> = wanted.into_iter().filter(|(name, version)| there(name, version)).collect();
-    if candidates {
-        // Not before what replaces it can be had.
-        left.retain(|(name, own)| {
-            index[name.as_str()]
-                .iter()
-                .any(|(other, yanked)| other > *own && !yanked && release_of(other) == release_of(own))
-        });
-    }
+    let there = |(name, own): &(&String, &Version)| {
+        let versions = &index[name.as_str()];
+        // A candidate goes not before what replaces it can be had.
+        let replaced = || versions.iter().any(|(other, yanked)| !yanked && replaces(other, own));
+        versions.get(own) == Some(&false) && (!candidates || replaced())
+    };
+    let left: Vec<_> = wanted.into_iter().filter(there).collect();
     if left.is_empty() {
         say(format_args!("nothing to do: {} has nothing to yank", registry.name));
     }
@@ -101,9 +95,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         let mut quiet = Instant::now();
         while let Err(error) = outward::yank(sh, &registry.name, name, version) {
             match answer::read(&error.to_string(), OffsetDateTime::now_utc()) {
-                (Answer::Later(until), why) => {
-                    quiet += wait(until, &why);
-                }
+                (Answer::Later(until), why) => quiet += wait(until, &why),
                 (Answer::Trouble, why) if quiet.elapsed() < patience => {
                     say(format_args!("{why}"));
                     pause(quiet);
@@ -116,6 +108,11 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether a version takes the place of another one: it is a later candidate of the same release, or that.
+pub fn replaces(version: &Version, other: &Version) -> bool {
+    version > other && release_of(version) == release_of(other)
 }
 
 /// The published crates at a tag.
