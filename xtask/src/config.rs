@@ -1,6 +1,7 @@
 //! `[workspace.metadata.release-train]` of the root manifest: what a workspace may wish, and the defaults.
 //! It only reads what cargo parsed; whether the crates and files named there exist is for the tasks to say.
 
+use semver::Version;
 use serde_json::{Map, Value};
 
 use crate::Result;
@@ -35,8 +36,8 @@ pub struct VersionString {
     pub line: String,
 }
 
-/// What a version string may hold in place of the version and its numbers.
-pub const PLACEHOLDERS: [&str; 4] = ["{version}", "{major}", "{minor}", "{patch}"];
+/// What stands in such a line for a version and its numbers.
+const PLACEHOLDERS: [&str; 4] = ["{version}", "{major}", "{minor}", "{patch}"];
 
 impl Config {
     /// Reads the table; `null` stands for a workspace without one. Fails on an unknown key or a wrong type and names it.
@@ -95,6 +96,14 @@ fn list<T>(value: &Value, item: fn(&Value) -> Option<T>) -> Option<Vec<T>> {
 
 fn command(value: &Value) -> Option<Vec<String>> {
     list(value, string).filter(|words| !words.is_empty())
+}
+
+/// The line of a version string for a version.
+pub fn fill(line: &str, version: &Version) -> String {
+    let Version { major, minor, patch, .. } = version;
+    let values = [version.to_string(), major.to_string(), minor.to_string(), patch.to_string()];
+    let values = PLACEHOLDERS.iter().zip(values);
+    values.fold(line.to_string(), |line, (placeholder, value)| line.replace(placeholder, &value))
 }
 
 fn version_string(value: &Value) -> Option<VersionString> {

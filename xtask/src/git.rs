@@ -108,6 +108,12 @@ pub fn manifests_differ(sh: &Shell, one: &str, other: &str) -> Result<bool> {
     Ok(one != other && !shell::read(cmd!(sh, "git diff --name-only {one} {other} {files...}"))?.is_empty())
 }
 
+/// A file that is not as it was committed, if there is one; with `untracked` at `normal` rather than `no`, also a new one.
+pub fn uncommitted(sh: &Shell, untracked: &str) -> Result<Option<String>> {
+    let changes = shell::read(cmd!(sh, "git status --porcelain --untracked-files={untracked}"))?;
+    Ok(changes.lines().find_map(|change| change.get(3..)).map(str::to_string))
+}
+
 /// Whether this clone has a tag of a version, whatever stands before it: who has not released by train names tags otherwise.
 pub fn has_tag(sh: &Shell, version: &Version) -> Result<bool> {
     let is_of_version = |tag: &str| {
@@ -245,15 +251,15 @@ const OWN: [&str; 4] = ["-c", "core.hooksPath=/dev/null", "-c", "core.sparseChec
 
 impl Worktree<'_> {
     pub fn add<'a>(sh: &'a Shell, commit: &str) -> Result<Worktree<'a>> {
-        Worktree::with(sh, commit, None)
+        Worktree::with(sh, commit, false)
     }
 
     /// The same with the files alone that say what the workspace is, to read: of thousands, these are some hundred.
     pub fn outline<'a>(sh: &'a Shell, commit: &str) -> Result<Worktree<'a>> {
-        Worktree::with(sh, commit, Some(&is_of_outline))
+        Worktree::with(sh, commit, true)
     }
 
-    fn with<'a>(sh: &'a Shell, commit: &str, wanted: Option<&dyn Fn(&str) -> bool>) -> Result<Worktree<'a>> {
+    fn with<'a>(sh: &'a Shell, commit: &str, outline: bool) -> Result<Worktree<'a>> {
         let workspace = workspace::root(sh)?;
         let in_repository = shell::read(cmd!(sh, "git -C {workspace} rev-parse --show-prefix"))?;
 
@@ -261,12 +267,12 @@ impl Worktree<'_> {
         let folder = (0..1_000).map(name).find(|folder| fs::create_dir(folder).is_ok());
         let folder = folder.ok_or_else(|| format!("{}: no folder can be made", std::env::temp_dir().display()))?;
         let tree = folder.join("tree");
-        let mut worktree = Worktree { sh, folder, root: tree.join(in_repository.trim_end()) };
-        let empty = wanted.map(|_| "--no-checkout");
+        let mut worktree = Worktree { sh, folder, root: tree.join(in_repository) };
+        let empty = outline.then_some("--no-checkout");
         shell::read(cmd!(sh, "git {OWN...} worktree add --quiet --detach {empty...} {tree} {commit}"))?;
-        if let Some(wanted) = wanted {
+        if outline {
             let names = shell::read(cmd!(sh, "git -C {tree} ls-tree -r -z --full-tree --name-only {commit}"))?;
-            let list: Vec<&str> = names.split('\0').filter(|name| wanted(name)).collect();
+            let list: Vec<&str> = names.split('\0').filter(|name| is_of_outline(name)).collect();
             let from = ["--pathspec-from-file=-", "--pathspec-file-nul"];
             let cmd = cmd!(sh, "git {OWN...} --literal-pathspecs -C {tree} checkout --quiet {commit} {from...}");
             shell::read_given(cmd, &list.join("\0"))?;
@@ -283,7 +289,7 @@ impl Worktree<'_> {
         let sh = self.sh;
         let _tree = sh.push_dir(self.folder.join("tree"));
         shell::read(cmd!(sh, "git {OWN...} add --all"))?;
-        Ok(shell::read(cmd!(sh, "git write-tree"))?.trim().to_string())
+        shell::read(cmd!(sh, "git write-tree"))
     }
 
     /// Commits all changes and returns the commit; `None` if there are none. It runs no hook and signs nothing, whatever
@@ -292,12 +298,12 @@ impl Worktree<'_> {
         let sh = self.sh;
         let tree = self.tree()?;
         let _tree = sh.push_dir(self.folder.join("tree"));
-        if tree == log(sh, &["-1", "--format=%T"])?.trim() {
+        if tree == log(sh, &["-1", "--format=%T"])? {
             return Ok(None);
         }
         let commit =
             shell::read_given(cmd!(sh, "git -c i18n.commitEncoding=UTF-8 commit-tree {tree} -p HEAD -F -"), message)?;
-        Ok(Some(commit.trim().to_string()))
+        Ok(Some(commit))
     }
 }
 

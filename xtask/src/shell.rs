@@ -17,6 +17,15 @@ pub fn read(cmd: Cmd) -> Result<String> {
 
 /// The same with something on stdin.
 pub fn read_given(cmd: Cmd, stdin: &str) -> Result<String> {
+    ask(cmd, stdin, &[0])
+}
+
+/// The same for a search, which exits with 1 where it finds nothing.
+pub fn search(cmd: Cmd, stdin: &str) -> Result<String> {
+    ask(cmd, stdin, &[0, 1])
+}
+
+fn ask(cmd: Cmd, stdin: &str, well: &[i32]) -> Result<String> {
     let line = cmd.to_string();
     let mut command = clean(cmd);
     command.env("CARGO_TERM_COLOR", "never").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -25,7 +34,7 @@ pub fn read_given(cmd: Cmd, stdin: &str) -> Result<String> {
     let _ = child.stdin.take().map(|mut pipe| pipe.write_all(stdin.as_bytes()));
     let output = child.wait_with_output()?;
     let said = one_line(&String::from_utf8_lossy(&output.stderr));
-    match output.status.success() {
+    match output.status.code().is_some_and(|code| well.contains(&code)) {
         true => Ok(String::from_utf8_lossy(&output.stdout).trim_end_matches(['\r', '\n']).to_string()),
         false if said.is_empty() => Err(format!("`{line}` failed with {}", output.status).into()),
         false => Err(said.into()),

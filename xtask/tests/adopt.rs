@@ -553,7 +553,7 @@ fn a_folder_that_is_no_clean_workspace_is_left_alone() {
     fs::remove_file(adopter.path("theirs/new.txt")).unwrap();
     adopter.edit("train", "xtask/src/main.rs", "//! The command line", "//! Some command line");
     adopter.refused(expect![[r#"
-        error: `xtask/src/main.rs` is not committed: what is adopted must be a commit
+        error: `xtask/src/main.rs` is not committed: what goes out must be a commit
     "#]]);
 }
 

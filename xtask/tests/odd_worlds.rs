@@ -437,3 +437,13 @@ fn an_origin_of_several_addresses_is_refused() {
     );
     assert!(world.refused("cut").contains("origin has several addresses"));
 }
+
+#[test]
+fn a_tag_of_a_version_that_leads_to_no_commit_is_named() {
+    let world = World::released();
+    let blob = world.git("github", &["rev-parse", "HEAD:RELEASES.md"]);
+    world.git("github", &["checkout", "-q", "-b", "release-11.0.0"]);
+    world.git("github", &["push", "-q", "origin", "release-11.0.0", &format!("{blob}:refs/tags/v11.0.0")]);
+    let said = world.refused("release-patch --all-supported --date 2026-04-04");
+    assert_eq!(said, format!("error: a tag of a version leads to {blob}, which is no commit: delete that tag"));
+}

@@ -8,7 +8,7 @@ use std::path::Path;
 use xshell::{Shell, cmd};
 
 use super::there::There;
-use crate::{Result, manifest, shell};
+use crate::{Context, Result, manifest, shell};
 
 pub const WORKFLOWS: &str = ".github/workflows";
 
@@ -37,7 +37,7 @@ impl Files {
         for (path, text) in &self.0 {
             let full = root.join(path);
             fs::create_dir_all(full.parent().unwrap_or(root))?;
-            fs::write(&full, text).map_err(|error| format!("{path}: {error}"))?;
+            fs::write(&full, text).context(path)?;
         }
         Ok(())
     }

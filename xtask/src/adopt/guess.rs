@@ -8,6 +8,7 @@ use serde_json::Value;
 use xshell::{Shell, cmd};
 
 use super::there::There;
+use crate::config::fill;
 use crate::version::is_exact;
 use crate::workspace::Workspace;
 use crate::{Result, shell};
@@ -163,9 +164,8 @@ fn candidates(sh: &Shell, train: &Version, names: &[&str]) -> Result<Vec<String>
         ["*.lock", "*Cargo.toml", "*change*", "*release*", "*history*", "*news*", "*tests/*", "*fixtures/*", "*.snap"];
     let others = others.iter().map(|glob| format!(":(exclude,icase){glob}"));
     let ours = [":(exclude)xtask", ":(exclude).github"];
-    // It fails where it finds nothing.
-    let files = shell::read(cmd!(sh, "git grep -z -l -I --fixed-strings {texts...} -- {others...} {ours...}"));
-    Ok(files.unwrap_or_default().split_terminator('\0').map(str::to_string).collect())
+    let grep = cmd!(sh, "git grep -z -l -I --fixed-strings {texts...} -- {others...} {ours...}");
+    Ok(shell::search(grep, "")?.split_terminator('\0').map(str::to_string).collect())
 }
 
 /// How a README tells users to depend on a crate, less exactly than with its whole version, and the pattern for it.
@@ -188,15 +188,13 @@ fn pattern(line: &str, train: &Version, names: &[&str]) -> Option<(bool, String)
         let goes_on = after.strip_prefix(['.', '-', '+']).is_some_and(|after| after.starts_with(char::is_alphanumeric));
         !before.ends_with(|c| number(c) || c == '.') && !after.starts_with(char::is_alphanumeric) && !goes_on
     };
-    if let Some((at, _)) = line.match_indices(&version).find(|(at, _)| whole(*at)) {
+    let places: Vec<usize> = line.match_indices(&version).map(|(at, _)| at).collect();
+    if let Some(first) = places.first().filter(|_| places.iter().all(|at| whole(*at))) {
         let lower = line.to_lowercase();
         let names_it = lower.contains("version") || names.iter().any(|name| line.contains(name));
         let past = ["since", "deprecated", "before", "until"].iter().any(|word| lower.contains(word));
-        let said = line[..at].trim_end_matches('v').trim_end().ends_with(['"', '/', '=', '@', ':']);
-        let likely = said && names_it && !past;
-        let pattern =
-            if whole_everywhere(line, &version, &whole) { line.replace(&version, "{version}") } else { return None };
-        return Some((likely, pattern));
+        let said = line[..*first].trim_end_matches('v').trim_end().ends_with(['"', '/', '=', '@', ':']);
+        return Some((said && names_it && !past, line.replace(&version, "{version}")));
     }
     let mut short = names.iter().flat_map(|name| requirements(name, train));
     short.find_map(|(text, pattern)| {
@@ -206,10 +204,6 @@ fn pattern(line: &str, train: &Version, names: &[&str]) -> Option<(bool, String)
     })
 }
 
-fn whole_everywhere(line: &str, version: &str, whole: &impl Fn(usize) -> bool) -> bool {
-    line.match_indices(version).all(|(at, _)| whole(at))
-}
-
 /// The pattern of a line that holds one number of the version under its name, as C headers have it.
 fn numbers(line: &str, train: &Version) -> Option<String> {
     let numbers =
@@ -217,11 +211,4 @@ fn numbers(line: &str, train: &Version) -> Option<String> {
     let (_, number, pattern) = numbers.into_iter().find(|(name, ..)| line.contains(&format!("VERSION_{name} ")))?;
     let head = line.strip_suffix(&number.to_string())?;
     head.ends_with(' ').then(|| format!("{head}{pattern}"))
-}
-
-/// The line that a pattern stands for.
-fn fill(pattern: &str, train: &Version) -> String {
-    let version = pattern.replace("{version}", &train.to_string());
-    let parts = version.replace("{major}", &train.major.to_string()).replace("{minor}", &train.minor.to_string());
-    parts.replace("{patch}", &train.patch.to_string())
 }

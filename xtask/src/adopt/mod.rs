@@ -15,7 +15,7 @@ use crate::git::{self, Worktree};
 use crate::tasks::notes::FILE as NOTES;
 use crate::version::release_of;
 use crate::workspace::Workspace;
-use crate::{Arguments, Result, Usage, finish, free, manifest, notes, print, say, shell, workspace};
+use crate::{Arguments, Context, Result, Usage, finish, free, manifest, notes, print, say, shell, tasks, workspace};
 use files::Files;
 use there::{There, workflows};
 
@@ -82,36 +82,26 @@ fn source(sh: &Shell) -> Result<(PathBuf, String)> {
     if !here.join("xtask/demo/Cargo.toml").exists() {
         return Err(format!("{} is no clone of release-train: run `adopt` in one", here.display()).into());
     }
-    if let Some(change) = shell::read(cmd!(sh, "git status --porcelain --untracked-files=no"))?.lines().next() {
-        return Err(format!("`{}` is not committed: what is adopted must be a commit", changed(change)).into());
-    }
-    Ok((here, shell::read(cmd!(sh, "git rev-parse HEAD"))?.trim().to_string()))
+    tasks::committed(sh, "no")?;
+    Ok((here, shell::read(cmd!(sh, "git rev-parse HEAD"))?))
 }
 
 /// The root of the workspace to adopt into. No cargo is called: a toolchain may be pinned there that is not installed.
 fn target(sh: &Shell, folder: &str, here: &Path) -> Result<PathBuf> {
-    let root = sh.current_dir().join(folder).canonicalize().map_err(|error| format!("{folder}: {error}"))?;
+    let root = sh.current_dir().join(folder).canonicalize().context(folder)?;
     let _root = sh.push_dir(&root);
-    let top = shell::read(cmd!(sh, "git rev-parse --show-toplevel")).map_err(|error| format!("{folder}: {error}"))?;
-    if Path::new(top.trim()).canonicalize()? != root || !root.join("Cargo.toml").exists() {
+    let top = shell::read(cmd!(sh, "git rev-parse --show-toplevel")).context(folder)?;
+    if Path::new(&top).canonicalize()? != root || !root.join("Cargo.toml").exists() {
         let what = "a workspace must be at the root of its repository, where GitHub looks for workflows";
-        return Err(format!("{folder}: {what}; this repository is at {}", top.trim()).into());
+        return Err(format!("{folder}: {what}; this repository is at {top}").into());
     }
     if root == here.canonicalize()? {
         return Err(format!("{folder}: that is release-train itself").into());
     }
-    if let Some(change) = shell::read(cmd!(sh, "git status --porcelain"))?.lines().next() {
-        let change = changed(change);
-        return Err(
-            format!("{folder}: `{change}` is not committed: commit it first, and the diff is ours alone").into()
-        );
+    if let Some(file) = git::uncommitted(sh, "normal")? {
+        return Err(format!("{folder}: `{file}` is not committed: commit it first, and the diff is ours alone").into());
     }
     Ok(root)
-}
-
-/// The file in a line of `git status --porcelain`.
-fn changed(line: &str) -> &str {
-    line.get(3..).unwrap_or(line).trim()
 }
 
 /// What is to be staged.

@@ -37,7 +37,7 @@ impl There {
         let main = ["rev-parse --abbrev-ref origin/HEAD", "symbolic-ref --short HEAD"].iter().find_map(|question| {
             let words = question.split(' ');
             let answer = shell::read(cmd!(sh, "git {words...}")).ok()?;
-            Some(answer.trim().trim_start_matches("origin/").to_string())
+            Some(answer.trim_start_matches("origin/").to_string())
         });
         let locked = !shell::read(cmd!(sh, "git ls-files Cargo.lock"))?.is_empty();
         Ok(There { name: tasks::repository_name(sh)?, root, adopted, main: main.unwrap_or("main".into()), locked })
@@ -105,8 +105,7 @@ fn own_xtask(sh: &Shell) -> Result<Option<String>> {
 fn ignored(sh: &Shell, new: &Files) -> Result<BTreeSet<String>> {
     let files = [join::CONFIG, NOTES].into_iter().chain(new.0.keys().map(String::as_str));
     let list = files.map(|file| format!("{file}\0")).collect::<String>();
-    // It fails where it finds nothing.
-    let said = shell::read_given(cmd!(sh, "git check-ignore --verbose --stdin -z"), &list).unwrap_or_default();
+    let said = shell::search(cmd!(sh, "git check-ignore --verbose --stdin -z"), &list)?;
     let fields: Vec<&str> = said.split_terminator('\0').collect();
     let rules = fields.chunks_exact(4).filter(|rule| !rule[2].starts_with('!'));
     let says = |rule: &[&str]| {

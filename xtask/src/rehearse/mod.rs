@@ -129,32 +129,28 @@ fn take_tree(sh: &Shell, sandbox: &mut Sandbox, root: &Path) -> Result<String> {
     // A commit that nothing refers to, where something is not committed; it changes neither the checkout nor the index.
     let nobody = ["-c", "user.name=rehearsal", "-c", "user.email=rehearsal@example.com"];
     let changed = shell::read(cmd!(sh, "git {nobody...} stash create"))?;
-    let (commit, what) = match changed.trim() {
+    let (commit, what) = match &*changed {
         "" => ("HEAD", ""),
         commit => (commit, ", with what is not committed"),
     };
-    say_what_is_left_out(sh, |line| line.starts_with("??"))?;
-    sandbox.inside = shell::read(cmd!(sh, "git rev-parse --show-prefix"))?.trim().to_string();
+    say_what_is_left_out(shell::read(cmd!(sh, "git ls-files --others --exclude-standard"))?.lines().next())?;
+    sandbox.inside = shell::read(cmd!(sh, "git rev-parse --show-prefix"))?;
     fetch(sh, sandbox, "people", &["--depth=1"], &[commit])?;
     sandbox.git("people", "read-tree --reset -u FETCH_HEAD")?;
     let _ = fs::remove_file(sandbox.root.join("people/.git/shallow"));
-    Ok(format!("{name} as of {}{what}", head.trim()))
+    Ok(format!("{name} as of {head}{what}"))
 }
 
-/// Names a file that the rehearsal goes without, of those in `git status`.
-fn say_what_is_left_out(sh: &Shell, goes_without: fn(&&str) -> bool) -> Result<()> {
-    let status = shell::read(cmd!(sh, "git status --porcelain"))?;
-    match status.lines().find(goes_without).and_then(|line| line.get(3..)) {
-        Some(file) => print(&format!("not committed, and so left out: {}, ...\n", file.trim())),
-        None => Ok(()),
-    }
+/// Names a file that the rehearsal goes without.
+fn say_what_is_left_out(file: Option<&str>) -> Result<()> {
+    file.map_or(Ok(()), |file| print(&format!("not committed, and so left out: {file}, ...\n")))
 }
 
 /// Fetches from the repository around the shell's current directory into one of the sandbox. By the user's own git: it may
 /// be told to trust a folder that belongs to somebody else.
 fn fetch(sh: &Shell, sandbox: &Sandbox, folder: &str, options: &[&str], refs: &[&str]) -> Result<()> {
     let repository = shell::read(cmd!(sh, "git rev-parse --show-toplevel"))?;
-    let (repository, folder) = (repository.trim(), sandbox.root.join(folder));
+    let folder = sandbox.root.join(folder);
     let quiet = ["-c", "core.hooksPath=/dev/null", "-C"];
     shell::read(cmd!(sh, "git {quiet...} {folder} fetch --quiet --no-tags {options...} {repository} {refs...}"))
         .map(drop)

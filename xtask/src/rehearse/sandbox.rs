@@ -54,7 +54,7 @@ impl Sandbox {
         let root = root.ok_or_else(|| format!("{}: no folder can be made", std::env::temp_dir().display()))?;
         let root = root.canonicalize()?;
         // The toolchain itself: through rustup's proxy each of the many calls of cargo takes longer.
-        let first = [root.join("bin"), PathBuf::from(sysroot.trim()).join("bin")];
+        let first = [root.join("bin"), PathBuf::from(sysroot).join("bin")];
         let user = std::env::var_os("PATH").unwrap_or_default();
         let home = std::env::home_dir().unwrap_or_default();
         let sandbox = Sandbox {

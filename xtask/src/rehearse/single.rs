@@ -8,7 +8,7 @@ use super::board::{World, word};
 use super::sandbox::{Actor, Sandbox};
 use super::{fetch, from_registries, say_what_is_left_out};
 use crate::workspace::Workspace;
-use crate::{Result, print, shell, tasks};
+use crate::{Result, git, print, shell, tasks};
 
 /// Runs a task, and shows its output, the commands that it ran to act beyond its clone, and the difference that it makes.
 pub fn run(sh: &Shell, sandbox: &mut Sandbox, root: &Path, task: &[&str]) -> Result<()> {
@@ -54,25 +54,25 @@ pub fn run(sh: &Shell, sandbox: &mut Sandbox, root: &Path, task: &[&str]) -> Res
 /// Copies the branches and tags of `origin` as the user's clone has them, and its HEAD.
 fn copy(sh: &Shell, sandbox: &mut Sandbox, root: &Path) -> Result<()> {
     let _root = sh.push_dir(root);
-    if shell::read(cmd!(sh, "git rev-parse --is-shallow-repository"))?.trim() == "true" {
+    if shell::read(cmd!(sh, "git rev-parse --is-shallow-repository"))? == "true" {
         return Err("this clone is shallow: `git fetch --unshallow` brings the history that tasks read".into());
     }
     let branches = shell::read(cmd!(sh, "git for-each-ref --format=%(refname:lstrip=3) refs/remotes/origin"))?;
-    if branches.trim().is_empty() {
+    if branches.is_empty() {
         return Err("this clone knows no branch of `origin`: `git fetch origin` brings them".into());
     }
-    say_what_is_left_out(sh, |_| true)?;
+    say_what_is_left_out(git::uncommitted(sh, "normal")?.as_deref())?;
     let main = shell::read(cmd!(sh, "git symbolic-ref --quiet --short refs/remotes/origin/HEAD"));
-    let main = main.as_deref().unwrap_or("main").trim().trim_start_matches("origin/");
+    let main = main.as_deref().unwrap_or("main").trim_start_matches("origin/");
     sandbox.init_origin(&tasks::repository_name(sh)?, main)?;
-    sandbox.inside = shell::read(cmd!(sh, "git rev-parse --show-prefix"))?.trim().to_string();
+    sandbox.inside = shell::read(cmd!(sh, "git rev-parse --show-prefix"))?;
     let checked_out = shell::read(cmd!(sh, "git symbolic-ref --quiet --short HEAD")).unwrap_or_default();
 
     let refs = ["+refs/remotes/origin/*:refs/heads/*", "+refs/tags/*:refs/tags/*", "^refs/remotes/origin/HEAD"];
     fetch(sh, sandbox, &sandbox.origin, &[], &refs)?;
     sandbox.clone_origin("clone", &["--no-checkout"])?;
     fetch(sh, sandbox, "clone", &[], &["HEAD"])?;
-    match checked_out.trim() {
+    match &*checked_out {
         "" => sandbox.git("clone", "checkout --quiet --detach FETCH_HEAD")?,
         branch => sandbox.git("clone", &format!("checkout --quiet -B {branch} FETCH_HEAD"))?,
     };

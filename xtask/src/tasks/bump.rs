@@ -9,7 +9,7 @@ use semver::Version;
 use toml_edit::Item;
 use xshell::Shell;
 
-use crate::config::{PLACEHOLDERS, VersionString};
+use crate::config::{VersionString, fill};
 use crate::lockfile::{self, Move};
 use crate::manifest::{self, Manifest, Requirement};
 use crate::version::{Bump, follow};
@@ -147,13 +147,7 @@ impl Plan<'_> {
     fn version_string(&self, VersionString { file, line }: &VersionString, edits: &mut Vec<Edit>) -> Result<()> {
         let text = text_of(edits, &self.workspace.root.join(file));
         let text = text.map_err(|error| format!("{error}; `version-strings` in Cargo.toml names it"))?;
-        let fill = |version: &Version| {
-            let Version { major, minor, patch, .. } = version;
-            let values = [version.to_string(), major.to_string(), minor.to_string(), patch.to_string()];
-            let filled = PLACEHOLDERS.iter().zip(values);
-            filled.fold(line.clone(), |line, (placeholder, value)| line.replace(placeholder, &value))
-        };
-        let (old, new) = (fill(&self.workspace.version), fill(&self.train));
+        let (old, new) = (fill(line, &self.workspace.version), fill(line, &self.train));
         match text.lines().filter(|line| line.trim() == old).count() {
             1 => {}
             0 => return Err(format!("no line is `{old}`: mend it, or `version-strings` in Cargo.toml").into()),

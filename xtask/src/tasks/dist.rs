@@ -54,7 +54,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         let name = format!("{}-{version}-{target}", package.name);
         let added = files.iter().map(|file| format!("--add-file={}", file.display()));
         let time = format!("--mtime={time}");
-        archive(sh, &dist, &name, target.contains("windows"), added.chain([time]), empty.trim())?;
+        archive(sh, &dist, &name, target.contains("windows"), added.chain([time]), &empty)?;
     }
     // GitHub gives an asset whose name holds anything else another one.
     let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };

@@ -25,7 +25,7 @@ use time::OffsetDateTime;
 use xshell::{Shell, cmd};
 
 use crate::config::Config;
-use crate::git::{Remote, alone};
+use crate::git::{Remote, alone, uncommitted};
 use crate::github::open_issue;
 use crate::version::tag;
 use crate::{Arguments, Result, outward, say, shell};
@@ -73,13 +73,10 @@ fn pause(quiet: Instant) {
     sleep((quiet.elapsed() / 2).clamp(Duration::from_secs(1), Duration::from_secs(60)));
 }
 
-/// Fails if a file is not as it was committed; with `untracked` at `normal` rather than `no`, also if one is new.
-fn committed(sh: &Shell, untracked: &str) -> Result<()> {
-    let changes = shell::read(cmd!(sh, "git status --porcelain --untracked-files={untracked}"))?;
-    match changes.lines().next() {
-        Some(change) => {
-            Err(format!("`{}` is not committed: what goes out must be a commit", change[3..].trim()).into())
-        }
+/// Fails if a file is not as it was committed, `untracked` as in `uncommitted`.
+pub fn committed(sh: &Shell, untracked: &str) -> Result<()> {
+    match uncommitted(sh, untracked)? {
+        Some(file) => Err(format!("`{file}` is not committed: what goes out must be a commit").into()),
         None => Ok(()),
     }
 }

@@ -104,7 +104,7 @@ fn history(sh: &Shell, workspace: &Workspace, branch: Option<String>, findings: 
     let read = Remote::read(sh);
     let read = read.map_err(|error| findings.warning("", format_args!("origin cannot be asked for its tags: {error}")));
     let Ok(remote) = read else { return Ok(History::default()) };
-    let head = shell::read(cmd!(sh, "git rev-parse HEAD"))?.trim().to_string();
+    let head = shell::read(cmd!(sh, "git rev-parse HEAD"))?;
     if let Some(commit) = remote.tags.get(version).filter(|commit| **commit != head) {
         let tag = tag(version);
         fetch(sh, &[&format!("refs/tags/{tag}")])?;
