@@ -64,9 +64,13 @@ pub fn answer<T>(asked: ScopedJoinHandle<Result<T>>) -> Result<T> {
 pub fn of_git(sh: &Shell, today: Date) -> Result<Git> {
     let alone = alone(sh)?;
     let mut unknown = Vec::new();
-    let remote = Remote::read(sh).or_else(|error| {
-        unknown.push(format!("origin: {error}; what is shown of it is what this clone has fetched"));
-        Remote::known(sh)
+    let remote = Remote::read(sh).context("origin").or_else(|error| {
+        let known = Remote::known(sh)?;
+        if known.branches.is_empty() {
+            return Err(error);
+        }
+        unknown.push(format!("{error}; what is shown of it is what this clone has fetched"));
+        Ok(known)
     })?;
     bring(sh, &remote, &mut unknown)?;
     let main = &remote.main;

@@ -199,6 +199,11 @@ fn without_gh_and_without_network_it_shows_what_git_knows() {
         What to do next
           # nothing else is known to be due: see what is unknown
     "#]].assert_eq(&shown.replace(&index, "INDEX"));
+
+    // Where nothing was fetched, nothing can be shown.
+    world.git("clone", &["remote", "remove", "origin"]);
+    let said = world.refused("status");
+    assert!(said.starts_with("error: origin: 'origin' does not appear to be a git repository"), "{said}");
 }
 
 #[test]
