@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 
 use expect_test::expect;
 use support::train::World;
-use support::{temporary, text};
+use support::{Tree, package, temporary, text};
 
 /// The folder of this repository, which holds the demo.
 const HERE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -58,6 +58,11 @@ fn git(folder: &Path, arguments: &[&str]) {
 fn demo(folder: &Path, changed: &str, file: &str) {
     run(folder, "cp", &["-r", &format!("{HERE}/xtask/demo/."), "."]);
     run(folder, "sed", &["-i", changed, file]);
+    commit(folder);
+}
+
+/// Makes a repository of a folder.
+fn commit(folder: &Path) {
     git(folder, &["init", "-q", "-b", "main"]);
     git(folder, &["add", "."]);
     git(folder, &["-c", "user.name=A", "-c", "user.email=a@example.com", "commit", "-q", "-m", "Begin"]);
@@ -166,6 +171,18 @@ fn the_month_of_the_demo_comes_to_its_end_and_nothing_of_the_environment_gets_in
     assert!(!seen.contains("planted"), "{}", seen.lines().find(|line| line.contains("planted")).unwrap());
     let kept: Vec<_> = fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(kept.iter().any(|name| name.to_string_lossy().starts_with("rehearsal-")), "{kept:?}");
+}
+
+#[test]
+fn the_month_of_a_workspace_below_0_1_has_no_patch() {
+    let place = temporary();
+    let more = "description = \"A.\"\nlicense = \"MIT\"\n[workspace.metadata.release-train]\nname = \"Demo\"\n";
+    let manifest = package("a", "0.0.3") + more;
+    let tree = Tree::new(&[("Cargo.toml", &manifest), (".gitignore", "target\n")]);
+    commit(tree.path());
+    let output = rehearse(tree.path(), place.path(), "").output().unwrap();
+    let said = said(&output, place.path());
+    assert!(said.ends_with("\nv0.0.3 is out, in N s\n"), "{said}{}", text(&output.stderr));
 }
 
 #[test]
