@@ -92,7 +92,8 @@ pub fn are_here<'a>(sh: &Shell, commits: impl IntoIterator<Item = &'a String>) -
     Ok(!is_shallow(sh)? && !found.lines().any(|line| line.ends_with(" missing")))
 }
 
-fn is_shallow(sh: &Shell) -> Result<bool> {
+/// Whether history is missing here.
+pub fn is_shallow(sh: &Shell) -> Result<bool> {
     Ok(shell::read(cmd!(sh, "git rev-parse --is-shallow-repository"))? == "true")
 }
 

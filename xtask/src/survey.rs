@@ -219,11 +219,11 @@ impl Index {
         self.versions.extend(new.iter().map(|name| name.to_string()).zip(answers));
         let state = || members.iter().map(|member| (*member, &self.versions[&member.name]));
         let there = |(member, versions): &(&Crate, &Versions)| versions.contains_key(&member.version);
-        let replaces = |(member, versions): (&Crate, &Versions)| {
+        let has_replaced = |(member, versions): (&Crate, &Versions)| {
             let mut picked = versions.iter().filter(|(_, yanked)| !**yanked).map(|(other, _)| other);
             member.moves && picked.any(|other| !other.pre.is_empty() && replaces(&member.version, other))
         };
-        line.replaced = state().filter(there).any(replaces);
+        line.replaced = state().filter(there).any(has_replaced);
         if let Some(last) = line.tagged.last_mut() {
             last.crates = Some((state().filter(there).count(), members.len()));
             last.ownerless = !workspace.config.owners.is_empty() && state().any(|(_, versions)| versions.len() == 1);
