@@ -10,7 +10,7 @@ use crate::calendar::{self, CUT, RELEASE, named, weekend};
 use crate::github::{Ci, Proposed};
 use crate::next::{Step, What};
 use crate::notes::{code, plain};
-use crate::train::{Line, Page, Tagged, Train};
+use crate::train::{Line, Page, Tagged, Trains};
 use crate::version::{release_of, tag};
 
 /// The widest line of the table; what is to be pasted is not broken.
@@ -19,11 +19,11 @@ const WIDTH: usize = 100;
 /// The columns of the table: branch, version, tag, crates, release and the end of support.
 type Cells = [String; 6];
 
-fn cells(train: &Train, line: &Line) -> Cells {
+fn cells(trains: &Trains, line: &Line) -> Cells {
     let last = line.last();
     let crates = last.map(|last| last.crates.map_or("?".to_string(), |(there, all)| format!("{there} of {all}")));
     let release = last.map(|last| match last.page {
-        Some(Page::Public) if is_latest(train, last) => "latest",
+        Some(Page::Public) if is_latest(trains, last) => "latest",
         Some(Page::Public) if !last.version.pre.is_empty() => "candidate",
         Some(page) => name(page),
         None => "?",
@@ -38,8 +38,8 @@ fn cells(train: &Train, line: &Line) -> Cells {
     ]
 }
 
-fn is_latest(train: &Train, tagged: &Tagged) -> bool {
-    train.latest.as_ref() == Some(&tag(&tagged.version))
+fn is_latest(trains: &Trains, tagged: &Tagged) -> bool {
+    trains.latest.as_ref() == Some(&tag(&tagged.version))
 }
 
 fn name(page: Page) -> &'static str {
@@ -69,11 +69,11 @@ fn ci(ci: Ci) -> &'static str {
 }
 
 /// For a terminal.
-pub fn table(train: &Train) -> String {
-    let mut rows: Vec<(Cells, String)> = train.lines.iter().map(|line| (cells(train, line), line.words())).collect();
+pub fn table(trains: &Trains) -> String {
+    let mut rows: Vec<(Cells, String)> = trains.lines.iter().map(|line| (cells(trains, line), line.words())).collect();
     let mut main = Cells::default();
-    (main[0], main[1]) = (train.main.clone(), train.version.to_string());
-    rows.push((main, train.words()));
+    (main[0], main[1]) = (trains.main.clone(), trains.version.to_string());
+    rows.push((main, trains.words()));
     let heads = ["branch", "version", "tag", "crates", "release", "supported until"].map(str::to_string);
     let all = || rows.iter().map(|(cells, _)| cells).chain([&heads]);
     let widths: [usize; 6] = from_fn(|at| all().map(|cells| cells[at].len()).max().unwrap_or_default());
@@ -81,32 +81,32 @@ pub fn table(train: &Train) -> String {
         let padded: Vec<String> = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
         fit(padded.join("  ").trim_end())
     };
-    let mut board = format!("{} on {}\n\n{}", train.name, named(train.today), text(&heads));
+    let mut board = format!("{} on {}\n\n{}", trains.name, named(trains.today), text(&heads));
     for (cells, words) in &rows {
         board += &text(cells);
         words.split("; ").for_each(|words| board += &fit(&format!("  {words}")));
-        for Proposed { url, title, ci: state, .. } in train.proposed_to(&cells[0]) {
+        for Proposed { url, title, ci: state, .. } in trains.proposed_to(&cells[0]) {
             let number = url.rsplit('/').next().unwrap_or_default();
             board += &fit(&format!("  #{number} {}: {}", ci(*state), plain(title)));
         }
     }
-    let (cut, release) = train.days();
+    let (cut, release) = trains.days();
     board += "\n";
     let mut below = |head: &str, text: String| board += &fit(&format!("{head:<9} {text}"));
-    train.latest.iter().for_each(|latest| below("latest", latest.clone()));
+    trains.latest.iter().for_each(|latest| below("latest", latest.clone()));
     below("next", format!("cut on {}, release on {}", named(cut), named(release)));
-    match &train.issues {
+    match &trains.issues {
         Some(issues) if issues.is_empty() => below("RUSTSEC", "no open issue".to_string()),
         Some(issues) => issues.iter().for_each(|(title, url)| below("RUSTSEC", format!("{url} {}", plain(title)))),
         None => below("RUSTSEC", "?".to_string()),
     }
-    train.unknown.iter().for_each(|unknown| board += &format!("{:<9} {}\n", "unknown", plain(unknown)));
-    board + "\nWhat to do next\n" + &commands(train, "  ")
+    trains.unknown.iter().for_each(|unknown| board += &format!("{:<9} {}\n", "unknown", plain(unknown)));
+    board + "\nWhat to do next\n" + &commands(trains, "  ")
 }
 
 /// The steps, as lines for a shell: what a human does, and why, are comments there.
-fn commands(train: &Train, indent: &str) -> String {
-    let steps = train.next();
+fn commands(trains: &Trains, indent: &str) -> String {
+    let steps = trains.next();
     let mut lines = String::new();
     let mut last = "";
     for Step { what, why } in &steps {
@@ -119,11 +119,11 @@ fn commands(train: &Train, indent: &str) -> String {
             What::Human(says, _) => format!("{indent}# -> {says}\n"),
         };
     }
-    if !train.unknown.is_empty() {
+    if !trains.unknown.is_empty() {
         let rest = if steps.is_empty() { "nothing else is known to be due" } else { "this may not be all" };
         lines += &format!("{indent}# {rest}: see what is unknown\n");
     } else if steps.is_empty() {
-        let (cut, release) = train.days();
+        let (cut, release) = trains.days();
         let (day, task) = if release < cut { (release, "release-latest") } else { (cut, "cut") };
         lines += &format!("{indent}# nothing before {}\n{indent}# cargo xtask {task}\n", named(day));
     }
@@ -131,39 +131,40 @@ fn commands(train: &Train, indent: &str) -> String {
 }
 
 /// For a job's summary, or a page of the documentation.
-pub fn markdown(train: &Train) -> String {
-    let mut page = format!("## Releases of {}, {}\n\n", train.name, named(train.today));
+pub fn markdown(trains: &Trains) -> String {
+    let mut page = format!("## Releases of {}, {}\n\n", trains.name, named(trains.today));
     page += "| branch | version | where it stands | crates | release | supported until | pull requests |\n|---|---|---|---|---|---|---|\n";
     let pulls = |branch: &str| {
-        let pulls = train.proposed_to(branch).map(|proposed| format!("{} ({})", proposed.url, ci(proposed.ci)));
+        let pulls = trains.proposed_to(branch).map(|proposed| format!("{} ({})", proposed.url, ci(proposed.ci)));
         pulls.collect::<Vec<_>>().join("<br>")
     };
-    for line in train.lines.iter().rev() {
-        let ([branch, version, _, crates, release, support], words) = (cells(train, line), line.words());
+    for line in trains.lines.iter().rev() {
+        let ([branch, version, _, crates, release, support], words) = (cells(trains, line), line.words());
         let pulls = pulls(&branch);
         page += &format!("| `{branch}` | {version} | {words} | {crates} | {release} | {support} | {pulls} |\n");
     }
-    page += &format!("| `{}` | {} | {} | | | | {} |\n", train.main, train.version, train.words(), pulls(&train.main));
-    if let Some(issues) = train.issues.as_ref().filter(|issues| !issues.is_empty()) {
+    page +=
+        &format!("| `{}` | {} | {} | | | | {} |\n", trains.main, trains.version, trains.words(), pulls(&trains.main));
+    if let Some(issues) = trains.issues.as_ref().filter(|issues| !issues.is_empty()) {
         let issues = issues.iter().map(|(title, url)| format!("\n* {url} {}", code(title)));
         page += &format!("\nOpen issues that mention RUSTSEC:\n{}\n", issues.collect::<String>());
     }
-    train.unknown.iter().for_each(|unknown| page += &format!("\nNot known: {}\n", code(unknown)));
-    page += &format!("\n{}\nWhat to do next:\n\n```sh\n{}```\n", gantt(train), commands(train, ""));
+    trains.unknown.iter().for_each(|unknown| page += &format!("\nNot known: {}\n", code(unknown)));
+    page += &format!("\n{}\nWhat to do next:\n\n```sh\n{}```\n", gantt(trains), commands(trains, ""));
     page
 }
 
 /// The trains as a chart: what was released and is supported, what is being tested, and the next cut.
-fn gantt(train: &Train) -> String {
+fn gantt(trains: &Trains) -> String {
     let mut chart = "```mermaid\ngantt\n    dateFormat YYYY-MM-DD\n    axisFormat %Y-%m\n".to_string();
-    let (cut, release) = train.days();
+    let (cut, release) = trains.days();
     let mut section = |version: &str, bars: &[(&str, Date, Date)]| {
         chart += &format!("    section {version}\n");
         for (name, from, to) in bars.iter().filter(|(_, from, to)| from < to) {
             chart += &format!("    {name} :{from}, {to}\n");
         }
     };
-    for line in &train.lines {
+    for line in &trains.lines {
         let term = if line.long_term { " (long-term)" } else { "" };
         let name = format!("{}{term}", line.first);
         let tested = release.replace_day(CUT).unwrap_or(release);
@@ -174,15 +175,15 @@ fn gantt(train: &Train) -> String {
         }
     }
     let leaves = calendar::next(RELEASE, cut);
-    section(&release_of(&train.version).to_string(), &[("developed", train.today, cut), ("tested", cut, leaves)]);
+    section(&release_of(&trains.version).to_string(), &[("developed", trains.today, cut), ("tested", cut, leaves)]);
     chart + "```\n"
 }
 
 /// One line for a workflow.
-pub fn json(train: &Train) -> String {
+pub fn json(trains: &Trains) -> String {
     let proposed = |branch: &str| -> Vec<Value> {
         let one = |Proposed { url, title, branch, ci, .. }: &Proposed| json!({ "url": url, "title": title, "branch": branch, "ci": format!("{ci:?}").to_lowercase() });
-        train.proposed_to(branch).map(one).collect()
+        trains.proposed_to(branch).map(one).collect()
     };
     let line = |line: &Line| {
         let last = line.last();
@@ -191,16 +192,16 @@ pub fn json(train: &Train) -> String {
             "tag": last.map(|last| tag(&last.version)), "supported": line.support.is_some(), "long_term": line.long_term,
             "crates": last.and_then(|last| last.crates).map(|(there, all)| json!({ "published": there, "of": all })),
             "release": last.and_then(|last| last.page).map(name),
-            "latest": last.is_some_and(|last| is_latest(train, last)),
+            "latest": last.is_some_and(|last| is_latest(trains, last)),
             "until": line.support.map(|(_, until)| until.to_string()), "changes": line.changes,
             "notes_missing": line.notes_missing.iter().map(Version::to_string).collect::<Vec<_>>(),
             "pull_requests": proposed(&line.branch),
         })
     };
-    let mut branches: Vec<Value> = train.lines.iter().map(line).collect();
+    let mut branches: Vec<Value> = trains.lines.iter().map(line).collect();
     branches.push(json!({
-        "branch": train.main, "version": train.version.to_string(), "stands": train.words(),
-        "pull_requests": proposed(&train.main),
+        "branch": trains.main, "version": trains.version.to_string(), "stands": trains.words(),
+        "pull_requests": proposed(&trains.main),
     }));
     let step = |Step { what, why }: Step| match what {
         What::Run(command) => json!({ "command": command, "why": why }),
@@ -208,13 +209,13 @@ pub fn json(train: &Train) -> String {
     };
     let day = |day: Date| json!({ "day": day.to_string(), "weekend": weekend(day) });
     let issue = |(title, url): &(String, String)| json!({ "title": title, "url": url });
-    let (cut, release) = train.days();
+    let (cut, release) = trains.days();
     let board = json!({
-        "day": train.today.to_string(), "name": train.name, "main": train.main, "branches": branches,
-        "supported": train.supported, "latest": train.latest,
+        "day": trains.today.to_string(), "name": trains.name, "main": trains.main, "branches": branches,
+        "supported": trains.supported, "latest": trains.latest,
         "cut": day(cut), "release": day(release),
-        "security": train.issues.as_ref().map(|issues| issues.iter().map(issue).collect::<Vec<_>>()),
-        "unknown": train.unknown, "next": train.next().into_iter().map(step).collect::<Vec<_>>(),
+        "security": trains.issues.as_ref().map(|issues| issues.iter().map(issue).collect::<Vec<_>>()),
+        "unknown": trains.unknown, "next": trains.next().into_iter().map(step).collect::<Vec<_>>(),
     });
     format!("{board}\n")
 }

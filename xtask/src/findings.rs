@@ -16,7 +16,7 @@ pub struct Findings {
 
 impl Findings {
     pub fn begin(sh: &Shell) -> Findings {
-        let prefix = || shell::read(cmd!(sh, "git rev-parse --show-prefix")).unwrap_or_default().trim().to_string();
+        let prefix = || shell::read(cmd!(sh, "git rev-parse --show-prefix")).unwrap_or_default();
         Findings { errors: 0, warnings: 0, annotate: std::env::var_os("GITHUB_ACTIONS").map(|_| prefix()) }
     }
 

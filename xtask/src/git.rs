@@ -92,7 +92,8 @@ pub fn are_here<'a>(sh: &Shell, commits: impl IntoIterator<Item = &'a String>) -
     Ok(!is_shallow(sh)? && !found.lines().any(|line| line.ends_with(" missing")))
 }
 
-fn is_shallow(sh: &Shell) -> Result<bool> {
+/// Whether history is missing here.
+pub fn is_shallow(sh: &Shell) -> Result<bool> {
     Ok(shell::read(cmd!(sh, "git rev-parse --is-shallow-repository"))? == "true")
 }
 
@@ -120,7 +121,7 @@ pub fn has_tag(sh: &Shell, version: &Version) -> Result<bool> {
         let before = tag.strip_suffix(&version.to_string());
         before.is_some_and(|before| !before.ends_with(|c: char| c.is_ascii_digit() || c == '.'))
     };
-    Ok(shell::read(cmd!(sh, "git tag"))?.lines().any(is_of_version))
+    Ok(shell::read(cmd!(sh, "git tag --no-column"))?.lines().any(is_of_version))
 }
 
 /// The commits that lead to one along first parents, newest first, with itself.

@@ -105,14 +105,14 @@ impl Manifest {
         Some(Requirement { package, text: literal.as_str()?, folder: self.folder(dependency), elsewhere, literal })
     }
 
-    /// The folder that `[patch.crates-io]` puts in the place of a published package.
-    pub fn patch(&self, package: &str) -> Option<PathBuf> {
-        let patch = table(self.root(), "patch")?;
+    /// The folders that `[patch.crates-io]` puts in the place of a published package: it may have one for each of its versions.
+    pub fn patches(&self, package: &str) -> impl Iterator<Item = PathBuf> {
         let registries = ["crates-io", "https://github.com/rust-lang/crates.io-index"].into_iter();
-        let patches = registries.filter_map(|registry| table(patch, registry)).flat_map(|patches| patches.iter());
-        let mut patches = patches.filter_map(|(key, item)| Some((key, item.as_table_like()?)));
-        let (_, patch) = patches.find(|(key, patch)| name(key, *patch) == package)?;
-        self.folder(patch)
+        let tables = registries.filter_map(|registry| table(table(self.root(), "patch")?, registry));
+        let patches = tables.flat_map(|patches| patches.iter());
+        let patches = patches.filter_map(|(key, item)| Some((key, item.as_table_like()?)));
+        let of_package = patches.filter(move |(key, patch)| name(key, *patch) == package);
+        of_package.filter_map(|(_, patch)| self.folder(patch))
     }
 
     fn folder(&self, dependency: &dyn TableLike) -> Option<PathBuf> {

@@ -5,7 +5,7 @@ use semver::Version;
 
 use crate::calendar;
 use crate::github::{Ci, Proposed};
-use crate::train::{Line, Page, Tagged, Train, count};
+use crate::train::{Line, Page, Tagged, Trains, count};
 use crate::version::{Bump, branch_version, release_branch, release_of, same_line, tag};
 
 /// One thing to do, and why.
@@ -22,13 +22,13 @@ pub enum What {
     Human(String, String),
 }
 
-impl Train {
+impl Trains {
     /// What is to be done now, the oldest line first.
     pub fn next(&self) -> Vec<Step> {
         let mut steps = Vec::new();
         for line in &self.lines {
             for tagged in &line.tagged {
-                Train::finish(tagged, &mut steps);
+                Trains::finish(tagged, &mut steps);
             }
             steps.extend(self.go_on(line));
             steps.extend(self.proposed_to(&line.branch).map(|proposed| self.merge(line, proposed)));
@@ -229,7 +229,7 @@ mod tests {
     }
 
     /// On the 25th, with these lines and these pull requests, each of a branch to a base.
-    fn train(lines: Vec<Line>, proposed: &[(&str, &str, Ci)]) -> Train {
+    fn trains(lines: Vec<Line>, proposed: &[(&str, &str, Ci)]) -> Trains {
         let proposed = proposed.iter().map(|(branch, base, ci)| Proposed {
             url: format!("https://{branch}"),
             title: branch.to_string(),
@@ -238,7 +238,7 @@ mod tests {
             opened: day("2026-03-05"),
             ci: *ci,
         });
-        Train {
+        Trains {
             today: day("2026-03-25"),
             name: "Demo".into(),
             main: "main".into(),
@@ -256,12 +256,12 @@ mod tests {
         }
     }
 
-    fn said(train: &Train) -> Vec<String> {
+    fn said(trains: &Trains) -> Vec<String> {
         let said = |step: Step| match step.what {
             What::Run(command) => command.trim_start_matches("cargo xtask ").to_string(),
             What::Human(says, _) => says,
         };
-        train.next().into_iter().map(said).collect()
+        trains.next().into_iter().map(said).collect()
     }
 
     #[test]
@@ -269,7 +269,7 @@ mod tests {
         let next = |last: Ci| {
             let [one, two] =
                 [("ci/release-12.0.1", "release-12.0.0", Ci::Green), ("ci/release-13.0.1", "release-13.0.0", last)];
-            said(&train(vec![line(12), line(13)], &[one, two]))
+            said(&trains(vec![line(12), line(13)], &[one, two]))
         };
         let wait = "wait with https://ci/release-12.0.1";
         assert_eq!(next(Ci::Red), [wait, "mend the CI of https://ci/release-13.0.1, then merge it"]);
@@ -281,7 +281,7 @@ mod tests {
     #[test]
     fn a_bump_without_its_fix_is_not_merged() {
         let next =
-            |ci| said(&train(vec![Line { changes: 0, ..line(12) }], &[("ci/release-12.0.1", "release-12.0.0", ci)]));
+            |ci| said(&trains(vec![Line { changes: 0, ..line(12) }], &[("ci/release-12.0.1", "release-12.0.0", ci)]));
         assert_eq!(next(Ci::Green), ["merge the fixes into `release-12.0.0`, then https://ci/release-12.0.1"]);
         assert_eq!(next(Ci::Red), ["mend the CI of https://ci/release-12.0.1, ahead of the fixes"]);
     }
@@ -289,7 +289,7 @@ mod tests {
     #[test]
     fn no_patch_is_proposed_that_no_branch_can_release() {
         let [none, some] =
-            [Version::new(0, 0, 3), Version::new(0, 36, 0)].map(|version| train(vec![line_of(version)], &[]));
+            [Version::new(0, 0, 3), Version::new(0, 36, 0)].map(|version| trains(vec![line_of(version)], &[]));
         assert_eq!(said(&none), [""; 0]);
         assert_eq!(said(&some), ["release-patch --branch release-0.36.0"]);
     }
@@ -299,7 +299,7 @@ mod tests {
         let next = |crates, page| {
             let mut line = Line { changes: 0, ..line(12) };
             (line.tagged[0].crates, line.tagged[0].page) = (crates, page);
-            said(&train(vec![line], &[])).join(", ")
+            said(&trains(vec![line], &[])).join(", ")
         };
         let checkout = "git fetch origin tag v12.0.0, git checkout v12.0.0, ";
         let (half, all, draft) = (Some((1, 3)), Some((3, 3)), Some(Page::Draft { filled: true }));
@@ -322,10 +322,10 @@ mod tests {
     #[test]
     fn a_line_that_is_not_supported_any_more_is_shown_until_it_is_at_its_end() {
         let shown = |line: Line, proposed: &[(&str, &str, Ci)], today: &str| {
-            let mut train = train(vec![line], proposed);
-            (train.today, train.supported) = (day(today), Vec::new());
-            train.leave_out_what_is_done();
-            train.lines.len() == 1
+            let mut trains = trains(vec![line], proposed);
+            (trains.today, trains.supported) = (day(today), Vec::new());
+            trains.leave_out_what_is_done();
+            trains.lines.len() == 1
         };
         let with = |page| {
             let mut line = line(12);
@@ -346,7 +346,7 @@ mod tests {
             let version: Version = version.parse().unwrap();
             Line { first: release_of(&version), tagged: Vec::new(), left: false, version, dated, ..line(13) }
         };
-        let mut on_the_way = train(vec![untagged("13.0.0", false)], &[]);
+        let mut on_the_way = trains(vec![untagged("13.0.0", false)], &[]);
         assert_eq!(said(&on_the_way), ["release-latest"]);
         on_the_way.today = day("2026-03-10");
         assert_eq!(said(&on_the_way), [""; 0]);
@@ -357,7 +357,7 @@ mod tests {
         on_the_way.lines = vec![untagged("13.0.0-rc.2", false)];
         assert_eq!(said(&on_the_way), ["push-tag --branch release-13.0.0"]);
 
-        let mut patched = train(vec![Line { changes: 0, ..line(12) }], &[]);
+        let mut patched = trains(vec![Line { changes: 0, ..line(12) }], &[]);
         assert_eq!(said(&patched), [""; 0]);
         patched.begun.insert("ci/release-12.0.1".to_string());
         assert_eq!(said(&patched), ["release-patch --branch release-12.0.0 --allow-empty"]);

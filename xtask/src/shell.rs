@@ -4,13 +4,14 @@
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::thread;
 
 use xshell::Cmd;
 
 use crate::{Result, say};
 
-/// Runs a command that only reads, in silence, and returns what it printed, without line ends behind it. A failure is one
-/// line that holds what the command said.
+/// Runs a command that changes nothing beyond this machine, in silence, and returns what it printed, without line ends
+/// behind it. A failure is one line that holds what the command said.
 pub fn read(cmd: Cmd) -> Result<String> {
     read_given(cmd, "")
 }
@@ -30,9 +31,12 @@ fn ask(cmd: Cmd, stdin: &str, well: &[i32]) -> Result<String> {
     let mut command = clean(cmd);
     command.env("CARGO_TERM_COLOR", "never").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = start(&mut command)?;
-    // One that ends before it has read says itself why.
-    let _ = child.stdin.take().map(|mut pipe| pipe.write_all(stdin.as_bytes()));
-    let output = child.wait_with_output()?;
+    let pipe = child.stdin.take();
+    let output = thread::scope(|scope| {
+        // While we read: git answers line by line. One that ends before it has read says itself why.
+        scope.spawn(|| pipe.map(|mut pipe| pipe.write_all(stdin.as_bytes())));
+        child.wait_with_output()
+    })?;
     let said = one_line(&String::from_utf8_lossy(&output.stderr));
     match output.status.code().is_some_and(|code| well.contains(&code)) {
         true => Ok(String::from_utf8_lossy(&output.stdout).trim_end_matches(['\r', '\n']).to_string()),

@@ -64,9 +64,13 @@ pub fn answer<T>(asked: ScopedJoinHandle<Result<T>>) -> Result<T> {
 pub fn of_git(sh: &Shell, today: Date) -> Result<Git> {
     let alone = alone(sh)?;
     let mut unknown = Vec::new();
-    let remote = Remote::read(sh).or_else(|error| {
-        unknown.push(format!("origin: {error}; what is shown of it is what this clone has fetched"));
-        Remote::known(sh)
+    let remote = Remote::read(sh).context("origin").or_else(|error| {
+        let known = Remote::known(sh)?;
+        if known.branches.is_empty() {
+            return Err(error);
+        }
+        unknown.push(format!("{error}; what is shown of it is what this clone has fetched"));
+        Ok(known)
     })?;
     bring(sh, &remote, &mut unknown)?;
     let main = &remote.main;
@@ -215,11 +219,11 @@ impl Index {
         self.versions.extend(new.iter().map(|name| name.to_string()).zip(answers));
         let state = || members.iter().map(|member| (*member, &self.versions[&member.name]));
         let there = |(member, versions): &(&Crate, &Versions)| versions.contains_key(&member.version);
-        let replaces = |(member, versions): (&Crate, &Versions)| {
+        let has_replaced = |(member, versions): (&Crate, &Versions)| {
             let mut picked = versions.iter().filter(|(_, yanked)| !**yanked).map(|(other, _)| other);
             member.moves && picked.any(|other| !other.pre.is_empty() && replaces(&member.version, other))
         };
-        line.replaced = state().filter(there).any(replaces);
+        line.replaced = state().filter(there).any(has_replaced);
         if let Some(last) = line.tagged.last_mut() {
             last.crates = Some((state().filter(there).count(), members.len()));
             last.ownerless = !workspace.config.owners.is_empty() && state().any(|(_, versions)| versions.len() == 1);

@@ -11,7 +11,7 @@ use crate::github::Proposed;
 use crate::version::{branch_version, release_branch, release_of, tag};
 
 /// All that is known. What could not be asked is `None`, and named in `unknown`.
-pub struct Train {
+pub struct Trains {
     pub today: Date,
     pub name: String,
     /// The branch that everything lands on first, and its version.
@@ -148,7 +148,7 @@ impl Line {
     }
 }
 
-impl Train {
+impl Trains {
     /// The open pull requests to a branch.
     pub fn proposed_to(&self, base: &str) -> impl Iterator<Item = &Proposed> {
         self.proposed.iter().flatten().filter(move |proposed| proposed.base == base)

@@ -153,8 +153,8 @@ impl Workspace {
         if let Some(folder) = &requirement.folder {
             return self.folders.get(folder).copied();
         }
-        let folder = self.manifests[0].patch(requirement.package).filter(|_| !requirement.elsewhere)?;
-        let at = *self.folders.get(&folder)?;
+        let mut patches = self.manifests[0].patches(requirement.package).filter(|_| !requirement.elsewhere);
+        let at = patches.find_map(|folder| self.folders.get(&folder).copied())?;
         requirement.admits(&self.crates[at].version).then_some(at)
     }
 

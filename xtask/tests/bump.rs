@@ -297,11 +297,14 @@ fn a_requirement_on_a_published_crate_moves_only_while_the_workspace_stands_in_f
     let unpatched = tree("");
     unpatched.done(&["bump"]);
     assert_eq!(unpatched.read("b/Cargo.toml"), b.replace("2.0.0", "3.0.0"));
-    let patch = "[patch.crates-io]\na = { path = \"a\" }\n";
-    let patched = tree(patch);
-    patched.done(&["bump"]);
-    assert_eq!(patched.read("b/Cargo.toml"), b.replace("2.0.0", "3.0.0").replace("a = \"2\"", "a = \"3\""));
-    assert!(patched.read("Cargo.toml").ends_with(patch));
+    // One for another of its versions may stand before.
+    for before in ["", "older = { package = \"a\", git = \"https://example.com/a\" }\n"] {
+        let patch = format!("[patch.crates-io]\n{before}a = {{ path = \"a\" }}\n");
+        let patched = tree(&patch);
+        patched.done(&["bump"]);
+        assert_eq!(patched.read("b/Cargo.toml"), b.replace("2.0.0", "3.0.0").replace("a = \"2\"", "a = \"3\""));
+        assert!(patched.read("Cargo.toml").ends_with(&patch));
+    }
 }
 
 #[test]

@@ -406,6 +406,22 @@ fn notes_that_cannot_be_read_are_those_of_the_branch_that_is_named() {
 }
 
 #[test]
+fn what_is_wrong_in_a_file_of_a_branch_is_said_with_its_name() {
+    let world = World::released();
+    for (branch, lines) in
+        [("release-12.0.0", &["release-patch --all-supported"][..]), ("main", &["cut", "sync-notes"])]
+    {
+        world.checkout(branch);
+        fs::remove_file(world.path("github/RELEASES.md")).unwrap();
+        world.commit(branch, "Lose the notes", &[]);
+        for line in lines {
+            let said = world.refused(&format!("{line} --date 2026-04-05"));
+            assert!(said.starts_with(&format!("error: {branch}: RELEASES.md: there is none ")), "{line}: {said}");
+        }
+    }
+}
+
+#[test]
 fn a_date_on_main_that_was_thrown_away_is_proposed_again_until_the_tag() {
     let world = World::proposed();
     world.merge("ci/release-12.0.0", Merge::Commit);

@@ -5,12 +5,12 @@ mod support;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use expect_test::expect;
 use support::train::World;
-use support::{temporary, text};
+use support::{Tree, package, temporary, text};
 
 /// The folder of this repository, which holds the demo.
 const HERE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -46,16 +46,26 @@ fn said(output: &Output, place: &Path) -> String {
     plain
 }
 
+fn run(folder: &Path, program: &str, arguments: &[&str]) {
+    assert!(Command::new(program).args(arguments).current_dir(folder).status().unwrap().success(), "{program}");
+}
+
+fn git(folder: &Path, arguments: &[&str]) {
+    run(folder, "git", arguments);
+}
+
 /// A copy of the demo as a repository of its own, changed by a command line of sed.
 fn demo(folder: &Path, changed: &str, file: &str) {
-    let run = |program: &str, arguments: &[&str]| {
-        assert!(Command::new(program).args(arguments).current_dir(folder).status().unwrap().success(), "{program}");
-    };
-    run("cp", &["-r", &format!("{HERE}/xtask/demo/."), "."]);
-    run("sed", &["-i", changed, file]);
-    run("git", &["init", "-q", "-b", "main"]);
-    run("git", &["add", "."]);
-    run("git", &["-c", "user.name=A", "-c", "user.email=a@example.com", "commit", "-q", "-m", "Begin"]);
+    run(folder, "cp", &["-r", &format!("{HERE}/xtask/demo/."), "."]);
+    run(folder, "sed", &["-i", changed, file]);
+    commit(folder);
+}
+
+/// Makes a repository of a folder.
+fn commit(folder: &Path) {
+    git(folder, &["init", "-q", "-b", "main"]);
+    git(folder, &["add", "."]);
+    git(folder, &["-c", "user.name=A", "-c", "user.email=a@example.com", "commit", "-q", "-m", "Begin"]);
 }
 
 #[test]
@@ -164,6 +174,18 @@ fn the_month_of_the_demo_comes_to_its_end_and_nothing_of_the_environment_gets_in
 }
 
 #[test]
+fn the_month_of_a_workspace_below_0_1_has_no_patch() {
+    let place = temporary();
+    let more = "description = \"A.\"\nlicense = \"MIT\"\n[workspace.metadata.release-train]\nname = \"Demo\"\n";
+    let manifest = package("a", "0.0.3") + more;
+    let tree = Tree::new(&[("Cargo.toml", &manifest), (".gitignore", "target\n")]);
+    commit(tree.path());
+    let output = rehearse(tree.path(), place.path(), "").output().unwrap();
+    let said = said(&output, place.path());
+    assert!(said.ends_with("\nv0.0.3 is out, in N s\n"), "{said}{}", text(&output.stderr));
+}
+
+#[test]
 fn a_step_that_fails_is_shown_and_its_sandbox_is_kept() {
     let (place, folder) = (temporary(), temporary());
     let folder = folder.path().join("my workspace"); // which has a name of two words
@@ -182,31 +204,53 @@ fn a_step_that_fails_is_shown_and_its_sandbox_is_kept() {
     assert!(kept.join("clone/Cargo.toml").exists() && error.contains(&kept.display().to_string()), "{error}");
 }
 
+/// What a rehearsal says before its first step, and the root of the humans' clone there: the steps are those of any train.
+fn begun(mut command: Command, place: &Path) -> (String, PathBuf) {
+    let mut running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(running.stdout.take().unwrap()).lines();
+    let lines: Vec<String> = lines.map(Result::unwrap).take_while(|line| !line.contains("cut  ")).collect();
+    running.kill().unwrap();
+    running.wait().unwrap();
+    (lines.join("\n"), fs::read_dir(place).unwrap().next().unwrap().unwrap().path().join("people"))
+}
+
 #[test]
 fn where_the_version_is_released_the_rehearsal_is_that_of_the_next_train() {
     for tagged in [false, true] {
         let (place, folder) = (temporary(), temporary());
         demo(folder.path(), if tagged { "" } else { "s/^Unreleased/Released 2025-12-20/" }, "RELEASES.md");
         if tagged {
-            // As others name them.
-            let tag = Command::new("git").args(["tag", "tinytable-4.0.0"]).current_dir(folder.path()).status();
-            assert!(tag.unwrap().success());
+            // As others name them, and like to see them.
+            git(folder.path(), &["tag", "tinytable-4.0.0"]);
+            git(folder.path(), &["tag", "unicode-0.1.0"]);
+            git(folder.path(), &["config", "column.ui", "always"]);
         }
-        // The first step tells: the others are those of any train.
-        let mut command = rehearse(folder.path(), place.path(), "--date 2026-01-05");
-        let mut running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(running.stdout.take().unwrap()).lines();
-        let lines: Vec<String> = lines.map(Result::unwrap).take_while(|line| !line.contains("cut  ")).collect();
-        running.kill().unwrap();
-        running.wait().unwrap();
-        let said = lines.join("\n");
+        let (said, people) = begun(rehearse(folder.path(), place.path(), "--date 2026-01-05"), place.path());
         assert!(said.contains("in the copy, main goes on from 4.0.0 to 5.0.0, with which a train begins"), "{said}");
         // Crates of another version line go on as well: they are as little what is out.
-        let sandbox = fs::read_dir(place.path()).unwrap().next().unwrap().unwrap().path();
-        let themes = fs::read_to_string(sandbox.join("people/themes/Cargo.toml")).unwrap();
+        let themes = fs::read_to_string(people.join("themes/Cargo.toml")).unwrap();
         assert!(themes.contains("version = \"0.10.0\""), "{themes}");
         assert!(said.contains("in the copy, opened the section of 5.0.0 in RELEASES.md"), "{said}");
     }
+}
+
+#[test]
+fn what_is_not_committed_is_rehearsed_with_a_new_file_once_git_knows_it() {
+    let (place, folder) = (temporary(), temporary());
+    demo(folder.path(), "", "RELEASES.md");
+    // With it git asks for what has a name alone, unless it is told otherwise.
+    let config = folder.path().join(".git/theirs");
+    fs::write(&config, "[protocol]\nversion = 1\n").unwrap();
+    for file in ["README.md", "added", "new"] {
+        fs::write(folder.path().join(file), "Changed.\n").unwrap();
+    }
+    git(folder.path(), &["add", "added"]);
+    let mut command = rehearse(folder.path(), place.path(), "--date 2026-01-05");
+    command.env("GIT_CONFIG_GLOBAL", config);
+    let (said, people) = begun(command, place.path());
+    assert!(said.contains("not committed, and so left out: new, ..."), "{said}");
+    let copied = |file: &str| fs::read_to_string(people.join(file)).unwrap_or_default();
+    assert_eq!(["README.md", "added", "new"].map(copied), ["Changed.\n", "Changed.\n", ""]);
 }
 
 #[test]

@@ -199,6 +199,11 @@ fn without_gh_and_without_network_it_shows_what_git_knows() {
         What to do next
           # nothing else is known to be due: see what is unknown
     "#]].assert_eq(&shown.replace(&index, "INDEX"));
+
+    // Where nothing was fetched, nothing can be shown.
+    world.git("clone", &["remote", "remove", "origin"]);
+    let said = world.refused("status");
+    assert!(said.starts_with("error: origin: 'origin' does not appear to be a git repository"), "{said}");
 }
 
 #[test]
@@ -241,4 +246,14 @@ fn what_is_due_and_what_is_half_made_is_next() {
     }
     world.merge("ci/release-12.0.0", Merge::Commit);
     assert_eq!(next(&world, "--date 2026-04-20")[0], "cargo xtask push-tag --branch release-12.0.0");
+}
+
+#[test]
+fn tags_by_the_thousand_are_looked_at_in_one_go() {
+    let world = World::new();
+    world.cut("2026-03-05");
+    let head = &world.refs()["refs/heads/release-12.0.0"];
+    let tags: String = (1..=4_000).map(|number| format!("{head} refs/tags/v12.0.0-rc.{number}\n")).collect();
+    fs::write(world.path("origin.git/packed-refs"), tags).unwrap();
+    assert!(board(&world, "--date 2026-03-06").contains("v12.0.0-rc.4000"));
 }

@@ -7,6 +7,7 @@ use std::fs;
 use expect_test::expect;
 use support::publishing::{Failure, Fault, package};
 use support::registry::{Registry, Rules};
+use support::text;
 use support::train::{Merge, World};
 
 /// The index of a crate, as `version` or `version yanked`.
@@ -89,7 +90,11 @@ fn a_release_is_yanked_and_what_another_release_has_too_stays() {
     );
     assert!(world.done("yank 12.0.1").contains("nothing to do"));
     expect!["error: origin has no tag v13.0.0: what it released is not known"].assert_eq(&world.refused("yank 13.0.0"));
-    expect!["error: say which VERSION, or --candidates"].assert_eq(&world.refused("yank"));
+    for line in ["yank", "yank 12.0.1 --candidates"] {
+        let output = world.task(line);
+        let said = "error: say which VERSION, or --candidates; `cargo xtask --help` shows what there is\n";
+        assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(2), said));
+    }
 }
 
 #[test]

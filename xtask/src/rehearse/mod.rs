@@ -26,10 +26,11 @@ pub const HELP: &str = "\
 cargo xtask rehearse [--demo|--security] [--keep] [--verbose]
 cargo xtask rehearse [--keep] TASK [OPTIONS]
 
-The first runs a month of releases of this workspace, with the changes that are not committed yet, in a sandbox: a temporary
-folder with an `origin`, clones of it, a stand-in for gh and a registry. The tasks are those of the workflows, run by this very binary;
-what people and GitHub do, a merge or a fix, is done for them. Nothing of your environment gets in, no token either, and
-nothing leaves the machine, but for downloads from crates.io if the workspace has dependencies there.
+The first runs a month of releases of this workspace, with the changes that are not committed yet (of new files, those that
+git knows), in a sandbox: a temporary folder with an `origin`, clones of it, a stand-in for gh and a registry. The tasks
+are those of the workflows, run by this very binary; what people and GitHub do, a merge or a fix, is done for them. Nothing
+of your environment gets in, no token either, and nothing leaves the machine, but for downloads from crates.io if the
+workspace has dependencies there.
 
 The second runs one task there, from what your clone knows of origin's branches and tags, at the commit that is checked
 out, and shows what it would propose and which commands it ran. Pull requests and releases on GitHub are not known there.
@@ -151,8 +152,9 @@ fn say_what_is_left_out(file: Option<&str>) -> Result<()> {
 fn fetch(sh: &Shell, sandbox: &Sandbox, folder: &str, options: &[&str], refs: &[&str]) -> Result<()> {
     let repository = shell::read(cmd!(sh, "git rev-parse --show-toplevel"))?;
     let folder = sandbox.root.join(folder);
-    let quiet = ["-c", "core.hooksPath=/dev/null", "-C"];
-    shell::read(cmd!(sh, "git {quiet...} {folder} fetch --quiet --no-tags {options...} {repository} {refs...}"))
+    // The earlier protocols of git give no commit that nothing refers to.
+    let own = ["-c", "core.hooksPath=/dev/null", "-c", "protocol.version=2"];
+    shell::read(cmd!(sh, "git {own...} -C {folder} fetch --quiet --no-tags {options...} {repository} {refs...}"))
         .map(drop)
 }
 

@@ -12,7 +12,7 @@ use xshell::Shell;
 use super::board::{self, World};
 use super::people;
 use super::sandbox::{Actor, Sandbox};
-use crate::version::{Bump, release_branch, release_of, tag};
+use crate::version::{Bump, release_branch, release_of, same_line, tag};
 use crate::workspace::Workspace;
 use crate::{Result, calendar, print};
 
@@ -59,19 +59,23 @@ pub fn run(sh: &Shell, sandbox: &Sandbox, workspace: &Workspace, verbose: bool, 
     }
 
     sandbox.set_day(fifth.replace_day(27)?)?;
-    let patch = Bump::Patch.next(&version, false)?;
-    month.fix(workspace, &patch, &branch, "Mend what a user found")?;
-    month.task("main", &["release-patch", "--branch", &branch])?;
-    month.human("merge", people::merge)?;
-    month.release(&branch, AT_TAG)?;
-    month.task("main", &["sync-notes"])?;
-    month.human("merge", people::merge)?;
+    // Below 0.1 there are no patches: the next version is another train's.
+    let patch = Some(Bump::Patch.next(&version, false)?).filter(|patch| same_line(patch, &version));
+    if let Some(patch) = &patch {
+        month.fix(workspace, patch, &branch, "Mend what a user found")?;
+        month.task("main", &["release-patch", "--branch", &branch])?;
+        month.human("merge", people::merge)?;
+        month.release(&branch, AT_TAG)?;
+        month.task("main", &["sync-notes"])?;
+        month.human("merge", people::merge)?;
+    }
 
     let consume = |sandbox: &Sandbox| board::consume(sandbox, workspace, &World::read(sandbox)?);
     month.human("cargo build of a user's crate", consume)?;
     board::show(sh, sandbox, &month.seen)?;
     let seconds = begun.elapsed().as_secs_f64();
-    print(&format!("{} is out, and {} after it, in {seconds:.0} s\n", tag(&version), tag(&patch)))
+    let patch = patch.map(|patch| format!(", and {} after it", tag(&patch))).unwrap_or_default();
+    print(&format!("{} is out{patch}, in {seconds:.0} s\n", tag(&version)))
 }
 
 impl Month<'_> {

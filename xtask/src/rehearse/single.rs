@@ -54,7 +54,7 @@ pub fn run(sh: &Shell, sandbox: &mut Sandbox, root: &Path, task: &[&str]) -> Res
 /// Copies the branches and tags of `origin` as the user's clone has them, and its HEAD.
 fn copy(sh: &Shell, sandbox: &mut Sandbox, root: &Path) -> Result<()> {
     let _root = sh.push_dir(root);
-    if shell::read(cmd!(sh, "git rev-parse --is-shallow-repository"))? == "true" {
+    if git::is_shallow(sh)? {
         return Err("this clone is shallow: `git fetch --unshallow` brings the history that tasks read".into());
     }
     let branches = shell::read(cmd!(sh, "git for-each-ref --format=%(refname:lstrip=3) refs/remotes/origin"))?;

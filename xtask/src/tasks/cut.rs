@@ -12,7 +12,7 @@ use crate::tasks::bump::bump_workspace;
 use crate::tasks::{name, notes, release};
 use crate::version::{Bump, branch_version, release_branch, release_of, tag};
 use crate::workspace::Workspace;
-use crate::{Arguments, Result, finish, say};
+use crate::{Arguments, Context, Result, finish, say};
 
 pub const HELP: &str = "\
 cargo xtask cut [--force]
@@ -34,7 +34,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let head = remote.branch(main)?;
     fetch(sh, &[main])?;
     let tree = Worktree::add(sh, head)?;
-    let workspace = Workspace::load_in(sh, &tree.root)?;
+    let workspace = Workspace::load_in(sh, &tree.root).context(main)?;
     let version = release_of(&workspace.version);
     let branch = release_branch(&version);
     if branch_version(&branch).is_none() {
@@ -83,8 +83,8 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         }
     }
 
-    bump_workspace(sh, &tree.root, &Bump::Major)?;
-    notes::open(&workspace, &release_of(&next))?;
+    bump_workspace(sh, &tree.root, &Bump::Major).context(main)?;
+    notes::open(&workspace, &release_of(&next)).context(main)?;
     let title = format!("Bump {} to {next}", name(sh, &workspace.config)?);
     let body = format!(
         "`{branch}` is cut. Merging this makes {main} the development of {next}.\n\nWhat {version} still needs lands on {main} first and is backported to `{branch}`. To look at: the versions, and the new section in `RELEASES.md`.\n"

@@ -71,7 +71,7 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
         say(format_args!("`{branch}` is dated; `cargo xtask push-tag --branch {branch}` tags it"));
     } else {
         if is_candidate {
-            bump_workspace(sh, &tree.root, &Bump::Release)?;
+            bump_workspace(sh, &tree.root, &Bump::Release).context(branch)?;
         }
         notes::date(&tree.root, &version, today).context(branch)?;
         proposals.push(release(sh, &tree, &workspace, branch, commit, &version, &security(sh)?)?);
@@ -85,7 +85,7 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
     } else if is_dated(&text, &version).context(main)? {
         say(format_args!("nothing to date on {main}: the section of {version} is dated there"));
     } else {
-        notes::date(&tree.root, &version, today)?;
+        notes::date(&tree.root, &version, today).context(main)?;
         let title = format!("Update release date of {} {version}", name(sh, &workspace.config)?);
         let body = format!(
             "Dates {version} in `{FILE}` of {main}, as its release does on `{branch}`. To look at: the date.\n"
@@ -145,13 +145,13 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
             )
             .into());
         }
-        let version = bump_workspace(sh, &tree.root, &Bump::Patch)?;
+        let version = bump_workspace(sh, &tree.root, &Bump::Patch).context(branch)?;
         load(sh, &tree, branch)?; // below 0.1 there are no patches: the next version is another train's
         let mut checks = String::new();
-        if has(&notes::read(&tree.root)?, &version).context(branch)? {
+        if notes::read(&tree.root).and_then(|text| has(&text, &version)).context(branch)? {
             notes::date(&tree.root, &version, today).context(branch)?;
         } else {
-            notes::add(&tree.root, &version, &draft(&version, today, &subjects), None)?;
+            notes::add(&tree.root, &version, &draft(&version, today, &subjects), None).context(branch)?;
             checks += "- [ ] The notes are a draft from the subjects of the commits: rewrite them for users.\n";
         }
         if tagged == commit {
@@ -199,7 +199,7 @@ pub fn candidate(sh: &Shell, remote: &Remote, branch: &str, commit: &str) -> Res
         None if now.pre.as_str() == "dev" => {}
         _ => return Ok(None),
     }
-    let next = bump_workspace(sh, &tree.root, &Bump::Rc)?;
+    let next = bump_workspace(sh, &tree.root, &Bump::Rc).context(branch)?;
     release(sh, &tree, &workspace, branch, commit, &next, "").map(Some)
 }
 
@@ -259,7 +259,8 @@ pub fn all_supported(sh: &Shell, remote: &Remote, today: Date) -> Result<Vec<Str
     let refs: Vec<String> = firsts.map(|tag| format!("refs/tags/{tag}")).chain([remote.main.clone()]).collect();
     fetch(sh, &refs)?;
     let tree = Worktree::add(sh, remote.branch(&remote.main)?)?;
-    let supported = supported(sh, remote, &Workspace::load_in(sh, &tree.root)?.config, today)?;
+    let Workspace { config, .. } = Workspace::load_in(sh, &tree.root).context(&remote.main)?;
+    let supported = supported(sh, remote, &config, today)?;
     Ok(supported.into_iter().map(|(branch, _)| branch).collect())
 }
 

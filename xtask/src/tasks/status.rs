@@ -10,7 +10,7 @@ use xshell::Shell;
 use crate::github::{Release, bumps, latest_release, proposed, releases, security_issues};
 use crate::survey::{Seen, answer, known, of_git, of_registry, show_pages};
 use crate::tasks::github_release::passed_over;
-use crate::train::Train;
+use crate::train::Trains;
 use crate::version::{same_line, tag_version};
 use crate::{Arguments, Result, board, finish, print};
 
@@ -33,16 +33,16 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let markdown = arguments.contains("--markdown");
     let named = arguments.opt_value_from_str("--registry")?;
     finish(arguments)?;
-    let train = ask(sh, named, today)?;
+    let trains = ask(sh, named, today)?;
     print(&match (json, markdown) {
-        (true, _) => board::json(&train),
-        (_, true) => board::markdown(&train),
-        _ => board::table(&train),
+        (true, _) => board::json(&trains),
+        (_, true) => board::markdown(&trains),
+        _ => board::table(&trains),
     })
 }
 
 /// Asks everything that needs no other answer at once, then looks at the release branches that matter.
-fn ask(sh: &Shell, named: Option<String>, today: Date) -> Result<Train> {
+fn ask(sh: &Shell, named: Option<String>, today: Date) -> Result<Trains> {
     fn question<T>(ask: impl FnOnce(&Shell) -> Result<T>) -> Result<T> {
         ask(&Shell::new()?)
     }
@@ -84,7 +84,7 @@ fn ask(sh: &Shell, named: Option<String>, today: Date) -> Result<Train> {
     let bump = format!("ci/bump-to-{}", git.version);
     let open = proposed.iter().flatten().filter(|proposed| proposed.branch.starts_with("ci/bump-to-"));
     let brought = bumps.into_iter().filter(|(branch, _)| *branch == bump).map(|(_, day)| day);
-    let mut train = Train {
+    let mut trains = Trains {
         today,
         name: git.name,
         version: git.version,
@@ -103,6 +103,6 @@ fn ask(sh: &Shell, named: Option<String>, today: Date) -> Result<Train> {
         issues,
         unknown: git.unknown,
     };
-    train.leave_out_what_is_done();
-    Ok(train)
+    trains.leave_out_what_is_done();
+    Ok(trains)
 }

@@ -33,15 +33,15 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let head = remote.branch(main)?;
     fetch(sh, &[main])?;
     let tree = Worktree::add(sh, head)?;
-    let text = notes::read(&tree.root)?;
-    let name = name(sh, &Workspace::load_in(sh, &tree.root)?.config)?;
+    let text = notes::read(&tree.root).context(main)?;
+    let name = name(sh, &Workspace::load_in(sh, &tree.root).context(main)?.config)?;
     if is_archive(&text) {
         say(format_args!("nothing to do: {main} keeps an archive, whose links lead to the notes of patch releases"));
         return Ok(());
     }
     let versions = match &named {
         Some(version) => vec![version.clone()],
-        None => missing(&remote, &text)?,
+        None => missing(&remote, &text).context(main)?,
     };
 
     let mut proposals = Vec::new();
@@ -57,13 +57,13 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         let tag = tag(&version);
         let released = remote.tags.get(&version).ok_or_else(|| format!("{tag} is not on origin"))?;
         fetch(sh, &[format!("refs/tags/{tag}")])?;
-        let theirs = notes::read(&Worktree::add(sh, released)?.root)?;
-        if named.is_none() && !has(&theirs, &version)? {
+        let theirs = notes::read(&Worktree::add(sh, released)?.root).context(&tag)?;
+        if named.is_none() && !has(&theirs, &version).context(&tag)? {
             say(format_args!("{tag} has no notes of its own"));
             continue;
         }
         let section = show(&theirs, &version).context(&tag)?.replace("\r\n", "\n");
-        if has(&text, &version)? {
+        if has(&text, &version).context(main)? {
             let ours = show(&text, &version)?.replace("\r\n", "\n");
             if ours != section {
                 let folder = sh.create_temp_dir()?;
@@ -81,7 +81,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
             continue;
         }
         let tree = Worktree::add(sh, head)?;
-        notes::add(&tree.root, &version, &section, None)?;
+        notes::add(&tree.root, &version, &section, None).context(main)?;
         let title = format!("Add the release notes of {name} {version}");
         let body =
             format!("Brings the notes of {version}, as they are in {tag}, to {main}. To look at: their place.\n");

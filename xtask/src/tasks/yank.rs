@@ -14,14 +14,14 @@ use crate::registry::Registry;
 use crate::tasks::{patience, pause, wait};
 use crate::version::{parse, release_of, same_line, tag};
 use crate::workspace::Workspace;
-use crate::{Arguments, Context, Result, finish, free, outward, say};
+use crate::{Arguments, Context, Result, Usage, finish, free, outward, say};
 
 pub const HELP: &str = "\
 cargo xtask yank VERSION|--candidates [--registry NAME] [--patience SECONDS]
 
 Yanks each crate of a release, at the version that it has at the release's tag, if it is in the registry and not yanked
-yet. A crate whose version another release of the line, or a later one, has too stays. Stopped at any point, it goes on when it is
-started again. What was yanked by mistake comes back with `--undo` of cargo's own command.
+yet. A crate whose version another release of the line, or a later one, has too stays. Stopped at any point, it goes on
+when it is started again. What was yanked by mistake comes back with `--undo` of cargo's own command.
 
   --candidates  the candidates that a later tag of their line has replaced, once that is in the registry
   --registry, --patience  as for `publish`
@@ -37,19 +37,20 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let candidates = arguments.contains("--candidates");
     let named = arguments.opt_value_from_str("--registry")?;
     let patience = patience(&mut arguments, 300)?;
-    let version = free(&mut arguments)?;
+    let version = free(&mut arguments)?.map(|text| parse(&text)).transpose()?;
     finish(arguments)?;
+    if version.is_some() == candidates {
+        return Err(Usage("say which VERSION, or --candidates".into()).into());
+    }
     let (_alone, remote) = begin(sh)?;
     let registry = Registry::of(sh, &Workspace::load(sh)?, named, patience)?;
 
-    let versions: Vec<&Version> = match (&version, candidates) {
-        (Some(text), false) => {
-            let version = parse(text)?;
-            let known = remote.tags.get_key_value(&version);
-            vec![known.ok_or_else(|| format!("origin has no tag {}: what it released is not known", tag(&version)))?.0]
+    let versions: Vec<&Version> = match &version {
+        Some(version) => {
+            let known = remote.tags.get_key_value(version);
+            vec![known.ok_or_else(|| format!("origin has no tag {}: what it released is not known", tag(version)))?.0]
         }
-        (None, true) => remote.tags.keys().filter(|version| !version.pre.is_empty()).collect(),
-        _ => return Err("say which VERSION, or --candidates".into()),
+        None => remote.tags.keys().filter(|version| !version.pre.is_empty()).collect(),
     };
     // What other releases need: of the line, and for one that has left, of the lines after it.
     let concerned =
