@@ -463,3 +463,44 @@ fn a_tag_of_a_version_that_leads_to_no_commit_is_named() {
     let said = world.refused("release-patch --all-supported --date 2026-04-04");
     assert_eq!(said, format!("error: a tag of a version leads to {blob}, which is no commit: delete that tag"));
 }
+
+/// What users tell git to do for their own eyes, their own commits and their own remotes.
+const TOLD: &str = "
+[column]\n ui = always\n[color]\n ui = always\n[core]\n abbrev = 4\n commentChar = \";\"\n editor = /bin/false\n
+[diff]\n noprefix = true\n external = /bin/false\n renames = copies\n[interactive]\n singleKey = true\n
+[status]\n short = true\n branch = true\n showUntrackedFiles = no\n relativePaths = false\n
+[log]\n date = relative\n decorate = full\n abbrevCommit = true\n follow = true\n showRoot = false\n[format]\n pretty = oneline\n
+[i18n]\n logOutputEncoding = ISO-8859-1\n[tag]\n sort = -version:refname\n gpgSign = true\n[branch]\n sort = -committerdate\n
+[push]\n default = nothing\n followTags = true\n autoSetupRemote = true\n[fetch]\n prune = true\n pruneTags = true\n all = true\n
+[merge]\n ff = only\n[commit]\n gpgSign = true\n verbose = true\n cleanup = scissors\n[gpg]\n program = /bin/false\n
+[protocol]\n version = 0\n[submodule]\n recurse = true\n[rerere]\n enabled = true\n[grep]\n lineNumber = true\n column = true\n
+[remote \"origin\"]\n tagOpt = --tags\n push = refs/heads/*\n";
+
+#[test]
+fn a_month_is_the_same_whatever_git_is_told_to_do_for_its_user() {
+    let month = |told: &str| {
+        let world = World::new();
+        let config = world.path("clone/.git/config");
+        // A tag that is nobody else's must neither go out nor be pruned.
+        world.git("clone", &["tag", "--annotate", "--message", "mine", "mine"]);
+        fs::write(&config, fs::read_to_string(&config).unwrap() + told).unwrap();
+        world.commit("main", "Mend \u{e4} thing", &[("a/src/lib.rs", "// mended\n")]);
+        world.cut("2026-03-05");
+        world.release("12.0.0", "2026-03-20");
+        world.commit("release-12.0.0", "Mend \u{f6}ther things", &[("b/src/lib.rs", "// mended\n")]);
+        world.today("2026-03-25");
+        let said = ["release-patch --branch release-12.0.0 --date 2026-03-25", PUSH, "sync-notes"].map(|task| {
+            let said = world.done(task);
+            if task.starts_with("release-patch") {
+                world.merge("ci/release-12.0.1", Merge::Commit);
+            }
+            said
+        });
+        let status = world.done("status --date 2026-03-25");
+        let place = world.path("").display().to_string();
+        (world.state(), [&said[..], &[status]].concat().concat().replace(&place, "$WORLD/"))
+    };
+    let (plain, told) = (month(""), month(TOLD));
+    assert_eq!(told.0, plain.0);
+    assert_eq!(told.1, plain.1);
+}
