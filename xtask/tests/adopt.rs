@@ -457,6 +457,34 @@ fn each_obstacle_alone_is_one_line_that_says_what_to_do() {
         ),
         (
             ".cargo/config.toml",
+            "alias.t = \"test\"\nnet.retry = 2\n",
+            expect![[r#"
+            error: .cargo/config.toml: `alias` is no table [alias], to which a line could be added: add `xtask = "run --locked --quiet --package xtask --"` to it
+        "#]],
+        ),
+        (
+            "Cargo.toml",
+            "workspace = { members = [\"a\", \"tasks\"] }\n",
+            expect![[r#"
+            error: Cargo.toml: `workspace` is no table [workspace], to which lines could be added: make it one
+        "#]],
+        ),
+        (
+            "Cargo.toml",
+            "workspace.resolver = \"2\"\n[package]\nname = \"c\"\nversion = \"1.2.0\"\n[lib]\npath = \"a/src/lib.rs\"\n",
+            expect![[r#"
+            error: Cargo.toml: `workspace` is no table [workspace], to which lines could be added: make it one
+        "#]],
+        ),
+        (
+            "Cargo.toml",
+            "[workspace]\nmembers = [\"a\", \"tasks\"]\nmetadata = { x = 1 }\n",
+            expect![[r#"
+            error: Cargo.toml: `workspace.metadata` is no table [workspace.metadata], to which lines could be added: make it one
+        "#]],
+        ),
+        (
+            ".cargo/config.toml",
             "[alias\n",
             expect![[r#"
             error: could not load Cargo configuration: could not parse TOML configuration in `$WORLD/theirs/.cargo/config.toml`: TOML parse error at line 1, column 7: unclosed table, expected `]`
@@ -497,6 +525,25 @@ fn each_obstacle_alone_is_one_line_that_says_what_to_do() {
         adopter.commit("theirs");
         adopter.refused(expected);
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn nothing_is_written_through_a_link() {
+    let adopter = Adopter::of_a_workspace();
+    adopter.write("theirs", ".cargo/keep", "");
+    for (link, to) in [(".cargo/config.toml", "shared.toml"), ("RELEASES.md", "nowhere.md")] {
+        std::os::unix::fs::symlink(adopter.path(to), adopter.path("theirs").join(link)).unwrap();
+    }
+    fs::write(adopter.path("shared.toml"), "[net]\nretry = 2\n").unwrap();
+    adopter.commit("theirs");
+    adopter.refused(expect![[r#"
+        .cargo/config.toml: a symbolic link: put what it leads to in its place
+        RELEASES.md: a symbolic link: put what it leads to in its place
+        error: 2 things stand in the way, and nothing was changed
+    "#]]);
+    assert_eq!(fs::read_to_string(adopter.path("shared.toml")).unwrap(), "[net]\nretry = 2\n");
+    assert!(!adopter.path("nowhere.md").exists());
 }
 
 #[test]
