@@ -694,6 +694,26 @@ fn what_does_not_go_together_is_a_conflict_as_of_a_merge() {
 }
 
 #[test]
+fn what_the_owner_gave_the_tool_outlives_an_update() {
+    let adopter = Adopter::of_a_workspace();
+    adopter.adopted();
+    // A dependency, with its place in the lock file, and a file.
+    adopter.edit("theirs", "xtask/Cargo.toml", "[dependencies]\n", "[dependencies]\nb = { path = \"../b\" }\n");
+    adopter.write("theirs", "xtask/src/own.rs", "// Theirs.\n");
+    adopter.locked();
+    adopter.write("train", "xtask/src/own.rs", "// Ours.\n");
+    adopter.edit("train", "xtask/src/version.rs", "[automatically-tag-and-release-this-commit]", "[release-this]");
+    adopter.commit("train");
+    let (code, _, stderr) = adopter.xtask("train", &["adopt", "../theirs"]);
+    assert!(code == Some(1) && stderr.contains("does not go together in xtask/src/own.rs:"), "{stderr}");
+    assert_eq!(adopter.staged("Cargo.lock"), "");
+    assert!(adopter.read("xtask/src/own.rs").contains("// Theirs.\n"));
+    let mut cargo = adopter.world.command("theirs", "cargo");
+    let metadata = cargo.args(["metadata", "--locked", "--format-version", "1"]).output().unwrap();
+    assert!(metadata.status.success(), "{}", text(&metadata.stderr));
+}
+
+#[test]
 fn an_update_from_a_clone_that_lacks_the_commit_or_over_a_new_workflow_of_theirs_is_refused() {
     let adopter = Adopter::of_a_workspace();
     adopter.adopted();

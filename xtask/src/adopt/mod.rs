@@ -41,6 +41,10 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let root = target(sh, &folder, &here)?;
     let _there = sh.push_dir(&root);
     let _alone = git::alone(sh)?;
+    // Not before: another one may have been at work here until now.
+    if let Some(file) = git::uncommitted(sh, "normal")? {
+        return Err(format!("{folder}: `{file}` is not committed: commit it first, and the diff is ours alone").into());
+    }
     let there = There::read(sh, root)?;
     let mut old = match &there.adopted {
         Some(commit) => Files::read(sh, &here, commit, &there)?,
@@ -98,9 +102,6 @@ fn target(sh: &Shell, folder: &str, here: &Path) -> Result<PathBuf> {
     if root == here.canonicalize()? {
         return Err(format!("{folder}: that is release-train itself").into());
     }
-    if let Some(file) = git::uncommitted(sh, "normal")? {
-        return Err(format!("{folder}: `{file}` is not committed: commit it first, and the diff is ours alone").into());
-    }
     Ok(root)
 }
 
@@ -116,7 +117,16 @@ struct Prepared {
 /// Makes the trees, in a worktree, and sees that cargo and the tool understand what they hold.
 fn prepare(sh: &Shell, tree: &Worktree, there: &There, old: &Files, new: &Files) -> Result<Prepared> {
     let _tree = sh.push_dir(&tree.root);
+    // The tool's crates join the lock file; those that are there move only where they are too old for it.
+    let lock = || if there.locked { shell::read(cmd!(sh, "cargo update --workspace")).map(drop) } else { Ok(()) };
     old.write(&tree.root)?;
+    if there.adopted.is_some() {
+        // What is theirs alone, a file or what their dependencies of the tool need, is no part of what was adopted.
+        for path in new.0.keys().filter(|path| !old.0.contains_key(*path)) {
+            let _ = fs::remove_file(tree.root.join(path));
+        }
+        lock()?;
+    }
     let before = tree.tree()?;
     old.remove(&tree.root)?;
     new.write(&tree.root)?;
@@ -125,10 +135,7 @@ fn prepare(sh: &Shell, tree: &Worktree, there: &There, old: &Files, new: &Files)
         to_know = move_in(sh, &tree.root, there)?;
         to_know.extend(other_publishers(&tree.root, new));
     }
-    if there.locked {
-        // The tool's crates join the lock file; those that are there move only where they are too old for it.
-        shell::read(cmd!(sh, "cargo update --workspace"))?;
-    }
+    lock()?;
     Workspace::load(sh)?;
     Ok(Prepared { before, after: tree.tree()?, to_know })
 }
