@@ -408,7 +408,9 @@ fn pins_that_contradict_each_other_are_said_and_not_put_in_force() {
 fn all_that_stands_in_the_way_is_named_at_once() {
     let adopter = Adopter::of_a_workspace();
     adopter.write("theirs", "xtask/notes.txt", "");
-    adopter.write("theirs", "rust-toolchain.toml", "[toolchain]\nchannel = \"1.85.1\"\n");
+    // Of the two, rustup reads the one without an ending.
+    adopter.write("theirs", "rust-toolchain.toml", "[toolchain]\nchannel = \"1.95.0\"\n");
+    adopter.write("theirs", "rust-toolchain", "1.85.1\n");
     adopter.write(
         "theirs",
         ".cargo/config.toml",
@@ -423,7 +425,7 @@ fn all_that_stands_in_the_way_is_named_at_once() {
         .cargo/config.toml: `build.target`: cargo would build the tool for it, and the workflows look for that in `target/debug`: say it on the command lines that need it
         .gitignore:2: `*.md` keeps git from what goes into RELEASES.md: narrow that rule
         .gitignore:2: `*.md` keeps git from what goes into xtask: narrow that rule
-        rust-toolchain.toml: Rust is 1.85.1 there, and the tool needs 1.90 or later: say so there
+        rust-toolchain: Rust is 1.85.1 there, and the tool needs 1.90 or later: say so there
         xtask: there is one of your own: rename it
         .github/workflows/ci.yml: a workflow of ours is called `dist`, too: rename yours, its file and its `name`
         .github/workflows/main.yaml: a workflow of ours is called `main`, too: rename yours, its file and its `name`
@@ -525,6 +527,36 @@ fn each_obstacle_alone_is_one_line_that_says_what_to_do() {
         adopter.commit("theirs");
         adopter.refused(expected);
     }
+}
+
+#[test]
+fn the_workflows_run_for_the_main_branch_whatever_is_checked_out() {
+    let adopter = Adopter::of_a_workspace();
+    adopter.world.git("theirs", &["branch", "-q", "-m", "master"]);
+    adopter.world.git("theirs", &["checkout", "-q", "-b", "adopt"]);
+    adopter.adopted();
+    assert!(adopter.read(".github/workflows/main.yml").contains("branches: [master]"));
+}
+
+#[test]
+fn a_sparse_checkout_must_have_a_place_for_the_tool() {
+    let adopter = Adopter::of_a_workspace();
+    adopter.world.git("theirs", &["sparse-checkout", "set", "a", "b"]);
+    adopter.refused(expect![[r#"
+        error: this checkout is sparse, and what goes in would not be in it: `git sparse-checkout add xtask .github/workflows`, or `disable`
+    "#]]);
+    adopter.world.git("theirs", &["sparse-checkout", "add", "xtask", WORKFLOWS]);
+    adopter.adopted();
+    assert!(adopter.path("theirs/xtask/src/main.rs").exists());
+}
+
+#[test]
+fn line_ends_that_git_checks_are_the_owner_s_own() {
+    let adopter = Adopter::of_a_workspace();
+    adopter.world.git("theirs", &["config", "core.autocrlf", "true"]);
+    adopter.world.git("theirs", &["config", "core.safecrlf", "true"]);
+    adopter.adopted();
+    assert!(adopter.read("xtask/src/main.rs").contains("\r\n"));
 }
 
 #[cfg(unix)]
