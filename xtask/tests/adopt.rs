@@ -373,6 +373,35 @@ fn what_is_in_use_is_guessed_and_what_may_be_the_past_is_a_comment() {
 }
 
 #[test]
+fn what_toml_cannot_say_or_nobody_reads_is_not_guessed() {
+    let adopter = Adopter::of_a_workspace();
+    adopter.write("theirs", "Cafe\u{301}.txt", "version: 1.2.0\n");
+    adopter.write("theirs", "colours.txt", "\u{1b}[1mversion: 1.2.0\u{1b}[0m\n");
+    adopter.write("theirs", "old_mac.txt", "one\rversion: 1.2.0\rtwo\r");
+    adopter.write("theirs", "min.js", &format!("x={{version:\"1.2.0\"}};{}\n", "a".repeat(100_000)));
+    adopter.write("theirs", "ui/package-lock.json", "\"version\": \"1.2.0\"\n");
+    adopter.write("theirs", "third_party/z.h", "#define Z_VERSION \"1.2.0\"\n");
+    adopter.write("theirs", "tab.txt", "version\t: 1.2.0\n");
+    adopter.commit("theirs");
+    adopter.adopted();
+    let staged = adopter.staged("Cargo.toml");
+    let lines: Vec<&str> = staged.lines().filter(|line| line.contains("file = ")).collect();
+    assert_eq!(lines, ["+  { file = \"tab.txt\", line = 'version\t: {version}' },"]);
+    assert_eq!(adopter.xtask("theirs", &["bump"]).1, "2.0.0\n");
+}
+
+#[test]
+fn another_pre_release_than_the_tool_makes_tells_nothing_of_candidates() {
+    let adopter = Adopter::of_a_workspace();
+    for (name, dependency) in [("a", ""), ("b", "a = { path = \"../a\", version = \"=2.0.0-alpha.1\" }")] {
+        adopter.member(name, "2.0.0-alpha.1", dependency);
+    }
+    adopter.locked();
+    adopter.adopted();
+    assert!(adopter.staged("Cargo.toml").contains("+# release-candidates = false"));
+}
+
+#[test]
 fn a_development_version_tells_of_candidates_and_a_long_list_stands_in_lines() {
     let adopter = Adopter::of_a_workspace();
     let names: Vec<String> = (1..12).map(|number| format!("a-crate-number-{number}")).collect();
