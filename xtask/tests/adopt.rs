@@ -588,6 +588,24 @@ fn line_ends_that_git_checks_are_the_owner_s_own() {
     assert!(adopter.read("xtask/src/main.rs").contains("\r\n"));
 }
 
+#[test]
+fn notes_that_the_tool_cannot_go_on_with_are_named_and_a_template_of_theirs_is_used() {
+    let adopter = Adopter::of_a_workspace();
+    adopter.write("theirs", "RELEASES.md", "# Releases\n\n## v1.1.0\n");
+    adopter.commit("theirs");
+    let said = adopter.adopted();
+    let names = "RELEASES.md cannot be gone on with: `## v1.1.0` names no version: sections are headed `## X.Y.Z`\n";
+    assert!(said.contains(names), "{said}");
+
+    let adopter = Adopter::of_a_workspace();
+    let table = "[workspace.metadata.release-train]\nnotes-template = \"notes.md\"\n\n[workspace]\n";
+    adopter.edit("theirs", "Cargo.toml", "[workspace]\n", table);
+    adopter.write("theirs", "notes.md", "## VERSION\n\nUnreleased.\n\nNothing yet.\n");
+    adopter.commit("theirs");
+    adopter.adopted();
+    assert!(adopter.read("RELEASES.md").ends_with("## 1.2.0\n\nUnreleased.\n\nNothing yet.\n"));
+}
+
 #[cfg(unix)]
 #[test]
 fn nothing_is_written_through_a_link() {

@@ -143,7 +143,7 @@ fn prepare(sh: &Shell, tree: &Worktree, there: &There, old: &Files, new: &Files)
 /// Makes the tool a part of the workspace, for the first time. Returns what the owner is told.
 fn move_in(sh: &Shell, root: &Path, there: &There) -> Result<Vec<String>> {
     let config = root.join(join::CONFIG);
-    fs::create_dir_all(root.join(".cargo"))?;
+    fs::create_dir_all(root.join(".cargo")).context(".cargo")?;
     fs::write(&config, join::with_alias(&fs::read_to_string(&config).unwrap_or_default(), there.locked)?)?;
     let manifest = root.join("Cargo.toml");
     let text = join::with_member(&fs::read_to_string(&manifest)?)?;
@@ -169,17 +169,24 @@ fn has_configuration(text: &str) -> Result<bool> {
     Ok(workspace.and_then(|metadata| metadata.get("release-train")).is_some())
 }
 
-/// Begins the notes, if there are none. A version that has a tag is out, and its section is not opened.
-fn begin_notes(sh: &Shell, root: &Path, workspace: &Workspace) -> Result<Option<String>> {
+/// Begins the notes, if there are none. A version that has a tag is out, and its section is not opened. Returns what the
+/// owner is told.
+fn begin_notes(sh: &Shell, root: &Path, workspace: &Workspace) -> Result<Vec<String>> {
     let version = release_of(&workspace.version);
     let is_out = git::has_tag(sh, &version)?;
-    if !root.join(NOTES).exists() {
+    let section = tasks::notes::section(workspace, &version)?;
+    let mut to_know = Vec::new();
+    if root.join(NOTES).exists() {
+        let opened = tasks::notes::read(root).and_then(|text| notes::open(&text, &version, &section, None));
+        to_know.extend(opened.err().map(|error| format!("{NOTES} cannot be gone on with: {error}")));
+    } else {
         let head = "<!-- The notes of each version, newest first. `cargo xtask notes new X.Y.Z` opens a section. -->\n";
-        let section = if is_out { String::new() } else { format!("\n{}\n", notes::render(notes::TEMPLATE, &version)?) };
+        let section = if is_out { String::new() } else { format!("\n{section}\n") };
         fs::write(root.join(NOTES), format!("{head}{section}"))?;
     }
     let next = "the first train leaves from a version that is not: `cargo xtask bump`, then `cargo xtask notes new`";
-    Ok(is_out.then(|| format!("the version, {version}, has a tag: {next}")))
+    to_know.extend(is_out.then(|| format!("the version, {version}, has a tag: {next}")));
+    Ok(to_know)
 }
 
 /// What the tool's edition does to those who build with an old cargo.
