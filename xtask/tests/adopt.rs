@@ -445,8 +445,8 @@ fn all_that_stands_in_the_way_is_named_at_once() {
         ".cargo/config.toml",
         "[alias]\nxtask = \"run -p tasks --\"\n[build]\ntarget = \"wasm32-wasip1\"\n",
     );
-    adopter.write("theirs", ".github/workflows/main.yaml", "name: Tests\n");
-    adopter.write("theirs", ".github/workflows/ci.yml", "name: \"dist\"\n");
+    adopter.write("theirs", ".github/workflows/Main.yaml", "name: Tests\n");
+    adopter.write("theirs", ".github/workflows/ci.yml", "name: \"dist\" # all\n");
     adopter.write("theirs", ".gitignore", "/target\n*.md\n");
     adopter.commit("theirs");
     adopter.refused(expect![[r#"
@@ -456,8 +456,8 @@ fn all_that_stands_in_the_way_is_named_at_once() {
         .gitignore:2: `*.md` keeps git from what goes into xtask: narrow that rule
         rust-toolchain: Rust is 1.85.1 there, and the tool needs 1.90 or later: say so there
         xtask: there is one of your own: rename it
+        .github/workflows/Main.yaml: a workflow of ours is called `main`, too: rename yours, its file and its `name`
         .github/workflows/ci.yml: a workflow of ours is called `dist`, too: rename yours, its file and its `name`
-        .github/workflows/main.yaml: a workflow of ours is called `main`, too: rename yours, its file and its `name`
         error: 8 things stand in the way, and nothing was changed
     "#]]);
 }

@@ -54,8 +54,10 @@ impl There {
         for (path, text) in workflows(&self.root).into_iter().filter(|(path, _)| !old.0.contains_key(path)) {
             let file = path.rsplit('/').next().and_then(|file| file.split('.').next());
             let names = [file, text.lines().find_map(|line| line.strip_prefix("name:"))].map(Option::unwrap_or_default);
-            let names = names.map(|name| name.trim_matches([' ', '"', '\'']));
-            found.extend(new.workflows().find(|name| names.contains(name)).map(|name| {
+            let names = names.map(|name| name.split(" #").next().unwrap_or_default().trim_matches([' ', '"', '\'']));
+            // Not every file system keeps `Main.yml` apart from `main.yml`.
+            let taken = |name: &&str| names.iter().any(|other| other.eq_ignore_ascii_case(name));
+            found.extend(new.workflows().find(taken).map(|name| {
                 format!("{path}: a workflow of ours is called `{name}`, too: rename yours, its file and its `name`")
             }));
         }
