@@ -247,8 +247,10 @@ pub struct Worktree<'a> {
 }
 
 const PREFIX: &str = "release-train-";
-/// No hooks of the user's, and every file also where the user's checkout is sparse.
-const OWN: [&str; 4] = ["-c", "core.hooksPath=/dev/null", "-c", "core.sparseCheckout=false"];
+/// No hooks of the user's, every file also where the user's checkout is sparse, and any line ends: git checks theirs in what
+/// the user adds.
+const OWN: [&str; 6] =
+    ["-c", "core.hooksPath=/dev/null", "-c", "core.sparseCheckout=false", "-c", "core.safecrlf=false"];
 
 impl Worktree<'_> {
     pub fn add<'a>(sh: &'a Shell, commit: &str) -> Result<Worktree<'a>> {

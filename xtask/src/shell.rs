@@ -126,6 +126,8 @@ pub fn one_line(stderr: &str) -> String {
         let excerpt = line.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start().starts_with('|');
         let frame = [
             "warning:",
+            "= note:",
+            "= help:",
             "Caused by",
             "Updating `",
             "referenced by workspace",
@@ -139,4 +141,16 @@ pub fn one_line(stderr: &str) -> String {
     let bare = lines.map(|line| marks.iter().fold(line.trim(), |line, mark| line.trim_start_matches(mark)));
     let said = bare.map(|line| line.trim_end_matches(':')).filter(|line| !noise(line));
     said.collect::<Vec<_>>().join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cargo_notes_below_a_warning_is_no_part_of_an_error() {
+        let said = "warning: virtual workspace defaulting to `resolver = \"1\"`\n  |\n  = note: to keep the current resolver\n\
+            error: no matching package named `a` found\nlocation searched: directory source `v`\n";
+        assert_eq!(one_line(said), "no matching package named `a` found: location searched: directory source `v`");
+    }
 }

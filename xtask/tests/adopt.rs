@@ -373,6 +373,35 @@ fn what_is_in_use_is_guessed_and_what_may_be_the_past_is_a_comment() {
 }
 
 #[test]
+fn what_toml_cannot_say_or_nobody_reads_is_not_guessed() {
+    let adopter = Adopter::of_a_workspace();
+    adopter.write("theirs", "Cafe\u{301}.txt", "version: 1.2.0\n");
+    adopter.write("theirs", "colours.txt", "\u{1b}[1mversion: 1.2.0\u{1b}[0m\n");
+    adopter.write("theirs", "old_mac.txt", "one\rversion: 1.2.0\rtwo\r");
+    adopter.write("theirs", "min.js", &format!("x={{version:\"1.2.0\"}};{}\n", "a".repeat(100_000)));
+    adopter.write("theirs", "ui/package-lock.json", "\"version\": \"1.2.0\"\n");
+    adopter.write("theirs", "third_party/z.h", "#define Z_VERSION \"1.2.0\"\n");
+    adopter.write("theirs", "tab.txt", "version\t: 1.2.0\n");
+    adopter.commit("theirs");
+    adopter.adopted();
+    let staged = adopter.staged("Cargo.toml");
+    let lines: Vec<&str> = staged.lines().filter(|line| line.contains("file = ")).collect();
+    assert_eq!(lines, ["+  { file = \"tab.txt\", line = 'version\t: {version}' },"]);
+    assert_eq!(adopter.xtask("theirs", &["bump"]).1, "2.0.0\n");
+}
+
+#[test]
+fn another_pre_release_than_the_tool_makes_tells_nothing_of_candidates() {
+    let adopter = Adopter::of_a_workspace();
+    for (name, dependency) in [("a", ""), ("b", "a = { path = \"../a\", version = \"=2.0.0-alpha.1\" }")] {
+        adopter.member(name, "2.0.0-alpha.1", dependency);
+    }
+    adopter.locked();
+    adopter.adopted();
+    assert!(adopter.staged("Cargo.toml").contains("+# release-candidates = false"));
+}
+
+#[test]
 fn a_development_version_tells_of_candidates_and_a_long_list_stands_in_lines() {
     let adopter = Adopter::of_a_workspace();
     let names: Vec<String> = (1..12).map(|number| format!("a-crate-number-{number}")).collect();
@@ -408,14 +437,16 @@ fn pins_that_contradict_each_other_are_said_and_not_put_in_force() {
 fn all_that_stands_in_the_way_is_named_at_once() {
     let adopter = Adopter::of_a_workspace();
     adopter.write("theirs", "xtask/notes.txt", "");
-    adopter.write("theirs", "rust-toolchain.toml", "[toolchain]\nchannel = \"1.85.1\"\n");
+    // Of the two, rustup reads the one without an ending.
+    adopter.write("theirs", "rust-toolchain.toml", "[toolchain]\nchannel = \"1.95.0\"\n");
+    adopter.write("theirs", "rust-toolchain", "1.85.1\n");
     adopter.write(
         "theirs",
         ".cargo/config.toml",
         "[alias]\nxtask = \"run -p tasks --\"\n[build]\ntarget = \"wasm32-wasip1\"\n",
     );
-    adopter.write("theirs", ".github/workflows/main.yaml", "name: Tests\n");
-    adopter.write("theirs", ".github/workflows/ci.yml", "name: \"dist\"\n");
+    adopter.write("theirs", ".github/workflows/Main.yaml", "name: Tests\n");
+    adopter.write("theirs", ".github/workflows/ci.yml", "name: \"dist\" # all\n");
     adopter.write("theirs", ".gitignore", "/target\n*.md\n");
     adopter.commit("theirs");
     adopter.refused(expect![[r#"
@@ -423,10 +454,10 @@ fn all_that_stands_in_the_way_is_named_at_once() {
         .cargo/config.toml: `build.target`: cargo would build the tool for it, and the workflows look for that in `target/debug`: say it on the command lines that need it
         .gitignore:2: `*.md` keeps git from what goes into RELEASES.md: narrow that rule
         .gitignore:2: `*.md` keeps git from what goes into xtask: narrow that rule
-        rust-toolchain.toml: Rust is 1.85.1 there, and the tool needs 1.90 or later: say so there
+        rust-toolchain: Rust is 1.85.1 there, and the tool needs 1.90 or later: say so there
         xtask: there is one of your own: rename it
+        .github/workflows/Main.yaml: a workflow of ours is called `main`, too: rename yours, its file and its `name`
         .github/workflows/ci.yml: a workflow of ours is called `dist`, too: rename yours, its file and its `name`
-        .github/workflows/main.yaml: a workflow of ours is called `main`, too: rename yours, its file and its `name`
         error: 8 things stand in the way, and nothing was changed
     "#]]);
 }
@@ -453,6 +484,34 @@ fn each_obstacle_alone_is_one_line_that_says_what_to_do() {
             "alias = { t = \"test\" }\n",
             expect![[r#"
             error: .cargo/config.toml: `alias` is no table [alias], to which a line could be added: add `xtask = "run --locked --quiet --package xtask --"` to it
+        "#]],
+        ),
+        (
+            ".cargo/config.toml",
+            "alias.t = \"test\"\nnet.retry = 2\n",
+            expect![[r#"
+            error: .cargo/config.toml: `alias` is no table [alias], to which a line could be added: add `xtask = "run --locked --quiet --package xtask --"` to it
+        "#]],
+        ),
+        (
+            "Cargo.toml",
+            "workspace = { members = [\"a\", \"tasks\"] }\n",
+            expect![[r#"
+            error: Cargo.toml: `workspace` is no table [workspace], to which lines could be added: make it one
+        "#]],
+        ),
+        (
+            "Cargo.toml",
+            "workspace.resolver = \"2\"\n[package]\nname = \"c\"\nversion = \"1.2.0\"\n[lib]\npath = \"a/src/lib.rs\"\n",
+            expect![[r#"
+            error: Cargo.toml: `workspace` is no table [workspace], to which lines could be added: make it one
+        "#]],
+        ),
+        (
+            "Cargo.toml",
+            "[workspace]\nmembers = [\"a\", \"tasks\"]\nmetadata = { x = 1 }\n",
+            expect![[r#"
+            error: Cargo.toml: `workspace.metadata` is no table [workspace.metadata], to which lines could be added: make it one
         "#]],
         ),
         (
@@ -497,6 +556,73 @@ fn each_obstacle_alone_is_one_line_that_says_what_to_do() {
         adopter.commit("theirs");
         adopter.refused(expected);
     }
+}
+
+#[test]
+fn the_workflows_run_for_the_main_branch_whatever_is_checked_out() {
+    let adopter = Adopter::of_a_workspace();
+    adopter.world.git("theirs", &["branch", "-q", "-m", "master"]);
+    adopter.world.git("theirs", &["checkout", "-q", "-b", "adopt"]);
+    adopter.adopted();
+    assert!(adopter.read(".github/workflows/main.yml").contains("branches: [master]"));
+}
+
+#[test]
+fn a_sparse_checkout_must_have_a_place_for_the_tool() {
+    let adopter = Adopter::of_a_workspace();
+    adopter.world.git("theirs", &["sparse-checkout", "set", "a", "b"]);
+    adopter.refused(expect![[r#"
+        error: this checkout is sparse, and what goes in would not be in it: `git sparse-checkout add xtask .github/workflows`, or `disable`
+    "#]]);
+    adopter.world.git("theirs", &["sparse-checkout", "add", "xtask", WORKFLOWS]);
+    adopter.adopted();
+    assert!(adopter.path("theirs/xtask/src/main.rs").exists());
+}
+
+#[test]
+fn line_ends_that_git_checks_are_the_owner_s_own() {
+    let adopter = Adopter::of_a_workspace();
+    adopter.world.git("theirs", &["config", "core.autocrlf", "true"]);
+    adopter.world.git("theirs", &["config", "core.safecrlf", "true"]);
+    adopter.adopted();
+    assert!(adopter.read("xtask/src/main.rs").contains("\r\n"));
+}
+
+#[test]
+fn notes_that_the_tool_cannot_go_on_with_are_named_and_a_template_of_theirs_is_used() {
+    let adopter = Adopter::of_a_workspace();
+    adopter.write("theirs", "RELEASES.md", "# Releases\n\n## v1.1.0\n");
+    adopter.commit("theirs");
+    let said = adopter.adopted();
+    let names = "RELEASES.md cannot be gone on with: `## v1.1.0` names no version: sections are headed `## X.Y.Z`\n";
+    assert!(said.contains(names), "{said}");
+
+    let adopter = Adopter::of_a_workspace();
+    let table = "[workspace.metadata.release-train]\nnotes-template = \"notes.md\"\n\n[workspace]\n";
+    adopter.edit("theirs", "Cargo.toml", "[workspace]\n", table);
+    adopter.write("theirs", "notes.md", "## VERSION\n\nUnreleased.\n\nNothing yet.\n");
+    adopter.commit("theirs");
+    adopter.adopted();
+    assert!(adopter.read("RELEASES.md").ends_with("## 1.2.0\n\nUnreleased.\n\nNothing yet.\n"));
+}
+
+#[cfg(unix)]
+#[test]
+fn nothing_is_written_through_a_link() {
+    let adopter = Adopter::of_a_workspace();
+    adopter.write("theirs", ".cargo/keep", "");
+    for (link, to) in [(".cargo/config.toml", "shared.toml"), ("RELEASES.md", "nowhere.md")] {
+        std::os::unix::fs::symlink(adopter.path(to), adopter.path("theirs").join(link)).unwrap();
+    }
+    fs::write(adopter.path("shared.toml"), "[net]\nretry = 2\n").unwrap();
+    adopter.commit("theirs");
+    adopter.refused(expect![[r#"
+        .cargo/config.toml: a symbolic link: put what it leads to in its place
+        RELEASES.md: a symbolic link: put what it leads to in its place
+        error: 2 things stand in the way, and nothing was changed
+    "#]]);
+    assert_eq!(fs::read_to_string(adopter.path("shared.toml")).unwrap(), "[net]\nretry = 2\n");
+    assert!(!adopter.path("nowhere.md").exists());
 }
 
 #[test]
@@ -644,6 +770,26 @@ fn what_does_not_go_together_is_a_conflict_as_of_a_merge() {
     assert!(!commit.status.success());
     adopter.world.git("theirs", &["reset", "-q", "--hard"]);
     assert!(adopter.read("xtask/src/config.rs").contains("what a workspace may wish"));
+}
+
+#[test]
+fn what_the_owner_gave_the_tool_outlives_an_update() {
+    let adopter = Adopter::of_a_workspace();
+    adopter.adopted();
+    // A dependency, with its place in the lock file, and a file.
+    adopter.edit("theirs", "xtask/Cargo.toml", "[dependencies]\n", "[dependencies]\nb = { path = \"../b\" }\n");
+    adopter.write("theirs", "xtask/src/own.rs", "// Theirs.\n");
+    adopter.locked();
+    adopter.write("train", "xtask/src/own.rs", "// Ours.\n");
+    adopter.edit("train", "xtask/src/version.rs", "[automatically-tag-and-release-this-commit]", "[release-this]");
+    adopter.commit("train");
+    let (code, _, stderr) = adopter.xtask("train", &["adopt", "../theirs"]);
+    assert!(code == Some(1) && stderr.contains("does not go together in xtask/src/own.rs:"), "{stderr}");
+    assert_eq!(adopter.staged("Cargo.lock"), "");
+    assert!(adopter.read("xtask/src/own.rs").contains("// Theirs.\n"));
+    let mut cargo = adopter.world.command("theirs", "cargo");
+    let metadata = cargo.args(["metadata", "--locked", "--format-version", "1"]).output().unwrap();
+    assert!(metadata.status.success(), "{}", text(&metadata.stderr));
 }
 
 #[test]

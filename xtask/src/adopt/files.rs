@@ -36,7 +36,7 @@ impl Files {
     pub fn write(&self, root: &Path) -> Result<()> {
         for (path, text) in &self.0 {
             let full = root.join(path);
-            fs::create_dir_all(full.parent().unwrap_or(root))?;
+            fs::create_dir_all(full.parent().unwrap_or(root)).context(path)?;
             fs::write(&full, text).context(path)?;
         }
         Ok(())

@@ -64,10 +64,10 @@ pub fn table(sh: &Shell, workspace: &Workspace, version_of: &Option<String>, the
     text += &public(workspace);
     text += &version_strings(sh, workspace)?;
     text += &match &*workspace.version.pre {
-        "" => {
-            "# release-candidates = false # if true, main is at X.Y.0-dev, and a branch begins at -rc.1\n".to_string()
+        pre if pre == "dev" || pre.starts_with("rc.") => {
+            format!("# Guessed: main is at -{pre}.\nrelease-candidates = true\n")
         }
-        pre => format!("# Guessed: main is at -{pre}.\nrelease-candidates = true\n"),
+        _ => "# release-candidates = false # if true, main is at X.Y.0-dev, and a branch begins at -rc.1\n".to_string(),
     };
     text += "# independent = [] # published with the others, but with versions of their own\n";
     text += "# owners = [\"github:org:team\"] # of crates that are published for the first time\n";
@@ -120,7 +120,8 @@ fn version_strings(sh: &Shell, workspace: &Workspace) -> Result<String> {
     let crates = workspace.crates.iter().filter(|member| member.published && member.version == *train);
     let names: Vec<&str> = crates.map(|member| &*member.name).collect();
     let mut files: BTreeMap<String, Vec<(bool, String)>> = BTreeMap::new();
-    for file in candidates(sh, train, &names)? {
+    // What Rust escapes so, TOML does not.
+    for file in candidates(sh, train, &names)?.into_iter().filter(|file| !format!("{file:?}").contains("\\u{")) {
         let Ok(text) = std::fs::read_to_string(workspace.root.join(&file)) else { continue };
         let lines = text.lines().map(str::trim);
         let mut found: Vec<(bool, String)> = lines.clone().filter_map(|line| pattern(line, train, &names)).collect();
@@ -128,9 +129,10 @@ fn version_strings(sh: &Shell, workspace: &Workspace) -> Result<String> {
         if found.iter().any(|(likely, _)| *likely) {
             found.extend(lines.clone().filter_map(|line| Some((true, numbers(line, train)?))));
         }
-        // A bump finds a line by its text, which must be there once; and it must be written in TOML.
+        // A bump finds a line by its text, which must be there once; and it must be written in TOML, to be read.
         let once = |pattern: &str| lines.clone().filter(|line| *line == fill(pattern, train)).count() == 1;
-        found.retain(|(_, pattern)| once(pattern) && !pattern.contains('\''));
+        let plain = |text: &str| !text.contains(|c: char| c == '\'' || c.is_control() && c != '\t');
+        found.retain(|(_, pattern)| once(pattern) && plain(pattern) && pattern.len() < LONG);
         files.insert(file, found);
     }
     let found = files.iter().flat_map(|(file, lines)| lines.iter().map(move |(likely, line)| (likely, file, line)));
@@ -156,13 +158,17 @@ fn version_strings(sh: &Shell, workspace: &Workspace) -> Result<String> {
 /// How many unlikely lines are shown.
 const MOST: usize = 10;
 
-/// The tracked files that may hold such lines: neither manifests, nor those that tell of versions that are out.
+/// How many bytes no line has that somebody wrote by hand.
+const LONG: usize = 300;
+
+/// The tracked files that may hold such lines: neither manifests, nor those that tell of versions that are out, or of other
+/// people's.
 fn candidates(sh: &Shell, train: &Version, names: &[&str]) -> Result<Vec<String>> {
     let short = names.iter().flat_map(|name| requirements(name, train).map(|(text, _)| text));
     let texts = std::iter::once(train.to_string()).chain(short).flat_map(|text| ["-e".to_string(), text]);
-    let others =
-        ["*.lock", "*Cargo.toml", "*change*", "*release*", "*history*", "*news*", "*tests/*", "*fixtures/*", "*.snap"];
-    let others = others.iter().map(|glob| format!(":(exclude,icase){glob}"));
+    let others = ["*.lock", "*-lock.*", "*Cargo.toml", "*vendor/*", "*third?party/*"];
+    let past = ["*change*", "*release*", "*history*", "*news*", "*tests/*", "*fixtures/*", "*.snap"];
+    let others = others.iter().chain(&past).map(|glob| format!(":(exclude,icase){glob}"));
     let ours = [":(exclude)xtask", ":(exclude).github"];
     let grep = cmd!(sh, "git grep -z -l -I --fixed-strings {texts...} -- {others...} {ours...}");
     Ok(shell::search(grep, "")?.split_terminator('\0').map(str::to_string).collect())
@@ -191,17 +197,26 @@ fn pattern(line: &str, train: &Version, names: &[&str]) -> Option<(bool, String)
     let places: Vec<usize> = line.match_indices(&version).map(|(at, _)| at).collect();
     if let Some(first) = places.first().filter(|_| places.iter().all(|at| whole(*at))) {
         let lower = line.to_lowercase();
-        let names_it = lower.contains("version") || names.iter().any(|name| line.contains(name));
-        let past = ["since", "deprecated", "before", "until"].iter().any(|word| lower.contains(word));
+        let named = names.iter().any(|name| word(line, name).is_some());
+        // A requirement in a table is on the crate before it.
+        let names_it = named || lower.contains("version") && !line.replace(' ', "").contains("={version");
+        let past = ["since", "deprecated", "before", "until", "added", "changed", "introduced"];
+        let past = past.iter().any(|word| lower.contains(word));
         let said = line[..*first].trim_end_matches('v').trim_end().ends_with(['"', '/', '=', '@', ':']);
         return Some((said && names_it && !past, line.replace(&version, "{version}")));
     }
     let mut short = names.iter().flat_map(|name| requirements(name, train));
     short.find_map(|(text, pattern)| {
-        let at = line.find(&text)?;
-        let own = !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '-' || c == '_');
-        own.then(|| (true, line.replacen(&text, &pattern, 1)))
+        let (before, after) = line.split_at(word(line, &text)?);
+        Some((true, format!("{before}{pattern}{}", &after[text.len()..])))
     })
+}
+
+/// Where a text stands in a line that is no part of a longer name.
+fn word(line: &str, text: &str) -> Option<usize> {
+    let goes_on = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
+    let mut places = line.match_indices(text).map(|(at, _)| at);
+    places.find(|at| !line[..*at].ends_with(goes_on) && !line[at + text.len()..].starts_with(goes_on))
 }
 
 /// The pattern of a line that holds one number of the version under its name, as C headers have it.
@@ -211,4 +226,29 @@ fn numbers(line: &str, train: &Version) -> Option<String> {
     let (_, number, pattern) = numbers.into_iter().find(|(name, ..)| line.contains(&format!("VERSION_{name} ")))?;
     let head = line.strip_suffix(&number.to_string())?;
     head.ends_with(' ').then(|| format!("{head}{pattern}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_line_that_says_the_version_of_these_crates_is_likely() {
+        for (line, likely) in [
+            ("tiny = \"0.1.0\"", true),
+            ("//! tiny = { version = \"0.1.0\" }", true),
+            ("tiny = { version = \"0.1\" }", true),
+            ("html_root_url = \"https://docs.rs/tiny/0.1.0\"", true),
+            ("\"version\": \"0.1.0\",", true),
+            ("serde = { version = \"0.1.0\" }", false),
+            ("\"tiny-js\": \"0.1.0\"", false),
+            ("datafile: 0.1.0", false),
+            (".. versionadded:: 0.1.0", false),
+            ("version 0.1.0 was slow", false),
+        ] {
+            let found = pattern(line, &Version::new(0, 1, 0), &["tiny", "a"]);
+            assert_eq!(found.map(|(likely, _)| likely), Some(likely), "{line}");
+        }
+        assert_eq!(pattern("tiny-js = \"0.1\"", &Version::new(0, 1, 0), &["js"]), None);
+    }
 }

@@ -5,15 +5,21 @@ use std::fs;
 use std::ops::Range;
 use std::path::Path;
 
-use toml_edit::Item;
+use toml_edit::{Document, Item};
 
+use super::files::WORKFLOWS;
+use crate::tasks::notes::FILE as NOTES;
 use crate::{Result, manifest};
 
 pub const CONFIG: &str = ".cargo/config.toml";
 
-/// What in cargo's configuration stands in the way, each with what to do.
+/// What in cargo's configuration and in the root manifest stands in the way, each with what to do.
 pub fn obstacles(root: &Path, adopted: bool) -> Vec<String> {
-    let mut found = Vec::new();
+    let mut found = if adopted { Vec::new() } else { links(root) };
+    if !adopted {
+        let text = fs::read_to_string(root.join("Cargo.toml")).unwrap_or_default();
+        found.extend(manifest::parse("Cargo.toml", text.as_str()).ok().and_then(|document| closed(&document)));
+    }
     if root.join(".cargo/config").exists() {
         found.push(format!(".cargo/config: cargo reads it and not {CONFIG}, where the alias goes: rename it to that"));
     }
@@ -26,7 +32,8 @@ pub fn obstacles(root: &Path, adopted: bool) -> Vec<String> {
     if get("alias", "xtask").is_some_and(|alias| !adopted && !is_ours(alias)) {
         found.push(format!("{CONFIG}: there is an alias `xtask` of your own: rename it"));
     }
-    if document.get("alias").is_some_and(|alias| !alias.is_table()) && get("alias", "xtask").is_none() {
+    let open = |alias: &Item| alias.as_table().is_some_and(|table| !table.is_dotted());
+    if document.get("alias").is_some_and(|alias| !open(alias)) && get("alias", "xtask").is_none() {
         let line = line(true);
         found
             .push(format!("{CONFIG}: `alias` is no table [alias], to which a line could be added: add `{line}` to it"));
@@ -38,6 +45,31 @@ pub fn obstacles(root: &Path, adopted: bool) -> Vec<String> {
         }
     }
     found
+}
+
+/// What is a link there, so that a file would be written elsewhere, maybe where git does not see it.
+fn links(root: &Path) -> Vec<String> {
+    let is_link = |path: &&str| fs::symlink_metadata(root.join(path)).is_ok_and(|metadata| metadata.is_symlink());
+    let paths = ["Cargo.toml", ".cargo", CONFIG, ".github", WORKFLOWS].into_iter().filter(is_link);
+    // Notes that are there, by whatever name, stay as they are.
+    let notes = [NOTES].into_iter().filter(|notes| is_link(notes) && !root.join(notes).exists());
+    paths.chain(notes).map(|path| format!("{path}: a symbolic link: put what it leads to in its place")).collect()
+}
+
+/// The table in a root manifest that cannot be gone on with further below, if there is one.
+fn closed(document: &Document<&str>) -> Option<String> {
+    let workspace = document.get("workspace")?;
+    let metadata = workspace.get("metadata");
+    let configured = metadata.is_some_and(|metadata| metadata.get("release-train").is_some());
+    let lists = workspace.get("members").is_some();
+    // Below dotted keys there is place for a table, but not for another key.
+    let open = workspace.as_table().map_or(lists && configured, |table| lists || !table.is_dotted());
+    let name = match metadata {
+        _ if !open => "workspace",
+        Some(metadata) if !metadata.is_table() && !configured => "workspace.metadata",
+        _ => return None,
+    };
+    Some(format!("Cargo.toml: `{name}` is no table [{name}], to which lines could be added: make it one"))
 }
 
 fn is_ours(alias: &Item) -> bool {
@@ -89,17 +121,27 @@ fn with_last(text: &str, inside: Range<usize>, last: Option<Range<usize>>) -> St
     let line = text[..last.start].rfind('\n').map_or(0, |at| at + 1);
     let indent = &text[line..last.start];
     let rest = &text[last.end..inside.end];
-    let comma = rest.trim_start().starts_with(',');
-    if !indent.trim().is_empty() || !rest.contains('\n') {
-        let (at, before) = if comma { (last.end + rest.find(',').unwrap_or(0) + 1, " ") } else { (last.end, ", ") };
-        return format!("{}{before}\"xtask\"{}{}", &text[..at], if comma { "," } else { "" }, &text[at..]);
+    let comma = comma(rest);
+    let below = comma.is_some_and(|comma| rest[..comma].contains('\n'));
+    if !indent.trim().is_empty() || !rest.contains('\n') || below {
+        let (at, before, behind) = comma.map_or((last.end, ", ", ""), |comma| (last.end + comma + 1, " ", ","));
+        return format!("{}{before}\"xtask\"{behind}{}", &text[..at], &text[at..]);
     }
     // Each on a line of its own, maybe with a comment behind it.
     let end = last.end + rest.find('\n').unwrap_or(0);
     let (end, eol) = if text[..end].ends_with('\r') { (end - 1, "\r\n") } else { (end, "\n") };
-    let missing = if comma { "" } else { "," };
+    let missing = if comma.is_some() { "" } else { "," };
     let (head, behind, tail) = (&text[..last.end], &text[last.end..end], &text[end..]);
     format!("{head}{missing}{behind}{eol}{indent}\"xtask\",{tail}")
+}
+
+/// The place of the comma in what stands behind the last of a list, where comments may hold others.
+fn comma(rest: &str) -> Option<usize> {
+    let mut comment = false;
+    rest.find(|c| {
+        comment = c != '\n' && (comment || c == '#');
+        c == ',' && !comment
+    })
 }
 
 /// The text with lines right below the header of a table.
@@ -112,12 +154,16 @@ fn below_header(text: &str, table: Option<Range<usize>>, lines: &str) -> String 
     format!("{head}{gap}{}{eol}{tail}", lines.replace('\n', eol))
 }
 
-/// The text with a table at its end.
+/// The text with a table at its end, below an empty line.
 pub fn append(text: &str, table: &str) -> String {
     let eol = if text.contains("\r\n") { "\r\n" } else { "\n" };
-    let head = text.trim_end();
-    let gap = if head.is_empty() { String::new() } else { format!("{eol}{eol}") };
-    format!("{head}{gap}{}{eol}", table.trim_end().replace('\n', eol))
+    let gap = match text.lines().next_back() {
+        None => String::new(),
+        Some(_) if !text.ends_with('\n') => eol.repeat(2),
+        Some(last) if last.trim().is_empty() => String::new(),
+        Some(_) => eol.to_string(),
+    };
+    format!("{text}{gap}{}{eol}", table.trim_end().replace('\n', eol))
 }
 
 #[cfg(test)]
@@ -136,6 +182,8 @@ mod tests {
                 "members = [\r\n  \"a\", # one\r\n  # no more\r\n]",
                 "members = [\r\n  \"a\", # one\r\n  \"xtask\",\r\n  # no more\r\n]",
             ),
+            ("members = [\n  \"a\" # x, y\n  ,\n]", "members = [\n  \"a\" # x, y\n  , \"xtask\",\n]"),
+            ("members = [\n  \"a\"\n, # x\n]", "members = [\n  \"a\"\n, \"xtask\", # x\n]"),
             ("members = [\"./xtask/\"]", "members = [\"./xtask/\"]"),
             ("resolver = \"2\" # no members", "members = [\"xtask\"]\nresolver = \"2\" # no members"),
         ] {
@@ -167,6 +215,10 @@ mod tests {
             (
                 "[env]\r\nA = \"b\"\r\n",
                 "[env]\r\nA = \"b\"\r\n\r\n[alias]\r\nxtask = \"run --quiet --package xtask --\"\r\n",
+            ),
+            (
+                "[net]\nretry = 2  \n\n\n",
+                "[net]\nretry = 2  \n\n\n[alias]\nxtask = \"run --quiet --package xtask --\"\n",
             ),
             (
                 "alias.xtask = \"run --quiet --package xtask --\"\n",

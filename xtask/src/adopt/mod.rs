@@ -41,6 +41,10 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let root = target(sh, &folder, &here)?;
     let _there = sh.push_dir(&root);
     let _alone = git::alone(sh)?;
+    // Not before: another one may have been at work here until now.
+    if let Some(file) = git::uncommitted(sh, "normal")? {
+        return Err(format!("{folder}: `{file}` is not committed: commit it first, and the diff is ours alone").into());
+    }
     let there = There::read(sh, root)?;
     let mut old = match &there.adopted {
         Some(commit) => Files::read(sh, &here, commit, &there)?,
@@ -98,9 +102,6 @@ fn target(sh: &Shell, folder: &str, here: &Path) -> Result<PathBuf> {
     if root == here.canonicalize()? {
         return Err(format!("{folder}: that is release-train itself").into());
     }
-    if let Some(file) = git::uncommitted(sh, "normal")? {
-        return Err(format!("{folder}: `{file}` is not committed: commit it first, and the diff is ours alone").into());
-    }
     Ok(root)
 }
 
@@ -116,7 +117,16 @@ struct Prepared {
 /// Makes the trees, in a worktree, and sees that cargo and the tool understand what they hold.
 fn prepare(sh: &Shell, tree: &Worktree, there: &There, old: &Files, new: &Files) -> Result<Prepared> {
     let _tree = sh.push_dir(&tree.root);
+    // The tool's crates join the lock file; those that are there move only where they are too old for it.
+    let lock = || if there.locked { shell::read(cmd!(sh, "cargo update --workspace")).map(drop) } else { Ok(()) };
     old.write(&tree.root)?;
+    if there.adopted.is_some() {
+        // What is theirs alone, a file or what their dependencies of the tool need, is no part of what was adopted.
+        for path in new.0.keys().filter(|path| !old.0.contains_key(*path)) {
+            let _ = fs::remove_file(tree.root.join(path));
+        }
+        lock()?;
+    }
     let before = tree.tree()?;
     old.remove(&tree.root)?;
     new.write(&tree.root)?;
@@ -125,10 +135,7 @@ fn prepare(sh: &Shell, tree: &Worktree, there: &There, old: &Files, new: &Files)
         to_know = move_in(sh, &tree.root, there)?;
         to_know.extend(other_publishers(&tree.root, new));
     }
-    if there.locked {
-        // The tool's crates join the lock file; those that are there move only where they are too old for it.
-        shell::read(cmd!(sh, "cargo update --workspace"))?;
-    }
+    lock()?;
     Workspace::load(sh)?;
     Ok(Prepared { before, after: tree.tree()?, to_know })
 }
@@ -136,7 +143,7 @@ fn prepare(sh: &Shell, tree: &Worktree, there: &There, old: &Files, new: &Files)
 /// Makes the tool a part of the workspace, for the first time. Returns what the owner is told.
 fn move_in(sh: &Shell, root: &Path, there: &There) -> Result<Vec<String>> {
     let config = root.join(join::CONFIG);
-    fs::create_dir_all(root.join(".cargo"))?;
+    fs::create_dir_all(root.join(".cargo")).context(".cargo")?;
     fs::write(&config, join::with_alias(&fs::read_to_string(&config).unwrap_or_default(), there.locked)?)?;
     let manifest = root.join("Cargo.toml");
     let text = join::with_member(&fs::read_to_string(&manifest)?)?;
@@ -162,17 +169,24 @@ fn has_configuration(text: &str) -> Result<bool> {
     Ok(workspace.and_then(|metadata| metadata.get("release-train")).is_some())
 }
 
-/// Begins the notes, if there are none. A version that has a tag is out, and its section is not opened.
-fn begin_notes(sh: &Shell, root: &Path, workspace: &Workspace) -> Result<Option<String>> {
+/// Begins the notes, if there are none. A version that has a tag is out, and its section is not opened. Returns what the
+/// owner is told.
+fn begin_notes(sh: &Shell, root: &Path, workspace: &Workspace) -> Result<Vec<String>> {
     let version = release_of(&workspace.version);
     let is_out = git::has_tag(sh, &version)?;
-    if !root.join(NOTES).exists() {
+    let section = tasks::notes::section(workspace, &version)?;
+    let mut to_know = Vec::new();
+    if root.join(NOTES).exists() {
+        let opened = tasks::notes::read(root).and_then(|text| notes::open(&text, &version, &section, None));
+        to_know.extend(opened.err().map(|error| format!("{NOTES} cannot be gone on with: {error}")));
+    } else {
         let head = "<!-- The notes of each version, newest first. `cargo xtask notes new X.Y.Z` opens a section. -->\n";
-        let section = if is_out { String::new() } else { format!("\n{}\n", notes::render(notes::TEMPLATE, &version)?) };
+        let section = if is_out { String::new() } else { format!("\n{section}\n") };
         fs::write(root.join(NOTES), format!("{head}{section}"))?;
     }
     let next = "the first train leaves from a version that is not: `cargo xtask bump`, then `cargo xtask notes new`";
-    Ok(is_out.then(|| format!("the version, {version}, has a tag: {next}")))
+    to_know.extend(is_out.then(|| format!("the version, {version}, has a tag: {next}")));
+    Ok(to_know)
 }
 
 /// What the tool's edition does to those who build with an old cargo.

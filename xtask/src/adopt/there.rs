@@ -34,19 +34,15 @@ impl There {
             Ok(text) => files::adopted(&text).map(str::to_string),
             Err(_) => None,
         };
-        let main = ["rev-parse --abbrev-ref origin/HEAD", "symbolic-ref --short HEAD"].iter().find_map(|question| {
-            let words = question.split(' ');
-            let answer = shell::read(cmd!(sh, "git {words...}")).ok()?;
-            Some(answer.trim_start_matches("origin/").to_string())
-        });
         let locked = !shell::read(cmd!(sh, "git ls-files Cargo.lock"))?.is_empty();
-        Ok(There { name: tasks::repository_name(sh)?, root, adopted, main: main.unwrap_or("main".into()), locked })
+        Ok(There { name: tasks::repository_name(sh)?, root, adopted, main: main_branch(sh), locked })
     }
 
     /// What stands in the way, each with what to do.
     pub fn obstacles(&self, sh: &Shell, old: &Files, new: &Files) -> Result<Vec<String>> {
         let mut found = join::obstacles(&self.root, self.adopted.is_some());
         found.extend(ignored(sh, new)?);
+        found.extend(hidden(sh, new)?);
         match self.old_toolchain(sh)? {
             Some(old) => found.push(old), // cargo would not run, or begin with a download
             None if self.adopted.is_none() => found.extend(own_xtask(sh)?),
@@ -58,8 +54,10 @@ impl There {
         for (path, text) in workflows(&self.root).into_iter().filter(|(path, _)| !old.0.contains_key(path)) {
             let file = path.rsplit('/').next().and_then(|file| file.split('.').next());
             let names = [file, text.lines().find_map(|line| line.strip_prefix("name:"))].map(Option::unwrap_or_default);
-            let names = names.map(|name| name.trim_matches([' ', '"', '\'']));
-            found.extend(new.workflows().find(|name| names.contains(name)).map(|name| {
+            let names = names.map(|name| name.split(" #").next().unwrap_or_default().trim_matches([' ', '"', '\'']));
+            // Not every file system keeps `Main.yml` apart from `main.yml`.
+            let taken = |name: &&str| names.iter().any(|other| other.eq_ignore_ascii_case(name));
+            found.extend(new.workflows().find(taken).map(|name| {
                 format!("{path}: a workflow of ours is called `{name}`, too: rename yours, its file and its `name`")
             }));
         }
@@ -71,7 +69,7 @@ impl There {
         let numbers = |version: &str| -> Option<Vec<u64>> {
             version.split('-').next()?.split('.').map(|number| number.parse().ok()).collect()
         };
-        let file = ["rust-toolchain.toml", "rust-toolchain"].into_iter().find(|file| self.root.join(file).exists());
+        let file = ["rust-toolchain", "rust-toolchain.toml"].into_iter().find(|file| self.root.join(file).exists());
         let text = file.map_or(Ok(String::new()), |file| fs::read_to_string(self.root.join(file)))?;
         let channel = match Document::parse(text.as_str()) {
             Ok(document) => {
@@ -91,6 +89,27 @@ impl There {
         };
         Ok((numbers(&version) < numbers(RUST)).then(says))
     }
+}
+
+/// The branch that everything lands on: origin's default, else the one with a usual name. That which is checked out may be
+/// there for this change alone.
+fn main_branch(sh: &Shell) -> String {
+    let leads = |name: &str, start: &str| {
+        let to = shell::read(cmd!(sh, "git symbolic-ref --quiet {name}")).ok()?;
+        to.strip_prefix(start).map(str::to_string)
+    };
+    let is_there = |branch: &str| shell::read(cmd!(sh, "git rev-parse --quiet --verify {branch}")).is_ok();
+    let current = leads("HEAD", "refs/heads/");
+    leads("refs/remotes/origin/HEAD", "refs/remotes/origin/").unwrap_or_else(|| {
+        let mut usual = ["main", "master"]
+            .into_iter()
+            .filter(|name| is_there(&format!("refs/heads/{name}")) || is_there(&format!("refs/remotes/origin/{name}")));
+        match (current, usual.next()) {
+            (Some(current), None) => current,
+            (Some(current), _) if current == "master" => current,
+            (_, usual) => usual.unwrap_or("main").to_string(),
+        }
+    })
 }
 
 /// A package that has the tool's name, wherever it lies.
@@ -113,6 +132,18 @@ fn ignored(sh: &Shell, new: &Files) -> Result<BTreeSet<String>> {
         format!("{}:{}: `{}` keeps git from what goes into {folder}: narrow that rule", rule[0], rule[1], rule[2])
     };
     Ok(rules.map(says).collect())
+}
+
+/// Whether a sparse checkout would leave out what goes in.
+fn hidden(sh: &Shell, new: &Files) -> Result<Option<String>> {
+    if shell::search(cmd!(sh, "git config --type=bool core.sparseCheckout"), "")? != "true" {
+        return Ok(None);
+    }
+    let list = new.0.keys().map(|file| format!("{file}\0")).collect::<String>();
+    let shown = shell::read_given(cmd!(sh, "git sparse-checkout check-rules -z"), &list)?;
+    let what = "this checkout is sparse, and what goes in would not be in it";
+    let says = || format!("{what}: `git sparse-checkout add xtask {}`, or `disable`", files::WORKFLOWS);
+    Ok((shown.split_terminator('\0').count() < new.0.len()).then(says))
 }
 
 /// The workflows of a repository: their paths and texts.

@@ -51,16 +51,16 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
 
 /// Opens a section in the notes of a workspace, from its template.
 pub fn open(workspace: &Workspace, version: &Version) -> Result<()> {
-    let section = match &workspace.config.notes_template {
-        None => notes::render(notes::TEMPLATE, version)?,
-        Some(file) => {
-            let template = fs::read_to_string(workspace.root.join(file)).map_err(crate::Error::from);
-            let section = template.and_then(|template| notes::render(&template, version));
-            section.map_err(|error| format!("{file}: {error}; `notes-template` in Cargo.toml names it"))?
-        }
-    };
     let repository = workspace.crates.iter().find_map(|member| member.about["repository"].as_str());
-    add(&workspace.root, version, &section, repository)
+    add(&workspace.root, version, &section(workspace, version)?, repository)
+}
+
+/// A section as the workspace's template has it.
+pub fn section(workspace: &Workspace, version: &Version) -> Result<String> {
+    let Some(file) = &workspace.config.notes_template else { return notes::render(notes::TEMPLATE, version) };
+    let template = fs::read_to_string(workspace.root.join(file)).map_err(crate::Error::from);
+    let section = template.and_then(|template| notes::render(&template, version));
+    Ok(section.map_err(|error| format!("{file}: {error}; `notes-template` in Cargo.toml names it"))?)
 }
 
 /// Puts a section into the notes, in its place.
