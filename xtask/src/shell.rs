@@ -111,7 +111,8 @@ fn clean(cmd: Cmd) -> Command {
     command
 }
 
-fn start(command: &mut Command) -> Result<Child> {
+/// Starts a command, and says in one line why it cannot.
+pub fn start(command: &mut Command) -> Result<Child> {
     let child = command.spawn();
     let (program, folder) = (command.get_program().display(), command.get_current_dir());
     Ok(child.map_err(|error| match error.kind() {

@@ -412,7 +412,10 @@ fn a_development_version_tells_of_candidates_and_a_long_list_stands_in_lines() {
     }
     adopter.member("b", "2.0.0-dev", "a = { path = \"../a\", version = \"=2.0.0-dev\" }");
     adopter.locked();
-    adopter.adopted();
+    adopter.edit("theirs", "Cargo.toml", "resolver = \"2\"\n", "");
+    adopter.commit("theirs");
+    let said = adopter.adopted();
+    assert!(said.contains("Cargo.toml: without a `resolver`, cargo warns"), "{said}");
     let staged = adopter.staged("Cargo.toml");
     assert!(staged.contains("+public = [\n+    \"a-crate-number-1\",\n"), "{staged}");
     assert!(staged.contains("+# Guessed: main is at -dev.\n+release-candidates = true\n"), "{staged}");
@@ -744,19 +747,22 @@ fn what_does_not_go_together_is_a_conflict_as_of_a_merge() {
     let adopter = Adopter::of_a_workspace();
     adopter.adopted();
     adopter.edit("theirs", "xtask/src/version.rs", "[automatically-tag-and-release-this-commit]", "[ours]");
+    fs::remove_file(adopter.path("theirs/xtask/rustfmt.toml")).unwrap();
     adopter.commit("theirs");
+    adopter.edit("train", "xtask/rustfmt.toml", "120", "100");
     adopter.edit("train", "xtask/src/version.rs", "[automatically-tag-and-release-this-commit]", "[theirs]");
     adopter.edit("train", "xtask/src/config.rs", "what a workspace may wish", "what it may wish");
     adopter.commit("train");
     let (code, stdout, stderr) = adopter.xtask("train", &["adopt", "../theirs"]);
     expect![[r#"
         release-train $COMMIT is in ../theirs, staged and not committed: `git diff --cached` shows it
-        error: ../theirs: what changed here and there does not go together in xtask/src/version.rs: settle it as after `git merge`, or drop all of it with `git reset --hard`
+        error: ../theirs: what changed here and there does not go together in xtask/rustfmt.toml, xtask/src/version.rs: settle it as after `git merge`, or drop all of it with `git reset --hard`
     "#]].assert_eq(&format!("{stdout}{}", stderr.split_once('\n').unwrap().1));
     assert_eq!(code, Some(1));
     let status = adopter.world.git("theirs", &["status", "--porcelain"]);
     expect![[r#"
         M  xtask/Cargo.toml
+        DU xtask/rustfmt.toml
         M  xtask/src/config.rs
         UU xtask/src/version.rs"#]]
     .assert_eq(&status);

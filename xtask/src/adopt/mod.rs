@@ -52,8 +52,9 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     };
     let mut new = Files::read(sh, &here, &commit, &there)?;
     // A workflow that they did not want is not brought back.
-    new.0.retain(|path, _| !old.0.contains_key(path) || there.root.join(path).exists());
-    old.0.retain(|path, _| there.root.join(path).exists());
+    let unwanted = |path: &str| path.starts_with(files::WORKFLOWS) && !there.root.join(path).exists();
+    new.0.retain(|path, _| !old.0.contains_key(path) || !unwanted(path));
+    old.0.retain(|path, _| !unwanted(path));
 
     refuse(&there.obstacles(sh, &old, &new)?)?;
     let tree = Worktree::add(sh, "HEAD")?;
@@ -158,6 +159,13 @@ fn move_in(sh: &Shell, root: &Path, there: &There) -> Result<Vec<String>> {
         to_know.push("Cargo.toml: [workspace.metadata.release-train] has guesses: read them".to_string());
     }
     let workspace = Workspace::load(sh)?;
+    let document = manifest::parse("Cargo.toml", text.as_str())?;
+    if document.get("package").is_none()
+        && document.get("workspace").is_some_and(|table| table.get("resolver").is_none())
+    {
+        to_know
+            .push("Cargo.toml: without a `resolver`, cargo warns of a member of edition 2024: say which".to_string());
+    }
     to_know.extend(begin_notes(sh, root, &workspace)?);
     to_know.extend(old_cargo(&workspace));
     Ok(to_know)

@@ -5,7 +5,7 @@
 use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -200,12 +200,7 @@ impl Drop for Sandbox {
 /// Runs a command to its end. Whether it succeeded, and what it said on stdout and stderr, in the order in which it did.
 fn run(mut command: Command) -> Result<(bool, String)> {
     let (mut reader, writer) = io::pipe()?;
-    let program = command.get_program().display().to_string();
-    let child = command.stdout(writer.try_clone()?).stderr(writer).spawn();
-    let mut child = child.map_err(|error| match error.kind() {
-        ErrorKind::NotFound => format!("`{program}` is not installed"),
-        _ => format!("`{program}`: {error}"),
-    })?;
+    let mut child = shell::start(command.stdout(writer.try_clone()?).stderr(writer))?;
     drop(command); // it holds the pipe open
     let mut said = Vec::new();
     reader.read_to_end(&mut said)?;
