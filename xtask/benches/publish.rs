@@ -89,7 +89,7 @@ fn ask_in_turn(market: &Publishing) -> Duration {
     let begun = Instant::now();
     let mut stream = BufReader::new(TcpStream::connect(host).unwrap());
     for name in names() {
-        let request = format!("GET /index/{name} HTTP/1.1\r\nUser-Agent: bench\r\n\r\n");
+        let request = format!("GET /index/de/{name} HTTP/1.1\r\nUser-Agent: bench\r\n\r\n");
         stream.get_mut().write_all(request.as_bytes()).unwrap();
         let mut length = 0;
         loop {

@@ -24,10 +24,21 @@ impl Files {
     pub fn read(sh: &Shell, here: &Path, commit: &str, there: &There) -> Result<Files> {
         let list = shell::read(cmd!(sh, "git -C {here} ls-tree -r -z --name-only {commit}"))
             .map_err(|_| format!("{}: it lacks {commit}, which xtask/Cargo.toml names: `git fetch`", here.display()))?;
+        let places = list.split_terminator('\0').filter_map(|name| Some((name, place(name)?)));
+        let (names, paths): (Vec<&str>, Vec<String>) = places.unzip();
+        // One more, of which git says that it is missing: the line ends behind the last would be lost.
+        let questions: String = names.iter().map(|name| format!("{commit}:{name}\n")).collect();
+        let questions = questions + "none\n";
+        let answers = shell::read_given(cmd!(sh, "git -C {here} cat-file --batch"), &questions)?;
+        let mut rest = &*answers;
         let mut files = BTreeMap::new();
-        for name in list.split_terminator('\0') {
-            let Some(path) = place(name) else { continue };
-            let text = shell::read(cmd!(sh, "git -C {here} cat-file blob {commit}:{name}"))? + "\n";
+        for path in paths {
+            // A line that ends with the number of bytes, and these, and a line end.
+            let text = rest
+                .split_once('\n')
+                .and_then(|(head, rest)| rest.split_at_checked(head.rsplit(' ').next()?.parse().ok()?));
+            let (text, behind) = text.ok_or_else(|| format!("{path}: git does not tell it"))?;
+            rest = behind.strip_prefix('\n').unwrap_or(behind);
             files.insert(path.clone(), fitted(&path, text, commit, there));
         }
         Ok(Files(files))
@@ -69,7 +80,7 @@ fn place(name: &str) -> Option<String> {
 }
 
 /// A text as it must be there.
-fn fitted(path: &str, text: String, commit: &str, there: &There) -> String {
+fn fitted(path: &str, text: &str, commit: &str, there: &There) -> String {
     match path {
         "xtask/Cargo.toml" => {
             let text = text.split(STAYS).next().unwrap_or_default();
@@ -84,7 +95,7 @@ fn fitted(path: &str, text: String, commit: &str, there: &There) -> String {
             let fit = |line: &str| if locked(line) { line.to_string() } else { line.replace(" --locked", "") };
             text.split_inclusive('\n').map(fit).collect()
         }
-        _ => text,
+        _ => text.to_string(),
     }
 }
 
