@@ -254,6 +254,8 @@ fn tags_by_the_thousand_are_looked_at_in_one_go() {
     world.cut("2026-03-05");
     let head = &world.refs()["refs/heads/release-12.0.0"];
     let tags: String = (1..=4_000).map(|number| format!("{head} refs/tags/v12.0.0-rc.{number}\n")).collect();
+    // Git itself takes seconds to fetch so many by their names: their commit is here, and only asked for.
+    world.git("clone", &["fetch", "-q"]);
     fs::write(world.path("origin.git/packed-refs"), tags).unwrap();
     assert!(board(&world, "--date 2026-03-06").contains("v12.0.0-rc.4000"));
 }
