@@ -467,6 +467,16 @@ fn all_that_stands_in_the_way_is_named_at_once() {
 
 #[test]
 fn each_obstacle_alone_is_one_line_that_says_what_to_do() {
+    let adopter = Adopter::new();
+    adopter.write("theirs", "Cargo.toml", "[workspace]\nmembers = [\"a\", \"tasks\"]\n");
+    adopter.member("a", "1.2.0", "");
+    adopter.write("theirs", "tasks/src/lib.rs", "");
+    adopter.write(
+        "theirs",
+        "tasks/Cargo.toml",
+        "[package]\nname = \"tasks\"\nversion = \"0.1.0\"\nedition = \"2021\"\npublish = false\n",
+    );
+    adopter.commit("theirs");
     for (file, before, expected) in [
         (
             "tasks/Cargo.toml",
@@ -546,18 +556,10 @@ fn each_obstacle_alone_is_one_line_that_says_what_to_do() {
         "#]],
         ),
     ] {
-        let adopter = Adopter::new();
-        adopter.write("theirs", "Cargo.toml", "[workspace]\nmembers = [\"a\", \"tasks\"]\n");
-        adopter.member("a", "1.2.0", "");
-        adopter.write("theirs", "tasks/src/lib.rs", "");
-        adopter.write(
-            "theirs",
-            "tasks/Cargo.toml",
-            "[package]\nname = \"tasks\"\nversion = \"0.1.0\"\nedition = \"2021\"\npublish = false\n",
-        );
         adopter.write("theirs", file, before);
         adopter.commit("theirs");
         adopter.refused(expected);
+        adopter.world.git("theirs", &["reset", "-q", "--hard", "HEAD~"]);
     }
 }
 
