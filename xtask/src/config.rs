@@ -39,6 +39,14 @@ pub struct VersionString {
 /// What stands in such a line for a version and its numbers.
 const PLACEHOLDERS: [&str; 4] = ["{version}", "{major}", "{minor}", "{patch}"];
 
+/// The line of a version string for a version.
+pub fn fill(line: &str, version: &Version) -> String {
+    let Version { major, minor, patch, .. } = version;
+    let values = [version.to_string(), major.to_string(), minor.to_string(), patch.to_string()];
+    let values = PLACEHOLDERS.iter().zip(values);
+    values.fold(line.to_string(), |line, (placeholder, value)| line.replace(placeholder, &value))
+}
+
 impl Config {
     /// Reads the table; `null` stands for a workspace without one. Fails on an unknown key or a wrong type and names it.
     pub fn parse(table: &Value) -> Result<Config> {
@@ -96,14 +104,6 @@ fn list<T>(value: &Value, item: fn(&Value) -> Option<T>) -> Option<Vec<T>> {
 
 fn command(value: &Value) -> Option<Vec<String>> {
     list(value, string).filter(|words| !words.is_empty())
-}
-
-/// The line of a version string for a version.
-pub fn fill(line: &str, version: &Version) -> String {
-    let Version { major, minor, patch, .. } = version;
-    let values = [version.to_string(), major.to_string(), minor.to_string(), patch.to_string()];
-    let values = PLACEHOLDERS.iter().zip(values);
-    values.fold(line.to_string(), |line, (placeholder, value)| line.replace(placeholder, &value))
 }
 
 fn version_string(value: &Value) -> Option<VersionString> {

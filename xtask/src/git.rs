@@ -1,10 +1,9 @@
-//! What git says of the remote `origin` and of its history, and temporary worktrees in which commits are made. It never
-//! changes the user's checkout, index, branches or tags, and writes nothing beyond this machine: that is `outward.rs`.
+//! What git says of the remote `origin`, of its history and of this clone. It fetches, moves no ref, and changes nothing of the
+//! user's.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::fs::{self, File, TryLockError};
-use std::path::{Path, PathBuf};
+use std::fs::File;
 
 use semver::Version;
 use time::Date;
@@ -13,7 +12,8 @@ use xshell::{Shell, cmd};
 use crate::calendar::parse_date;
 use crate::github::repository;
 use crate::version::{branch_version, same_line, tag_version};
-use crate::{Context, Result, say, shell, workspace};
+use crate::worktree::alone;
+use crate::{Result, shell, workspace};
 
 /// The refs of `origin`, read at one moment.
 pub struct Remote {
@@ -210,121 +210,4 @@ pub fn begin(sh: &Shell) -> Result<(File, Remote)> {
         return Err(format!("origin is {from}, but pushes go to {to}: give each a remote of its own").into());
     }
     Ok((lock, Remote::read(sh)?))
-}
-
-/// Waits until no other task runs in this clone, and removes what one that was killed has left. No other begins until the
-/// file is dropped.
-pub fn alone(sh: &Shell) -> Result<File> {
-    let git = shell::read(cmd!(sh, "git rev-parse --path-format=absolute --git-common-dir"))?;
-    let path = Path::new(&git).join("release-train.lock");
-    let lock = File::create(&path).context(path.display())?;
-    if let Err(TryLockError::WouldBlock) = lock.try_lock() {
-        say(format_args!("waiting for another task in this clone"));
-        lock.lock().context(path.display())?;
-    }
-    let worktrees = shell::read(cmd!(sh, "git worktree list --porcelain"))?;
-    // The first one is the clone itself.
-    for tree in worktrees.lines().filter_map(|line| line.strip_prefix("worktree ")).skip(1) {
-        if let Some(folder) = Path::new(tree).parent().filter(|folder| tree.ends_with("/tree") && is_ours(folder)) {
-            remove(sh, folder);
-        }
-    }
-    Ok(lock)
-}
-
-/// Whether a folder has a name that `Worktree::add` gives.
-fn is_ours(folder: &Path) -> bool {
-    let name = folder.file_name().unwrap_or_default().to_string_lossy();
-    name.strip_prefix(PREFIX).is_some_and(|rest| rest.split('-').all(|number| number.parse::<u32>().is_ok()))
-}
-
-/// A commit checked out in a temporary folder, to edit and to commit in, and gone when this is dropped.
-pub struct Worktree<'a> {
-    sh: &'a Shell,
-    folder: PathBuf,
-    /// The workspace's root in it.
-    pub root: PathBuf,
-}
-
-const PREFIX: &str = "release-train-";
-/// No hooks of the user's, every file also where the user's checkout is sparse, and any line ends: git checks theirs in what
-/// the user adds.
-const OWN: [&str; 6] =
-    ["-c", "core.hooksPath=/dev/null", "-c", "core.sparseCheckout=false", "-c", "core.safecrlf=false"];
-
-impl Worktree<'_> {
-    pub fn add<'a>(sh: &'a Shell, commit: &str) -> Result<Worktree<'a>> {
-        Worktree::with(sh, commit, false)
-    }
-
-    /// The same with the files alone that say what the workspace is, to read: of thousands, these are some hundred.
-    pub fn outline<'a>(sh: &'a Shell, commit: &str) -> Result<Worktree<'a>> {
-        Worktree::with(sh, commit, true)
-    }
-
-    fn with<'a>(sh: &'a Shell, commit: &str, outline: bool) -> Result<Worktree<'a>> {
-        let workspace = workspace::root(sh)?;
-        let in_repository = shell::read(cmd!(sh, "git -C {workspace} rev-parse --show-prefix"))?;
-
-        let name = |count| std::env::temp_dir().join(format!("{PREFIX}{}-{count}", std::process::id()));
-        let folder = (0..1_000).map(name).find(|folder| fs::create_dir(folder).is_ok());
-        let folder = folder.ok_or_else(|| format!("{}: no folder can be made", std::env::temp_dir().display()))?;
-        let tree = folder.join("tree");
-        let mut worktree = Worktree { sh, folder, root: tree.join(in_repository) };
-        let empty = outline.then_some("--no-checkout");
-        shell::read(cmd!(sh, "git {OWN...} worktree add --quiet --detach {empty...} {tree} {commit}"))?;
-        if outline {
-            let names = shell::read(cmd!(sh, "git -C {tree} ls-tree -r -z --full-tree --name-only {commit}"))?;
-            let list: Vec<&str> = names.split('\0').filter(|name| is_of_outline(name)).collect();
-            let from = ["--pathspec-from-file=-", "--pathspec-file-nul"];
-            let cmd = cmd!(sh, "git {OWN...} --literal-pathspecs -C {tree} checkout --quiet {commit} {from...}");
-            shell::read_given(cmd, &list.join("\0"))?;
-        }
-        if !worktree.root.join("Cargo.toml").exists() {
-            // The workspace moved within the repository since that commit, or until then.
-            worktree.root = tree;
-        }
-        Ok(worktree)
-    }
-
-    /// All that is there now, as git's tree object.
-    pub fn tree(&self) -> Result<String> {
-        let sh = self.sh;
-        let _tree = sh.push_dir(self.folder.join("tree"));
-        shell::read(cmd!(sh, "git {OWN...} add --all"))?;
-        shell::read(cmd!(sh, "git write-tree"))
-    }
-
-    /// Commits all changes and returns the commit; `None` if there are none. It runs no hook and signs nothing, whatever
-    /// the user's configuration says: the commit is the tool's, and a human merges it.
-    pub fn commit(&self, message: &str) -> Result<Option<String>> {
-        let sh = self.sh;
-        let tree = self.tree()?;
-        let _tree = sh.push_dir(self.folder.join("tree"));
-        if tree == log(sh, &["-1", "--format=%T"])? {
-            return Ok(None);
-        }
-        let commit =
-            shell::read_given(cmd!(sh, "git -c i18n.commitEncoding=UTF-8 commit-tree {tree} -p HEAD -F -"), message)?;
-        Ok(Some(commit))
-    }
-}
-
-impl Drop for Worktree<'_> {
-    fn drop(&mut self) {
-        remove(self.sh, &self.folder);
-    }
-}
-
-/// Whether cargo needs a file to know the members of a workspace, in most of them, or we do.
-fn is_of_outline(path: &str) -> bool {
-    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-    let place = folder.rsplit('/').next().unwrap_or_default();
-    matches!((place, name), (_, "Cargo.toml" | "RELEASES.md" | "build.rs") | ("src", "lib.rs" | "main.rs"))
-}
-
-fn remove(sh: &Shell, folder: &Path) {
-    let tree = folder.join("tree");
-    let _ = shell::read(cmd!(sh, "git worktree remove --force --force {tree}"));
-    let _ = fs::remove_dir_all(folder);
 }

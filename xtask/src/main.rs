@@ -25,6 +25,7 @@ mod train;
 mod upload;
 mod version;
 mod workspace;
+mod worktree;
 
 use std::fmt::{self, Arguments as Text, Display};
 use std::io::{ErrorKind, Write};

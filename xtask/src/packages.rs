@@ -104,11 +104,7 @@ pub fn compare(
         return Ok(());
     }
     fetch(sh, &[&format!("refs/tags/{tag}")])?;
-    let public = |member: &&Crate| match &workspace.config.public {
-        Some(public) => member.moves && public.contains(&member.name),
-        None => member.moves && member.published,
-    };
-    let members: Vec<&Crate> = workspace.crates.iter().filter(public).collect();
+    let members: Vec<&Crate> = workspace.relied_on().filter(|member| member.moves).collect();
     if members.is_empty() {
         return Ok(());
     }

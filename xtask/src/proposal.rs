@@ -3,8 +3,9 @@
 
 use xshell::Shell;
 
-use crate::git::{Remote, Worktree, fetch, subjects};
+use crate::git::{Remote, fetch, subjects};
 use crate::github::{PullRequest, pull_requests};
+use crate::worktree::Worktree;
 use crate::{Result, outward, say};
 
 /// A pull request that a task wants.

@@ -12,9 +12,7 @@ use xshell::Shell;
 
 use crate::calendar::is_long_term;
 use crate::config::Config;
-use crate::git::{
-    Remote, Worktree, alone, are_here, commit_dates, fetch, file_at, manifests_differ, release_changes, subjects,
-};
+use crate::git::{Remote, are_here, commit_dates, fetch, file_at, manifests_differ, release_changes, subjects};
 use crate::github::Release;
 use crate::notes::{has, is_archive, is_dated};
 use crate::registry::{Registry, Versions};
@@ -24,6 +22,7 @@ use crate::tasks::{name, notes, sync_notes};
 use crate::train::{Line, Page, Tagged, is_recent};
 use crate::version::{same_line, tag};
 use crate::workspace::{Crate, Workspace};
+use crate::worktree::{Worktree, alone};
 use crate::{Context, Result};
 
 /// How long the registry is asked again when it does not answer: a board that is late is of no use.

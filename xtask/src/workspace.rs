@@ -70,8 +70,7 @@ impl Workspace {
     /// The workspace around the shell's current directory. Fails, with the place where cargo names one, if there is
     /// none, if it is broken, or if its configuration is.
     pub fn load(sh: &Shell) -> Result<Workspace> {
-        let metadata = shell::read(cmd!(sh, "cargo metadata --no-deps --format-version 1"))?;
-        let metadata: Value = serde_json::from_str(&metadata)?;
+        let metadata = metadata(sh)?;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
         let root = PathBuf::from(text(&metadata["workspace_root"]));
         let packages = metadata["packages"].as_array().ok_or("cargo metadata names no packages")?;
@@ -176,33 +175,49 @@ impl Workspace {
         }
     }
 
+    /// Every requirement on a member, with its manifest and the member, and whether it reaches users: what a crate that is
+    /// not published asks for, or asks of one, does not.
+    pub fn requirements(&self) -> impl Iterator<Item = (&Manifest, Requirement<'_>, &Crate, bool)> {
+        self.manifests.iter().enumerate().flat_map(move |(place, manifest)| {
+            let goes_out = place == 0 || self.crates.iter().any(|member| member.manifest == place && member.published);
+            manifest.requirements().into_iter().filter_map(move |requirement| {
+                let member = &self.crates[self.member(&requirement)?];
+                Some((manifest, requirement, member, goes_out && member.published))
+            })
+        })
+    }
+
     /// Every requirement on a member that does not admit it, or breaks the pin rule, as `file:line: what is wrong`.
     pub fn disagreements(&self) -> Vec<String> {
         let mut found = Vec::new();
-        for (place, manifest) in self.manifests.iter().enumerate() {
-            // What a crate that is not published asks for reaches no user.
-            let concerns_users =
-                place == 0 || self.crates.iter().any(|member| member.manifest == place && member.published);
-            for requirement in manifest.requirements() {
-                let Some(member) = self.member(&requirement).map(|at| &self.crates[at]) else { continue };
-                let Crate { name, version, .. } = member;
-                let text = requirement.text;
-                let mut say = |what: String| found.push(format!("{}: {what}", manifest.at(requirement.literal)));
-                if !requirement.admits(version) {
-                    say(format!("`{text}` does not admit `{name}` {version}: mend it, or {UNDO}"));
+        for (manifest, requirement, Crate { name, version, .. }, for_users) in self.requirements() {
+            let text = requirement.text;
+            let mut say = |what: String| found.push(format!("{}: {what}", manifest.at(requirement.literal)));
+            if !requirement.admits(version) {
+                say(format!("`{text}` does not admit `{name}` {version}: mend it, or {UNDO}"));
+            }
+            let public = self.config.public.as_ref().filter(|_| for_users);
+            match public.map(|public| (public.contains(name), is_exact(text))) {
+                Some((true, true)) => say(format!("`{text}` pins `{name}`, which is `public`: say `{version}`")),
+                Some((false, false)) => {
+                    say(format!("`{text}` does not pin `{name}`, which is not `public`: say `={version}`"))
                 }
-                let public = self.config.public.as_ref().filter(|_| concerns_users && member.published);
-                match public.map(|public| (public.contains(name), is_exact(text))) {
-                    Some((true, true)) => say(format!("`{text}` pins `{name}`, which is `public`: say `{version}`")),
-                    Some((false, false)) => {
-                        say(format!("`{text}` does not pin `{name}`, which is not `public`: say `={version}`"))
-                    }
-                    _ => {}
-                }
+                _ => {}
             }
         }
         found
     }
+
+    /// The crates that others rely on: those that are `public`, or without that list all that are published.
+    pub fn relied_on(&self) -> impl Iterator<Item = &Crate> {
+        let public = |name| self.config.public.as_ref().is_none_or(|public| public.contains(name));
+        self.crates.iter().filter(move |member| member.published && public(&member.name))
+    }
+}
+
+/// What cargo says of the workspace around the shell's current directory and of its members.
+pub fn metadata(sh: &Shell) -> Result<Value> {
+    Ok(serde_json::from_str(&shell::read(cmd!(sh, "cargo metadata --no-deps --format-version 1"))?)?)
 }
 
 /// The root of the workspace around the shell's current directory, also of one that does not load. Cargo is asked once: it

@@ -10,21 +10,16 @@ use xshell::{Shell, cmd};
 use super::there::There;
 use crate::config::fill;
 use crate::version::is_exact;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, metadata};
 use crate::{Result, shell};
-
-/// What cargo says of the members of the workspace around the current directory.
-pub fn packages(sh: &Shell) -> Result<Vec<Value>> {
-    let metadata: Value = serde_json::from_str(&shell::read(cmd!(sh, "cargo metadata --no-deps --format-version 1"))?)?;
-    Ok(metadata["packages"].as_array().cloned().unwrap_or_default())
-}
 
 /// The crate for `version-of`, where the workspace does not load without one: that with the repository's name, else the
 /// first of those that share the most common version.
 pub fn version_of(sh: &Shell, repository: &str) -> Result<Option<String>> {
     let Err(error) = Workspace::load(sh) else { return Ok(None) };
-    let packages = packages(sh)?;
-    let published = packages.iter().filter(|package| package["publish"] != Value::Array(Vec::new()));
+    let metadata = metadata(sh)?;
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let published = packages.filter(|package| package["publish"] != Value::Array(Vec::new()));
     let published: Vec<(&str, &str)> =
         published.filter_map(|package| Some((package["name"].as_str()?, package["version"].as_str()?))).collect();
     let named = published.iter().find(|(name, _)| *name == repository);
@@ -80,14 +75,8 @@ pub fn table(sh: &Shell, workspace: &Workspace, version_of: &Option<String>, the
 /// `public`: where some members are required as `=X.Y.Z` by others, those that are not.
 fn public(workspace: &Workspace) -> String {
     let (mut pinned, mut loose) = (BTreeSet::new(), BTreeSet::new());
-    for (place, manifest) in workspace.manifests.iter().enumerate() {
-        let of_users = place == 0 || workspace.crates.iter().any(|member| member.manifest == place && member.published);
-        for requirement in manifest.requirements().iter().filter(|_| of_users) {
-            let member = workspace.member(requirement).map(|at| &workspace.crates[at]);
-            if let Some(member) = member.filter(|member| member.published) {
-                if is_exact(requirement.text) { &mut pinned } else { &mut loose }.insert(&*member.name);
-            }
-        }
+    for (_, requirement, member, _) in workspace.requirements().filter(|(.., for_users)| *for_users) {
+        if is_exact(requirement.text) { &mut pinned } else { &mut loose }.insert(&*member.name);
     }
     if pinned.is_empty() {
         return "# public = [] # with it, a published member that is not in it must be required as `=X.Y.Z`\n"

@@ -11,10 +11,11 @@ use std::path::{Path, PathBuf};
 
 use xshell::{Shell, cmd};
 
-use crate::git::{self, Worktree};
+use crate::git;
 use crate::tasks::notes::FILE as NOTES;
 use crate::version::release_of;
 use crate::workspace::Workspace;
+use crate::worktree::{Worktree, alone};
 use crate::{Arguments, Context, Result, Usage, finish, free, manifest, notes, print, say, shell, tasks, workspace};
 use files::Files;
 use there::{There, workflows};
@@ -40,7 +41,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let (here, commit) = source(sh)?;
     let root = target(sh, &folder, &here)?;
     let _there = sh.push_dir(&root);
-    let _alone = git::alone(sh)?;
+    let _alone = alone(sh)?;
     // Not before: another one may have been at work here until now.
     if let Some(file) = git::uncommitted(sh, "normal")? {
         return Err(format!("{folder}: `{file}` is not committed: commit it first, and the diff is ours alone").into());

@@ -8,8 +8,9 @@ use toml_edit::Document;
 use xshell::{Shell, cmd};
 
 use super::files::{self, Files};
-use super::{guess, join};
+use super::join;
 use crate::tasks::notes::FILE as NOTES;
+use crate::workspace::metadata;
 use crate::{Result, shell, tasks};
 
 /// The oldest Rust that builds the tool.
@@ -99,23 +100,19 @@ fn main_branch(sh: &Shell) -> String {
         to.strip_prefix(start).map(str::to_string)
     };
     let is_there = |branch: &str| shell::read(cmd!(sh, "git rev-parse --quiet --verify {branch}")).is_ok();
-    let current = leads("HEAD", "refs/heads/");
     leads("refs/remotes/origin/HEAD", "refs/remotes/origin/").unwrap_or_else(|| {
-        let mut usual = ["main", "master"]
-            .into_iter()
-            .filter(|name| is_there(&format!("refs/heads/{name}")) || is_there(&format!("refs/remotes/origin/{name}")));
-        match (current, usual.next()) {
-            (Some(current), None) => current,
-            (Some(current), _) if current == "master" => current,
-            (_, usual) => usual.unwrap_or("main").to_string(),
-        }
+        let current = leads("HEAD", "refs/heads/");
+        let is_known =
+            |name: &&str| ["heads", "remotes/origin"].iter().any(|place| is_there(&format!("refs/{place}/{name}")));
+        let usual = ["main", "master"].into_iter().filter(is_known).max_by_key(|name| current.as_deref() == Some(name));
+        usual.map(str::to_string).or(current).unwrap_or("main".to_string())
     })
 }
 
 /// A package that has the tool's name, wherever it lies.
 fn own_xtask(sh: &Shell) -> Result<Option<String>> {
-    let packages = guess::packages(sh)?;
-    let own = packages.iter().find(|package| package["name"] == "xtask");
+    let metadata = metadata(sh)?;
+    let own = metadata["packages"].as_array().into_iter().flatten().find(|package| package["name"] == "xtask");
     let what = "is a package called `xtask`, of your own: rename it";
     Ok(own.map(|own| format!("{} {what}", own["manifest_path"].as_str().unwrap_or_default())))
 }

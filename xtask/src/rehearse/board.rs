@@ -9,7 +9,7 @@ use serde_json::Value;
 use xshell::Shell;
 
 use super::people;
-use super::sandbox::{Actor, Sandbox};
+use super::sandbox::Sandbox;
 use crate::train::count;
 use crate::version::branch_version;
 use crate::workspace::Workspace;
@@ -107,7 +107,7 @@ pub fn show(sh: &Shell, sandbox: &Sandbox, world: &World) -> Result<()> {
         print(&format!("{name:<9} {what}\n"))?;
     }
     let log = ["log", "--graph", "--all", "--max-count=40", "--format=%h%d %s"];
-    let graph = sandbox.must(Actor::Human, &sandbox.origin, "git", &log)?;
+    let graph = sandbox.must(&sandbox.origin, "git", &log)?;
     let graph: String = graph.lines().map(|line| format!("{}\n", line.trim_end())).collect();
     print(&format!("\n{graph}\n"))
 }
@@ -115,11 +115,9 @@ pub fn show(sh: &Shell, sandbox: &Sandbox, world: &World) -> Result<()> {
 /// Builds a crate outside the workspace that depends on the newest version of the crates that others rely on. Returns what
 /// they are.
 pub fn consume(sandbox: &Sandbox, workspace: &Workspace, world: &World) -> Result<String> {
-    let relied_on =
-        |name: &str| workspace.config.public.as_ref().is_none_or(|public| public.iter().any(|own| own == name));
     let library = |kind: &Value| ["lib", "rlib", "proc-macro"].iter().any(|library| kind == library);
     let mut dependencies = Vec::new();
-    for member in workspace.crates.iter().filter(|member| member.published && relied_on(&member.name)) {
+    for member in workspace.relied_on() {
         let targets = member.about["targets"].as_array().into_iter().flatten();
         let mut kinds = targets.filter_map(|target| target["kind"].as_array()).flatten();
         let newest = world.crates.iter().rfind(|((_, name), yanked)| *name == member.name && !**yanked);
@@ -138,7 +136,7 @@ pub fn consume(sandbox: &Sandbox, workspace: &Workspace, world: &World) -> Resul
     fs::create_dir_all(sandbox.root.join("consumer/src"))?;
     fs::write(sandbox.root.join("consumer/Cargo.toml"), manifest)?;
     fs::write(sandbox.root.join("consumer/src/lib.rs"), "")?;
-    sandbox.must(Actor::Human, "consumer", "cargo", &["build", "--quiet"])?;
+    sandbox.must("consumer", "cargo", &["build", "--quiet"])?;
     let names: Vec<String> = dependencies.iter().map(|(name, version)| format!("{name} {version}")).collect();
     Ok(format!("builds with {}", names.join(", ")))
 }

@@ -20,7 +20,7 @@ use crate::sha256;
 use crate::version::{branch_version, release_branch, release_of};
 use crate::workspace::Workspace;
 use crate::{Arguments, Error, Result, Usage, finish, git, manifest, print, shell, task_of, tasks, workspace};
-use sandbox::{Actor, Sandbox};
+use sandbox::Sandbox;
 
 pub const HELP: &str = "\
 cargo xtask rehearse [--demo|--security] [--keep] [--verbose]
@@ -113,7 +113,7 @@ fn whole(
     let workspace = prepare(sh, sandbox, (!demo).then_some(root))?;
     sandbox.git("people", "add --all")?;
     let message = format!("Begin with {what}");
-    sandbox.must(Actor::Human, "people", "git", &["commit", "--quiet", "--allow-empty", "-m", &message])?;
+    sandbox.must("people", "git", &["commit", "--quiet", "--allow-empty", "-m", &message])?;
     sandbox.git("people", &format!("remote add origin ../{}", sandbox.origin))?;
     sandbox.git("people", "push --quiet origin main")?;
     sandbox.clone_origin("clone", &[])?;
@@ -168,9 +168,10 @@ fn prepare(sh: &Shell, sandbox: &mut Sandbox, original: Option<&Path>) -> Result
     let text = fs::read_to_string(&notes).unwrap_or_default();
     // A train begins at an X.Y.0 that is not released. On a release branch, or just before the bump of main, the next one does.
     let mut version = release_of(&workspace.version);
-    let original = original.map(|original| sh.push_dir(original));
-    let is_out = original.is_some() && git::has_tag(sh, &version)?;
-    drop(original);
+    let is_out = match original.map(|original| sh.push_dir(original)) {
+        Some(_original) => git::has_tag(sh, &version)?,
+        None => false,
+    };
     let ready = !is_out
         && branch_version(&release_branch(&version)).is_some()
         && ["", "dev"].contains(&workspace.version.pre.as_str())
@@ -206,7 +207,7 @@ fn prepare(sh: &Shell, sandbox: &mut Sandbox, original: Option<&Path>) -> Result
 
 /// Runs a task that changes the humans' clone, and returns what it said.
 fn in_copy(sandbox: &Sandbox, task: &[&str]) -> Result<String> {
-    match sandbox.xtask(Actor::Tool, "people", task)? {
+    match sandbox.xtask("people", task)? {
         (true, said) => Ok(said),
         (false, said) => Err(said.trim_end().to_string().into()),
     }

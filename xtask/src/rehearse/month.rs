@@ -90,7 +90,7 @@ impl Month<'_> {
         // A workflow finds nothing of an earlier release.
         let _ = fs::remove_dir_all(self.sandbox.workspace("clone").join("target/dist"));
         for task in at_tag {
-            self.step(Actor::Tool, task, |sandbox| sandbox.xtask(Actor::Tool, "clone", &[task]))?;
+            self.step(Actor::Tool, task, |sandbox| sandbox.xtask("clone", &[task]))?;
         }
         Ok(())
     }
@@ -108,7 +108,7 @@ impl Month<'_> {
     /// Runs a task where a branch is checked out.
     pub fn task(&mut self, branch: &str, arguments: &[&str]) -> Result<()> {
         people::checkout(self.sandbox, "clone", branch)?;
-        self.step(Actor::Tool, &arguments.join(" "), |sandbox| sandbox.xtask(Actor::Tool, "clone", arguments))
+        self.step(Actor::Tool, &arguments.join(" "), |sandbox| sandbox.xtask("clone", arguments))
     }
 
     pub fn human(&mut self, what: &str, act: impl FnOnce(&Sandbox) -> Result<String>) -> Result<()> {

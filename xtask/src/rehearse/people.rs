@@ -8,7 +8,7 @@ use semver::Version;
 use serde_json::{Value, json};
 
 use super::board::word;
-use super::sandbox::{Actor, Sandbox};
+use super::sandbox::Sandbox;
 use crate::workspace::{Workspace, relative};
 use crate::{Result, notes, tasks};
 
@@ -30,7 +30,7 @@ pub fn merge_from(sandbox: &Sandbox, prefix: &str) -> Result<String> {
         let commit = sandbox.git("people", &format!("rev-parse origin/{head}"))?;
         let message = format!("Merge pull request #{} from {head}\n\n{title}", at + 1);
         let merge = ["merge", "--quiet", "--no-ff", "-m", &message, &commit];
-        sandbox.must(Actor::Human, "people", "git", &merge)?;
+        sandbox.must("people", "git", &merge)?;
         sandbox.git("people", &format!("push --quiet origin HEAD:refs/heads/{base} :refs/heads/{head}"))?;
         sandbox.change(|state| {
             state["pulls"][at]["state"] = json!("MERGED");
@@ -92,7 +92,7 @@ pub fn note(root: &Path, version: &Version, item: &str) -> Result<()> {
 /// Commits everything in a clone, and pushes it to a branch of its origin.
 pub fn commit(sandbox: &Sandbox, clone: &str, branch: &str, what: &str) -> Result<String> {
     sandbox.git(clone, "add --all")?;
-    sandbox.must(Actor::Human, clone, "git", &["commit", "--quiet", "-m", what])?;
+    sandbox.must(clone, "git", &["commit", "--quiet", "-m", what])?;
     push(sandbox, clone, branch)
 }
 

@@ -87,7 +87,7 @@ impl Sandbox {
     /// Makes an empty `origin`. White space in its name would part it, where git's arguments are written as a line.
     pub fn init_origin(&mut self, name: &str, main: &str) -> Result<()> {
         self.origin = format!("origin/{}.git", name.replace(char::is_whitespace, "-"));
-        self.must(Actor::Human, "", "git", &["init", "--quiet", "--bare", "-b", main, &self.origin]).map(drop)
+        self.must("", "git", &["init", "--quiet", "--bare", "-b", main, &self.origin]).map(drop)
     }
 
     /// Starts the registry that cargo takes for crates.io. With `public`, crates that are not in it come from there.
@@ -105,7 +105,7 @@ impl Sandbox {
     }
 
     /// A program in a folder of the sandbox, with an environment that holds what is written here and no more.
-    pub fn command(&self, actor: Actor, folder: &Path, program: impl AsRef<OsStr>) -> Command {
+    fn command(&self, actor: Actor, folder: &Path, program: impl AsRef<OsStr>) -> Command {
         let root = &self.root;
         let mut command = Command::new(program);
         command.current_dir(root.join(folder)).stdin(Stdio::null()).env_clear();
@@ -135,15 +135,15 @@ impl Sandbox {
     }
 
     /// Our own binary in a clone, on the day that it is there. Whether it succeeded, and all that it said.
-    pub fn xtask(&self, actor: Actor, clone: &str, arguments: &[&str]) -> Result<(bool, String)> {
-        let mut command = self.command(actor, &self.workspace(clone), &self.tool);
+    pub fn xtask(&self, clone: &str, arguments: &[&str]) -> Result<(bool, String)> {
+        let mut command = self.command(Actor::Tool, &self.workspace(clone), &self.tool);
         command.args(arguments).args(["--date", &self.day.get().to_string()]);
         run(command)
     }
 
-    /// Runs a program that must succeed, and returns all that it said.
-    pub fn must(&self, actor: Actor, folder: &str, program: &str, arguments: &[&str]) -> Result<String> {
-        let mut command = self.command(actor, Path::new(folder), program);
+    /// Runs a program as people do, which must succeed, and returns all that it said.
+    pub fn must(&self, folder: &str, program: &str, arguments: &[&str]) -> Result<String> {
+        let mut command = self.command(Actor::Human, Path::new(folder), program);
         command.args(arguments);
         match run(command)? {
             (true, said) => Ok(said.trim_end().to_string()),
@@ -156,12 +156,12 @@ impl Sandbox {
     /// Makes a clone of `origin`.
     pub fn clone_origin(&self, clone: &str, options: &[&str]) -> Result<()> {
         let arguments = [&["clone", "--quiet"], options, &[&self.origin, clone]].concat();
-        self.must(Actor::Human, "", "git", &arguments).map(drop)
+        self.must("", "git", &arguments).map(drop)
     }
 
     /// Git, as the people around the tool use it. White space parts the arguments.
     pub fn git(&self, folder: &str, line: &str) -> Result<String> {
-        self.must(Actor::Human, folder, "git", &line.split_whitespace().collect::<Vec<_>>())
+        self.must(folder, "git", &line.split_whitespace().collect::<Vec<_>>())
     }
 
     /// Makes it another day.

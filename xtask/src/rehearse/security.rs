@@ -67,7 +67,7 @@ pub fn run(sh: &Shell, sandbox: &Sandbox, workspace: &Workspace, verbose: bool, 
     }
     for line in &lines {
         day.human(&format!("cargo test of {}", line.patch), |sandbox| test(sandbox, line))?;
-        day.step(Actor::Tool, "verify", |sandbox| sandbox.xtask(Actor::Tool, "fork", &["verify"]))?;
+        day.step(Actor::Tool, "verify", |sandbox| sandbox.xtask("fork", &["verify"]))?;
     }
 
     // The day itself.
@@ -98,7 +98,7 @@ fn train(day: &mut Month, branch: &str, cut: Date) -> Result<()> {
     day.sandbox.set_day(cut)?;
     day.step(Actor::Tool, "a train", |sandbox| {
         let task = |line: &str| -> Result<()> {
-            match sandbox.xtask(Actor::Tool, "clone", &line.split(' ').collect::<Vec<_>>())? {
+            match sandbox.xtask("clone", &line.split(' ').collect::<Vec<_>>())? {
                 (true, _) => Ok(()),
                 (false, said) => Err(format!("{line}: {said}").into()),
             }
@@ -122,9 +122,9 @@ fn train(day: &mut Month, branch: &str, cut: Date) -> Result<()> {
 /// Shows the board, and holds that it says to merge these, in this order, and no others.
 fn status(day: &mut Month, lines: &[Line]) -> Result<()> {
     people::checkout(day.sandbox, "clone", "main")?;
-    let (_, board) = day.sandbox.xtask(Actor::Tool, "clone", &["status"])?;
+    let (_, board) = day.sandbox.xtask("clone", &["status"])?;
     print(&format!("\n{board}\n"))?;
-    let (_, said) = day.sandbox.xtask(Actor::Tool, "clone", &["status", "--json"])?;
+    let (_, said) = day.sandbox.xtask("clone", &["status", "--json"])?;
     let board: Value = serde_json::from_str(&said)?;
     let merges = board["next"].as_array().into_iter().flatten();
     let merges: Vec<&str> = merges.filter_map(|step| word(&step["human"]).strip_prefix("merge https")).collect();
@@ -155,8 +155,8 @@ fn fix(sandbox: &Sandbox, clone: &str, branch: &str) -> Result<String> {
 fn test(sandbox: &Sandbox, line: &Line) -> Result<String> {
     people::checkout(sandbox, "fork", &line.branch)?;
     let bump = format!("origin/{}", line.bump());
-    sandbox.must(Actor::Human, "fork", "git", &["merge", "--quiet", "--no-ff", "-m", "Try both", &bump])?;
-    sandbox.must(Actor::Human, "fork", "cargo", &["test", "--quiet", "--workspace", "--offline"])?;
+    sandbox.must("fork", "git", &["merge", "--quiet", "--no-ff", "-m", "Try both", &bump])?;
+    sandbox.must("fork", "cargo", &["test", "--quiet", "--workspace", "--offline"])?;
     Ok("all tests pass, with the fix".to_string())
 }
 

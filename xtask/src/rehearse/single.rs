@@ -5,8 +5,9 @@ use std::path::Path;
 use xshell::{Shell, cmd};
 
 use super::board::{World, word};
-use super::sandbox::{Actor, Sandbox};
+use super::sandbox::Sandbox;
 use super::{fetch, from_registries, say_what_is_left_out};
+use crate::git::Remote;
 use crate::workspace::Workspace;
 use crate::{Result, git, print, shell, tasks};
 
@@ -19,7 +20,7 @@ pub fn run(sh: &Shell, sandbox: &mut Sandbox, root: &Path, task: &[&str]) -> Res
     sandbox.start_registry(public)?;
 
     let before = World::read(sandbox)?;
-    let (well, said) = sandbox.xtask(Actor::Tool, "clone", task)?;
+    let (well, said) = sandbox.xtask("clone", task)?;
     print(&format!("\n{said}"))?;
     let after = World::read(sandbox)?;
 
@@ -57,14 +58,12 @@ fn copy(sh: &Shell, sandbox: &mut Sandbox, root: &Path) -> Result<()> {
     if git::is_shallow(sh)? {
         return Err("this clone is shallow: `git fetch --unshallow` brings the history that tasks read".into());
     }
-    let branches = shell::read(cmd!(sh, "git for-each-ref --format=%(refname:lstrip=3) refs/remotes/origin"))?;
-    if branches.is_empty() {
+    let known = Remote::known(sh)?;
+    if known.branches.is_empty() {
         return Err("this clone knows no branch of `origin`: `git fetch origin` brings them".into());
     }
     say_what_is_left_out(git::uncommitted(sh, "normal")?.as_deref())?;
-    let main = shell::read(cmd!(sh, "git symbolic-ref --quiet --short refs/remotes/origin/HEAD"));
-    let main = main.as_deref().unwrap_or("main").trim_start_matches("origin/");
-    sandbox.init_origin(&tasks::repository_name(sh)?, main)?;
+    sandbox.init_origin(&tasks::repository_name(sh)?, &known.main)?;
     sandbox.inside = shell::read(cmd!(sh, "git rev-parse --show-prefix"))?;
     let checked_out = shell::read(cmd!(sh, "git symbolic-ref --quiet --short HEAD")).unwrap_or_default();
 

@@ -5,13 +5,14 @@ use time::Date;
 use xshell::Shell;
 
 use crate::calendar::same_month;
-use crate::git::{Worktree, begin, fetch, is_ancestor};
+use crate::git::{begin, fetch, is_ancestor};
 use crate::github::pull_requests;
 use crate::proposal::{Proposal, propose};
 use crate::tasks::bump::bump_workspace;
 use crate::tasks::{name, notes, release};
 use crate::version::{Bump, branch_version, release_branch, release_of, tag};
 use crate::workspace::Workspace;
+use crate::worktree::Worktree;
 use crate::{Arguments, Context, Result, finish, say};
 
 pub const HELP: &str = "\

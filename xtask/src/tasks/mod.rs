@@ -25,9 +25,10 @@ use time::OffsetDateTime;
 use xshell::{Shell, cmd};
 
 use crate::config::Config;
-use crate::git::{Remote, alone, uncommitted};
+use crate::git::{Remote, uncommitted};
 use crate::github::open_issue;
 use crate::version::tag;
+use crate::worktree::alone;
 use crate::{Arguments, Result, outward, say, shell};
 
 /// The project's name in titles: the configured one, or the repository's.

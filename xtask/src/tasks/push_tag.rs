@@ -7,11 +7,12 @@ use std::io::Write;
 use semver::Version;
 use xshell::{Shell, cmd};
 
-use crate::git::{Remote, Worktree, begin, current_branch, fetch, first_parents, messages, release_changes};
+use crate::git::{Remote, begin, current_branch, fetch, first_parents, messages, release_changes};
 use crate::github::is_public;
 use crate::tasks::notes;
 use crate::tasks::release::load;
 use crate::version::{branch_version, is_marked, tag};
+use crate::worktree::Worktree;
 use crate::{Arguments, Context, Error, Result, finish, outward, say, shell};
 
 pub const HELP: &str = "\

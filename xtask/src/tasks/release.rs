@@ -9,7 +9,7 @@ use xshell::Shell;
 
 use crate::calendar::supported_until;
 use crate::config::Config;
-use crate::git::{Remote, Worktree, begin, commit_dates, current_branch, fetch, subjects};
+use crate::git::{Remote, begin, commit_dates, current_branch, fetch, subjects};
 use crate::notes::{code, draft, has, is_dated};
 use crate::proposal::{Proposal, propose};
 use crate::tasks::bump::bump_workspace;
@@ -17,6 +17,7 @@ use crate::tasks::notes::FILE;
 use crate::tasks::{name, notes};
 use crate::version::{Bump, MARKER, branch_version, release_of, same_line, tag};
 use crate::workspace::Workspace;
+use crate::worktree::Worktree;
 use crate::{Arguments, Context, Result, finish, github, say};
 
 pub const LATEST_HELP: &str = "\

@@ -5,12 +5,13 @@ use std::fs;
 use semver::Version;
 use xshell::{Shell, cmd};
 
-use crate::git::{Remote, Worktree, begin, fetch};
+use crate::git::{Remote, begin, fetch};
 use crate::notes::{has, is_archive, show};
 use crate::proposal::{Proposal, propose};
 use crate::tasks::{name, notes};
 use crate::version::{self, same_line, tag};
 use crate::workspace::Workspace;
+use crate::worktree::Worktree;
 use crate::{Arguments, Context, Result, finish, print, say};
 
 pub const HELP: &str = "\

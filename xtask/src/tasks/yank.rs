@@ -9,11 +9,12 @@ use time::OffsetDateTime;
 use xshell::Shell;
 
 use crate::answer::{self, Answer};
-use crate::git::{Remote, Worktree, begin, fetch};
+use crate::git::{Remote, begin, fetch};
 use crate::registry::Registry;
 use crate::tasks::{patience, pause, wait};
 use crate::version::{parse, release_of, same_line, tag};
 use crate::workspace::Workspace;
+use crate::worktree::Worktree;
 use crate::{Arguments, Context, Result, Usage, finish, free, outward, say};
 
 pub const HELP: &str = "\
