@@ -39,7 +39,8 @@ const STUBS: [(&str, &str); 5] = [
         if [ "$DEPTH" = 0 ]; then
           "$GIT" fetch -q origin '+refs/heads/*:refs/remotes/origin/*' '+refs/tags/*:refs/tags/*'
         else
-          "$GIT" fetch -q --depth=1 origin "refs/heads/$REF" || "$GIT" fetch -q --depth=1 origin "$REF"
+          # act may lose what is said right before the end of a step.
+          "$GIT" fetch -q --depth=1 origin "refs/heads/$REF" || "$GIT" fetch -q --depth=1 origin "$REF" || { sleep 0.5; exit 1; }
           REF=FETCH_HEAD
         fi
         if "$GIT" rev-parse -q --verify "refs/remotes/origin/$REF"; then "$GIT" checkout -q -B "$REF" "origin/$REF"
