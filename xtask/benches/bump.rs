@@ -21,8 +21,15 @@ fn main() -> ExitCode {
     }
     println!("100 crates: cargo metadata {metadata:.1?}, bump {bump:.1?}");
     println!("1,000 crates: cargo metadata {large_metadata:.1?}, bump {large_bump:.1?}");
-    let within = [ratio("bump/metadata", bump, metadata, 3.0), ratio("bump-1000/bump-100", large_bump, bump, 11.0)];
-    if within.contains(&false) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    let within = [
+        ratio("bump/metadata", bump, metadata, 3.0),
+        ratio("bump-1000/bump-100", large_bump, bump, 11.0),
+    ];
+    if within.contains(&false) {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
 }
 
 fn ratio(name: &str, one: Duration, other: Duration, limit: f64) -> bool {
@@ -32,7 +39,11 @@ fn ratio(name: &str, one: Duration, other: Duration, limit: f64) -> bool {
 }
 
 fn cargo_metadata(tree: &TempDir) -> Duration {
-    time(tree.path(), "cargo", &["metadata", "--no-deps", "--format-version=1"])
+    time(
+        tree.path(),
+        "cargo",
+        &["metadata", "--no-deps", "--format-version=1"],
+    )
 }
 
 fn xtask_bump(tree: &TempDir) -> Duration {
@@ -41,9 +52,17 @@ fn xtask_bump(tree: &TempDir) -> Duration {
 
 fn time(folder: &Path, program: &str, arguments: &[&str]) -> Duration {
     let start = Instant::now();
-    let output = Command::new(program).args(arguments).current_dir(folder).output().unwrap();
+    let output = Command::new(program)
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap();
     let time = start.elapsed();
-    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{program}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     time
 }
 
@@ -59,22 +78,42 @@ fn tree(crates: usize) -> TempDir {
         fs::write(path, text).unwrap();
     };
     let mut root =
-        "[workspace]\nresolver = \"2\"\nmembers = [\"crates/*\"]\npackage.version = \"12.0.0\"\n".to_string();
+        "[workspace]\nresolver = \"2\"\nmembers = [\"crates/*\"]\npackage.version = \"12.0.0\"\n"
+            .to_string();
     let mut lock = "version = 4\n".to_string();
     root += "[workspace.dependencies]\n";
     for at in 0..crates {
         let name = format!("crate-{at:04}");
-        let version = if at % 2 == 0 { "version.workspace = true" } else { "version = \"12.0.0\"" };
-        let mut manifest = format!("[package]\nname = \"{name}\"\n{version}\npublish = {}\n", at % 10 < 6);
+        let version = if at % 2 == 0 {
+            "version.workspace = true"
+        } else {
+            "version = \"12.0.0\""
+        };
+        let mut manifest = format!(
+            "[package]\nname = \"{name}\"\n{version}\npublish = {}\n",
+            at % 10 < 6
+        );
         manifest += "edition = \"2021\"\n\n[dependencies]\nanyhow = \"1\"\nlog = \"0.4\"\n";
         manifest += "serde = { version = \"1\", features = [\"derive\"] }\n";
         if at < 60 {
-            writeln!(root, "{name} = {{ path = \"crates/{name}\", version = \"=12.0.0\" }}").unwrap();
+            writeln!(
+                root,
+                "{name} = {{ path = \"crates/{name}\", version = \"=12.0.0\" }}"
+            )
+            .unwrap();
         }
-        write!(lock, "\n[[package]]\nname = \"{name}\"\nversion = \"12.0.0\"\ndependencies = [\n").unwrap();
+        write!(
+            lock,
+            "\n[[package]]\nname = \"{name}\"\nversion = \"12.0.0\"\ndependencies = [\n"
+        )
+        .unwrap();
         for on in at.saturating_sub(2 + at % 2)..at {
             let requirement = "version = \"=12.0.0\", default-features = false";
-            writeln!(manifest, "crate-{on:04} = {{ path = \"../crate-{on:04}\", {requirement} }}").unwrap();
+            writeln!(
+                manifest,
+                "crate-{on:04} = {{ path = \"../crate-{on:04}\", {requirement} }}"
+            )
+            .unwrap();
             writeln!(lock, " \"crate-{on:04}\",").unwrap();
         }
         lock += "]\n";
@@ -84,8 +123,16 @@ fn tree(crates: usize) -> TempDir {
     for at in 0..crates * 4 {
         let source = "source = \"registry+https://github.com/rust-lang/crates.io-index\"";
         let checksum = "0".repeat(64);
-        write!(lock, "\n[[package]]\nname = \"outside-{at:04}\"\nversion = \"1.0.0\"\n{source}\n").unwrap();
-        write!(lock, "checksum = \"{checksum}\"\ndependencies = [\n \"anyhow\",\n \"serde\",\n]\n").unwrap();
+        write!(
+            lock,
+            "\n[[package]]\nname = \"outside-{at:04}\"\nversion = \"1.0.0\"\n{source}\n"
+        )
+        .unwrap();
+        write!(
+            lock,
+            "checksum = \"{checksum}\"\ndependencies = [\n \"anyhow\",\n \"serde\",\n]\n"
+        )
+        .unwrap();
     }
     write("Cargo.toml", &root);
     write("Cargo.lock", &lock);

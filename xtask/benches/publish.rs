@@ -25,24 +25,43 @@ fn main() -> ExitCode {
     let market_of_ours = market(DELAY);
     let publish = time(market_of_ours.xtask(""));
     assert_eq!(market_of_ours.uploads(), (LAYERS * WIDTH) as usize);
-    println!("uploads alone {uploads:.1?}, with the waits at least {bound:.1?}, publish {publish:.1?}");
+    println!(
+        "uploads alone {uploads:.1?}, with the waits at least {bound:.1?}, publish {publish:.1?}"
+    );
     let mut within = vec![ratio("publish/bound", publish, bound, 1.15)];
 
     let market = market(DELAY);
-    let one_by_one: Duration = names().map(|name| cargo(&market, &format!("--package {name}"))).sum();
+    let one_by_one: Duration = names()
+        .map(|name| cargo(&market, &format!("--package {name}")))
+        .sum();
     println!("crate by crate {one_by_one:.1?}");
     within.push(ratio("publish/one-by-one", publish, one_by_one, 0.35));
 
     // All are there, so `publish` asks and does nothing else. What it does besides is what it takes when the index answers
     // at once.
-    let late = |_: &str, path: &str, _: usize| path.starts_with("/index/de/").then_some(Failure::Late(ANSWER));
-    let slow = market.again(Rules { fault: Some(Box::new(late)), ..Rules::default() });
-    let best = |market: &Publishing| (0..3).map(|_| time(market.xtask(""))).min().unwrap_or_default();
+    let late = |_: &str, path: &str, _: usize| {
+        path.starts_with("/index/de/")
+            .then_some(Failure::Late(ANSWER))
+    };
+    let slow = market.again(Rules {
+        fault: Some(Box::new(late)),
+        ..Rules::default()
+    });
+    let best = |market: &Publishing| {
+        (0..3)
+            .map(|_| time(market.xtask("")))
+            .min()
+            .unwrap_or_default()
+    };
     let (slow_ask, in_turn) = (best(&slow), ask_in_turn(&slow));
     let ask = slow_ask - best(&slow.again(Rules::default()));
     println!("60 answers of {ANSWER:?} at once {ask:.1?}, in turn {in_turn:.1?}");
     within.push(ratio("missing/in-turn", ask, in_turn, 0.1));
-    if within.contains(&false) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if within.contains(&false) {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
 }
 
 fn ratio(name: &str, one: Duration, other: Duration, limit: f64) -> bool {
@@ -56,11 +75,21 @@ fn market(delay: Duration) -> Publishing {
     let needs = |at: u32| (0..2).map(move |other| name(at / WIDTH - 1, (at + other) % WIDTH));
     let line = |at: u32| match at / WIDTH {
         0 => name(0, at),
-        layer => format!("{}: {}", name(layer, at % WIDTH), needs(at).collect::<Vec<_>>().join(" ")),
+        layer => format!(
+            "{}: {}",
+            name(layer, at % WIDTH),
+            needs(at).collect::<Vec<_>>().join(" ")
+        ),
     };
     let crates: Vec<String> = (0..LAYERS * WIDTH).map(line).collect();
     let crates: Vec<&str> = crates.iter().map(String::as_str).collect();
-    Publishing::new(&crates, Rules { delay, ..Rules::default() })
+    Publishing::new(
+        &crates,
+        Rules {
+            delay,
+            ..Rules::default()
+        },
+    )
 }
 
 fn names() -> impl Iterator<Item = String> {
@@ -72,7 +101,10 @@ fn name(layer: u32, place: u32) -> String {
 }
 
 fn cargo(market: &Publishing, packages: &str) -> Duration {
-    time(market.command("cargo", &format!("publish --no-verify --registry rehearsal {packages}")))
+    time(market.command(
+        "cargo",
+        &format!("publish --no-verify --registry rehearsal {packages}"),
+    ))
 }
 
 fn time(mut command: Command) -> Duration {
@@ -85,7 +117,9 @@ fn time(mut command: Command) -> Duration {
 /// Asks for each crate over one connection, as simply as it can be done.
 fn ask_in_turn(market: &Publishing) -> Duration {
     let index = market.registry.index();
-    let host = index.trim_start_matches("sparse+http://").trim_end_matches("/index/");
+    let host = index
+        .trim_start_matches("sparse+http://")
+        .trim_end_matches("/index/");
     let begun = Instant::now();
     let mut stream = BufReader::new(TcpStream::connect(host).unwrap());
     for name in names() {

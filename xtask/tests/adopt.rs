@@ -19,7 +19,9 @@ struct Adopter {
 
 impl Adopter {
     fn new() -> Adopter {
-        let adopter = Adopter { world: World::new() };
+        let adopter = Adopter {
+            world: World::new(),
+        };
         for folder in ["train", "theirs"] {
             adopter.world.git("", &["init", "-q", "-b", "main", folder]);
         }
@@ -27,14 +29,28 @@ impl Adopter {
         for folder in ["xtask/src", WORKFLOWS, ".cargo"] {
             copy(&ours.join(folder), &adopter.path("train").join(folder));
         }
-        for file in ["LICENSE-APACHE", "LICENSE-MIT", "README.md", "xtask/rustfmt.toml", "xtask/demo/Cargo.toml"] {
+        for file in [
+            "LICENSE-APACHE",
+            "LICENSE-MIT",
+            "README.md",
+            "xtask/rustfmt.toml",
+            "xtask/demo/Cargo.toml",
+        ] {
             adopter.write("train", file, &fs::read_to_string(ours.join(file)).unwrap());
         }
         let manifest = fs::read_to_string(ours.join("xtask/Cargo.toml")).unwrap();
         let (head, tail) = manifest.split_once("[dependencies]\n").unwrap();
         let (_, tail) = tail.split_once("\n\n").unwrap();
-        adopter.write("train", "xtask/Cargo.toml", &format!("{head}[dependencies]\n\n{tail}"));
-        adopter.write("train", "Cargo.toml", "[workspace]\nmembers = [\"xtask\"]\nexclude = [\"xtask/demo\"]\n");
+        adopter.write(
+            "train",
+            "xtask/Cargo.toml",
+            &format!("{head}[dependencies]\n\n{tail}"),
+        );
+        adopter.write(
+            "train",
+            "Cargo.toml",
+            "[workspace]\nmembers = [\"xtask\"]\nexclude = [\"xtask/demo\"]\n",
+        );
         adopter.write("train", "xtask/tests/some.rs", "");
         adopter.write("train", "xtask/benches/some.rs", "");
         adopter.commit("train");
@@ -45,17 +61,27 @@ impl Adopter {
     /// With a virtual workspace of one version and a lock file.
     fn of_a_workspace() -> Adopter {
         let adopter = Adopter::new();
-        let manifest = "[workspace]\nresolver = \"2\"\nmembers = [\n    \"a\",\n    \"b\", # the second\n]\n";
+        let manifest =
+            "[workspace]\nresolver = \"2\"\nmembers = [\n    \"a\",\n    \"b\", # the second\n]\n";
         adopter.write("theirs", "Cargo.toml", manifest);
         adopter.member("a", "1.2.0", "");
-        adopter.member("b", "1.2.0", "a = { path = \"../a\", version = \"=1.2.0\" }");
+        adopter.member(
+            "b",
+            "1.2.0",
+            "a = { path = \"../a\", version = \"=1.2.0\" }",
+        );
         adopter.locked();
         adopter
     }
 
     /// Makes a lock file, and commits all.
     fn locked(&self) {
-        let output = self.world.command("theirs", "cargo").args(["generate-lockfile", "--offline"]).output().unwrap();
+        let output = self
+            .world
+            .command("theirs", "cargo")
+            .args(["generate-lockfile", "--offline"])
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{}", text(&output.stderr));
         self.commit("theirs");
     }
@@ -99,11 +125,21 @@ impl Adopter {
         let mut command = self.world.command(folder, env!("CARGO_BIN_EXE_xtask"));
         let output = command.args(arguments).output().unwrap();
         let hide = |bytes: &[u8]| {
-            let words = text(bytes).replace(&self.path("").canonicalize().unwrap().display().to_string(), "$WORLD/");
+            let words = text(bytes).replace(
+                &self.path("").canonicalize().unwrap().display().to_string(),
+                "$WORLD/",
+            );
             let commit = self.world.git("train", &["rev-parse", "HEAD"]);
-            words.replace(&commit, "$COMMIT").replace(&commit[..10], "$COMMIT").replace("$WORLD//", "$WORLD/")
+            words
+                .replace(&commit, "$COMMIT")
+                .replace(&commit[..10], "$COMMIT")
+                .replace("$WORLD//", "$WORLD/")
         };
-        (output.status.code(), hide(&output.stdout), hide(&output.stderr))
+        (
+            output.status.code(),
+            hide(&output.stdout),
+            hide(&output.stderr),
+        )
     }
 
     /// Adopts, and returns what it printed.
@@ -115,7 +151,10 @@ impl Adopter {
 
     /// Does not adopt, says so, and changes nothing.
     fn refused(&self, expected: Expect) {
-        let status = || self.world.git("theirs", &["status", "--porcelain", "--ignored"]);
+        let status = || {
+            self.world
+                .git("theirs", &["status", "--porcelain", "--ignored"])
+        };
         let before = status();
         let (code, stdout, stderr) = self.xtask("train", &["adopt", "../theirs"]);
         expected.assert_eq(&stderr);
@@ -127,9 +166,16 @@ impl Adopter {
 
     /// The lines that are staged in a file, without context.
     fn staged(&self, file: &str) -> String {
-        let diff = self.world.git("theirs", &["diff", "--cached", "--unified=0", "--", file]);
-        let lines = diff.lines().filter(|line| line.starts_with(['+', '-']) && !line.starts_with("+++ "));
-        lines.filter(|line| !line.starts_with("--- ")).map(|line| format!("{line}\n")).collect()
+        let diff = self
+            .world
+            .git("theirs", &["diff", "--cached", "--unified=0", "--", file]);
+        let lines = diff
+            .lines()
+            .filter(|line| line.starts_with(['+', '-']) && !line.starts_with("+++ "));
+        lines
+            .filter(|line| !line.starts_with("--- "))
+            .map(|line| format!("{line}\n"))
+            .collect()
     }
 }
 
@@ -155,9 +201,17 @@ fn a_workspace_gets_the_tool_as_a_diff_that_its_owner_reads() {
     .assert_eq(&adopter.adopted());
 
     let status = adopter.world.git("theirs", &["status", "--porcelain"]);
-    assert!(status.lines().all(|line| ["A  ", "M  "].contains(&&line[..3])), "{status}");
-    let files: Vec<&str> =
-        status.lines().map(|line| &line[3..]).filter(|file| !file.starts_with("xtask/src/")).collect();
+    assert!(
+        status
+            .lines()
+            .all(|line| ["A  ", "M  "].contains(&&line[..3])),
+        "{status}"
+    );
+    let files: Vec<&str> = status
+        .lines()
+        .map(|line| &line[3..])
+        .filter(|file| !file.starts_with("xtask/src/"))
+        .collect();
     expect![[r#"
         .cargo/config.toml
         .github/workflows/check-branches.yml
@@ -216,17 +270,32 @@ fn a_workspace_gets_the_tool_as_a_diff_that_its_owner_reads() {
     "#]]
     .assert_eq(&adopter.staged("RELEASES.md"));
     let ours = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    for file in ["xtask/src/main.rs", "xtask/rustfmt.toml", ".github/workflows/push-tag.yml"] {
-        assert_eq!(adopter.read(file), fs::read_to_string(ours.join(file)).unwrap());
+    for file in [
+        "xtask/src/main.rs",
+        "xtask/rustfmt.toml",
+        ".github/workflows/push-tag.yml",
+    ] {
+        assert_eq!(
+            adopter.read(file),
+            fs::read_to_string(ours.join(file)).unwrap()
+        );
     }
     // Cargo has nothing to add, nor has it another opinion of the manifests.
     let mut cargo = adopter.world.command("theirs", "cargo");
-    let metadata = cargo.args(["metadata", "--locked", "--format-version", "1"]).output().unwrap();
+    let metadata = cargo
+        .args(["metadata", "--locked", "--format-version", "1"])
+        .output()
+        .unwrap();
     assert!(metadata.status.success(), "{}", text(&metadata.stderr));
     assert!(text(&metadata.stdout).contains("\"name\":\"xtask\""));
 
     adopter.world.git("theirs", &["reset", "-q", "--hard"]);
-    assert_eq!(adopter.world.git("theirs", &["status", "--porcelain", "--ignored"]), "");
+    assert_eq!(
+        adopter
+            .world
+            .git("theirs", &["status", "--porcelain", "--ignored"]),
+        ""
+    );
     assert!(!adopter.path("theirs/xtask").exists());
 }
 
@@ -234,14 +303,26 @@ fn a_workspace_gets_the_tool_as_a_diff_that_its_owner_reads() {
 fn the_tool_works_there_before_anything_is_committed() {
     let adopter = Adopter::of_a_workspace();
     // Without what was guessed, it would not be known which of the two names the train.
-    adopter.edit("theirs", "Cargo.toml", "\"a\",\n", "\"a\",\n    \"theirs\",\n");
+    adopter.edit(
+        "theirs",
+        "Cargo.toml",
+        "\"a\",\n",
+        "\"a\",\n    \"theirs\",\n",
+    );
     adopter.member("theirs", "0.4.0", "");
     adopter.locked();
     adopter.adopted();
     let (code, stdout, stderr) = adopter.xtask("theirs", &["rehearse"]);
     assert_eq!(code, Some(0), "{stdout}{stderr}");
-    assert!(stdout.contains("Begin with theirs as of ") && stdout.contains(", with what is not committed"), "{stdout}");
-    assert!(stdout.contains("v0.4.0 is out, and v0.4.1 after it"), "{stdout}");
+    assert!(
+        stdout.contains("Begin with theirs as of ")
+            && stdout.contains(", with what is not committed"),
+        "{stdout}"
+    );
+    assert!(
+        stdout.contains("v0.4.0 is out, and v0.4.1 after it"),
+        "{stdout}"
+    );
 }
 
 #[test]
@@ -261,7 +342,9 @@ fn a_package_alone_becomes_a_workspace_and_goes_without_a_lock_file() {
     );
     adopter.write("theirs", ".gitignore", "/target\nCargo.lock\n");
     adopter.commit("theirs");
-    adopter.world.git("theirs", &["branch", "-q", "-m", "trunk"]);
+    adopter
+        .world
+        .git("theirs", &["branch", "-q", "-m", "trunk"]);
     expect![[r#"
         release-train $COMMIT is in ../theirs, staged and not committed: `git diff --cached` shows it
         Cargo.toml: [workspace.metadata.release-train] has guesses: read them
@@ -293,11 +376,20 @@ fn a_package_alone_becomes_a_workspace_and_goes_without_a_lock_file() {
     .assert_eq(&adopter.staged(".cargo/config.toml"));
     assert_eq!(adopter.staged("RELEASES.md"), "");
     let workflow = adopter.read(".github/workflows/main.yml");
-    assert!(workflow.contains("branches: [trunk]") && !workflow.contains("[main]"), "{workflow}");
+    assert!(
+        workflow.contains("branches: [trunk]") && !workflow.contains("[main]"),
+        "{workflow}"
+    );
     for file in fs::read_dir(adopter.path("theirs").join(WORKFLOWS)).unwrap() {
         let text = fs::read_to_string(file.unwrap().path()).unwrap();
-        let locked: Vec<&str> = text.lines().filter(|line| line.contains("--locked")).collect();
-        assert!(locked.iter().all(|line| line.contains("cargo install")), "{locked:?}");
+        let locked: Vec<&str> = text
+            .lines()
+            .filter(|line| line.contains("--locked"))
+            .collect();
+        assert!(
+            locked.iter().all(|line| line.contains("cargo install")),
+            "{locked:?}"
+        );
     }
     assert_eq!(adopter.xtask("theirs", &["bump", "minor"]).1, "0.3.2\n");
 }
@@ -310,7 +402,11 @@ fn what_is_in_use_is_guessed_and_what_may_be_the_past_is_a_comment() {
     adopter.write("theirs", "README.md", "# B\n\n```toml\nb = \"1.2.0\"\na = { version = \"1.2\", features = [] }\n```\n\nb since 1.2.0: more.\nBA = \"1.2\"\n");
     adopter.write("theirs", "include/b.h", "#define B_VERSION \"1.2.0\"\n#define B_VERSION_MAJOR 1\n#define B_VERSION_MINOR 2\n  #define B_VERSION_PATCH 0\n#define B_OTHER 1\n");
     adopter.write("theirs", "twice.txt", "version: 1.2.0\nversion: 1.2.0\n");
-    adopter.write("theirs", "other.txt", "version: 11.2.0\nversion: 1.2.0.1\nversion: 1.2.0-rc.1\n");
+    adopter.write(
+        "theirs",
+        "other.txt",
+        "version: 11.2.0\nversion: 1.2.0.1\nversion: 1.2.0-rc.1\n",
+    );
     adopter.write("theirs", "CHANGELOG.md", "## version: 1.2.0\n");
     adopter.write(
         "theirs",
@@ -348,7 +444,9 @@ fn what_is_in_use_is_guessed_and_what_may_be_the_past_is_a_comment() {
     "#]]
     .assert_eq(&adopter.staged("Cargo.toml"));
     // The guesses hold: a bump moves these lines, and no others.
-    adopter.world.git("theirs", &["commit", "-q", "-m", "Adopt"]);
+    adopter
+        .world
+        .git("theirs", &["commit", "-q", "-m", "Adopt"]);
     let (_, next, said) = adopter.xtask("theirs", &["bump"]);
     assert_eq!(next, "2.0.0\n", "{said}");
     expect![[r#"
@@ -364,7 +462,18 @@ fn what_is_in_use_is_guessed_and_what_may_be_the_past_is_a_comment() {
     .assert_eq(
         &adopter
             .world
-            .git("theirs", &["diff", "--unified=0", "--", "README.md", "include", "*.txt", "a/src"])
+            .git(
+                "theirs",
+                &[
+                    "diff",
+                    "--unified=0",
+                    "--",
+                    "README.md",
+                    "include",
+                    "*.txt",
+                    "a/src",
+                ],
+            )
             .lines()
             .filter(|line| line.starts_with('+'))
             .collect::<Vec<_>>()
@@ -376,49 +485,93 @@ fn what_is_in_use_is_guessed_and_what_may_be_the_past_is_a_comment() {
 fn what_toml_cannot_say_or_nobody_reads_is_not_guessed() {
     let adopter = Adopter::of_a_workspace();
     adopter.write("theirs", "Cafe\u{301}.txt", "version: 1.2.0\n");
-    adopter.write("theirs", "colours.txt", "\u{1b}[1mversion: 1.2.0\u{1b}[0m\n");
+    adopter.write(
+        "theirs",
+        "colours.txt",
+        "\u{1b}[1mversion: 1.2.0\u{1b}[0m\n",
+    );
     adopter.write("theirs", "old_mac.txt", "one\rversion: 1.2.0\rtwo\r");
-    adopter.write("theirs", "min.js", &format!("x={{version:\"1.2.0\"}};{}\n", "a".repeat(100_000)));
+    adopter.write(
+        "theirs",
+        "min.js",
+        &format!("x={{version:\"1.2.0\"}};{}\n", "a".repeat(100_000)),
+    );
     adopter.write("theirs", "ui/package-lock.json", "\"version\": \"1.2.0\"\n");
     adopter.write("theirs", "third_party/z.h", "#define Z_VERSION \"1.2.0\"\n");
     adopter.write("theirs", "tab.txt", "version\t: 1.2.0\n");
     adopter.commit("theirs");
     adopter.adopted();
     let staged = adopter.staged("Cargo.toml");
-    let lines: Vec<&str> = staged.lines().filter(|line| line.contains("file = ")).collect();
-    assert_eq!(lines, ["+  { file = \"tab.txt\", line = 'version\t: {version}' },"]);
+    let lines: Vec<&str> = staged
+        .lines()
+        .filter(|line| line.contains("file = "))
+        .collect();
+    assert_eq!(
+        lines,
+        ["+  { file = \"tab.txt\", line = 'version\t: {version}' },"]
+    );
     assert_eq!(adopter.xtask("theirs", &["bump"]).1, "2.0.0\n");
 }
 
 #[test]
 fn another_pre_release_than_the_tool_makes_tells_nothing_of_candidates() {
     let adopter = Adopter::of_a_workspace();
-    for (name, dependency) in [("a", ""), ("b", "a = { path = \"../a\", version = \"=2.0.0-alpha.1\" }")] {
+    for (name, dependency) in [
+        ("a", ""),
+        ("b", "a = { path = \"../a\", version = \"=2.0.0-alpha.1\" }"),
+    ] {
         adopter.member(name, "2.0.0-alpha.1", dependency);
     }
     adopter.locked();
     adopter.adopted();
-    assert!(adopter.staged("Cargo.toml").contains("+# release-candidates = false"));
+    assert!(
+        adopter
+            .staged("Cargo.toml")
+            .contains("+# release-candidates = false")
+    );
 }
 
 #[test]
 fn a_development_version_tells_of_candidates_and_a_long_list_stands_in_lines() {
     let adopter = Adopter::of_a_workspace();
-    let names: Vec<String> = (1..12).map(|number| format!("a-crate-number-{number}")).collect();
-    let members: Vec<String> = names.iter().map(|name| format!("\"{name}\",\n    ")).collect();
-    adopter.edit("theirs", "Cargo.toml", "\"a\",\n", &format!("{}\"a\",\n", members.concat()));
+    let names: Vec<String> = (1..12)
+        .map(|number| format!("a-crate-number-{number}"))
+        .collect();
+    let members: Vec<String> = names
+        .iter()
+        .map(|name| format!("\"{name}\",\n    "))
+        .collect();
+    adopter.edit(
+        "theirs",
+        "Cargo.toml",
+        "\"a\",\n",
+        &format!("{}\"a\",\n", members.concat()),
+    );
     for name in names.iter().map(String::as_str).chain(["a"]) {
         adopter.member(name, "2.0.0-dev", "");
     }
-    adopter.member("b", "2.0.0-dev", "a = { path = \"../a\", version = \"=2.0.0-dev\" }");
+    adopter.member(
+        "b",
+        "2.0.0-dev",
+        "a = { path = \"../a\", version = \"=2.0.0-dev\" }",
+    );
     adopter.locked();
     adopter.edit("theirs", "Cargo.toml", "resolver = \"2\"\n", "");
     adopter.commit("theirs");
     let said = adopter.adopted();
-    assert!(said.contains("Cargo.toml: without a `resolver`, cargo warns"), "{said}");
+    assert!(
+        said.contains("Cargo.toml: without a `resolver`, cargo warns"),
+        "{said}"
+    );
     let staged = adopter.staged("Cargo.toml");
-    assert!(staged.contains("+public = [\n+    \"a-crate-number-1\",\n"), "{staged}");
-    assert!(staged.contains("+# Guessed: main is at -dev.\n+release-candidates = true\n"), "{staged}");
+    assert!(
+        staged.contains("+public = [\n+    \"a-crate-number-1\",\n"),
+        "{staged}"
+    );
+    assert!(
+        staged.contains("+# Guessed: main is at -dev.\n+release-candidates = true\n"),
+        "{staged}"
+    );
     assert!(adopter.read("RELEASES.md").contains("## 2.0.0\n"));
     assert_eq!(adopter.xtask("theirs", &["bump"]).1, "3.0.0-dev\n");
 }
@@ -432,7 +585,10 @@ fn pins_that_contradict_each_other_are_said_and_not_put_in_force() {
     adopter.adopted();
     let staged = adopter.staged("Cargo.toml");
     assert!(staged.contains("+# public = [\"b\", \"c\"]\n"), "{staged}");
-    assert!(staged.contains("some require a so, and some do not"), "{staged}");
+    assert!(
+        staged.contains("some require a so, and some do not"),
+        "{staged}"
+    );
     assert_eq!(adopter.xtask("theirs", &["bump"]).1, "2.0.0\n");
 }
 
@@ -441,7 +597,11 @@ fn all_that_stands_in_the_way_is_named_at_once() {
     let adopter = Adopter::of_a_workspace();
     adopter.write("theirs", "xtask/notes.txt", "");
     // Of the two, rustup reads the one without an ending.
-    adopter.write("theirs", "rust-toolchain.toml", "[toolchain]\nchannel = \"1.95.0\"\n");
+    adopter.write(
+        "theirs",
+        "rust-toolchain.toml",
+        "[toolchain]\nchannel = \"1.95.0\"\n",
+    );
     adopter.write("theirs", "rust-toolchain", "1.85.1\n");
     adopter.write(
         "theirs",
@@ -449,7 +609,11 @@ fn all_that_stands_in_the_way_is_named_at_once() {
         "[alias]\nxtask = \"run -p tasks --\"\n[build]\ntarget = \"wasm32-wasip1\"\n",
     );
     adopter.write("theirs", ".github/workflows/Main.yaml", "name: Tests\n");
-    adopter.write("theirs", ".github/workflows/ci.yml", "name: \"dist\" # all\n");
+    adopter.write(
+        "theirs",
+        ".github/workflows/ci.yml",
+        "name: \"dist\" # all\n",
+    );
     adopter.write("theirs", ".gitignore", "/target\n*.md\n");
     adopter.commit("theirs");
     adopter.refused(expect![[r#"
@@ -468,7 +632,11 @@ fn all_that_stands_in_the_way_is_named_at_once() {
 #[test]
 fn each_obstacle_alone_is_one_line_that_says_what_to_do() {
     let adopter = Adopter::new();
-    adopter.write("theirs", "Cargo.toml", "[workspace]\nmembers = [\"a\", \"tasks\"]\n");
+    adopter.write(
+        "theirs",
+        "Cargo.toml",
+        "[workspace]\nmembers = [\"a\", \"tasks\"]\n",
+    );
     adopter.member("a", "1.2.0", "");
     adopter.write("theirs", "tasks/src/lib.rs", "");
     adopter.write(
@@ -559,27 +727,41 @@ fn each_obstacle_alone_is_one_line_that_says_what_to_do() {
         adopter.write("theirs", file, before);
         adopter.commit("theirs");
         adopter.refused(expected);
-        adopter.world.git("theirs", &["reset", "-q", "--hard", "HEAD~"]);
+        adopter
+            .world
+            .git("theirs", &["reset", "-q", "--hard", "HEAD~"]);
     }
 }
 
 #[test]
 fn the_workflows_run_for_the_main_branch_whatever_is_checked_out() {
     let adopter = Adopter::of_a_workspace();
-    adopter.world.git("theirs", &["branch", "-q", "-m", "master"]);
-    adopter.world.git("theirs", &["checkout", "-q", "-b", "adopt"]);
+    adopter
+        .world
+        .git("theirs", &["branch", "-q", "-m", "master"]);
+    adopter
+        .world
+        .git("theirs", &["checkout", "-q", "-b", "adopt"]);
     adopter.adopted();
-    assert!(adopter.read(".github/workflows/main.yml").contains("branches: [master]"));
+    assert!(
+        adopter
+            .read(".github/workflows/main.yml")
+            .contains("branches: [master]")
+    );
 }
 
 #[test]
 fn a_sparse_checkout_must_have_a_place_for_the_tool() {
     let adopter = Adopter::of_a_workspace();
-    adopter.world.git("theirs", &["sparse-checkout", "set", "a", "b"]);
+    adopter
+        .world
+        .git("theirs", &["sparse-checkout", "set", "a", "b"]);
     adopter.refused(expect![[r#"
         error: this checkout is sparse, and what goes in would not be in it: `git sparse-checkout add xtask .github/workflows`, or `disable`
     "#]]);
-    adopter.world.git("theirs", &["sparse-checkout", "add", "xtask", WORKFLOWS]);
+    adopter
+        .world
+        .git("theirs", &["sparse-checkout", "add", "xtask", WORKFLOWS]);
     adopter.adopted();
     assert!(adopter.path("theirs/xtask/src/main.rs").exists());
 }
@@ -587,8 +769,12 @@ fn a_sparse_checkout_must_have_a_place_for_the_tool() {
 #[test]
 fn line_ends_that_git_checks_are_the_owner_s_own() {
     let adopter = Adopter::of_a_workspace();
-    adopter.world.git("theirs", &["config", "core.autocrlf", "true"]);
-    adopter.world.git("theirs", &["config", "core.safecrlf", "true"]);
+    adopter
+        .world
+        .git("theirs", &["config", "core.autocrlf", "true"]);
+    adopter
+        .world
+        .git("theirs", &["config", "core.safecrlf", "true"]);
     adopter.adopted();
     assert!(adopter.read("xtask/src/main.rs").contains("\r\n"));
 }
@@ -603,12 +789,21 @@ fn notes_that_the_tool_cannot_go_on_with_are_named_and_a_template_of_theirs_is_u
     assert!(said.contains(names), "{said}");
 
     let adopter = Adopter::of_a_workspace();
-    let table = "[workspace.metadata.release-train]\nnotes-template = \"notes.md\"\n\n[workspace]\n";
+    let table =
+        "[workspace.metadata.release-train]\nnotes-template = \"notes.md\"\n\n[workspace]\n";
     adopter.edit("theirs", "Cargo.toml", "[workspace]\n", table);
-    adopter.write("theirs", "notes.md", "## VERSION\n\nUnreleased.\n\nNothing yet.\n");
+    adopter.write(
+        "theirs",
+        "notes.md",
+        "## VERSION\n\nUnreleased.\n\nNothing yet.\n",
+    );
     adopter.commit("theirs");
     adopter.adopted();
-    assert!(adopter.read("RELEASES.md").ends_with("## 1.2.0\n\nUnreleased.\n\nNothing yet.\n"));
+    assert!(
+        adopter
+            .read("RELEASES.md")
+            .ends_with("## 1.2.0\n\nUnreleased.\n\nNothing yet.\n")
+    );
 }
 
 #[cfg(unix)]
@@ -616,7 +811,10 @@ fn notes_that_the_tool_cannot_go_on_with_are_named_and_a_template_of_theirs_is_u
 fn nothing_is_written_through_a_link() {
     let adopter = Adopter::of_a_workspace();
     adopter.write("theirs", ".cargo/keep", "");
-    for (link, to) in [(".cargo/config.toml", "shared.toml"), ("RELEASES.md", "nowhere.md")] {
+    for (link, to) in [
+        (".cargo/config.toml", "shared.toml"),
+        ("RELEASES.md", "nowhere.md"),
+    ] {
         std::os::unix::fs::symlink(adopter.path(to), adopter.path("theirs").join(link)).unwrap();
     }
     fs::write(adopter.path("shared.toml"), "[net]\nretry = 2\n").unwrap();
@@ -626,7 +824,10 @@ fn nothing_is_written_through_a_link() {
         RELEASES.md: a symbolic link: put what it leads to in its place
         error: 2 things stand in the way, and nothing was changed
     "#]]);
-    assert_eq!(fs::read_to_string(adopter.path("shared.toml")).unwrap(), "[net]\nretry = 2\n");
+    assert_eq!(
+        fs::read_to_string(adopter.path("shared.toml")).unwrap(),
+        "[net]\nretry = 2\n"
+    );
     assert!(!adopter.path("nowhere.md").exists());
 }
 
@@ -682,7 +883,12 @@ fn a_folder_that_is_no_clean_workspace_is_left_alone() {
     let (code, _, stderr) = says("train", &[]);
     assert_eq!(code, Some(2), "{stderr}");
     fs::remove_file(adopter.path("theirs/new.txt")).unwrap();
-    adopter.edit("train", "xtask/src/main.rs", "//! The command line", "//! Some command line");
+    adopter.edit(
+        "train",
+        "xtask/src/main.rs",
+        "//! The command line",
+        "//! Some command line",
+    );
     adopter.refused(expect![[r#"
         error: `xtask/src/main.rs` is not committed: what goes out must be a commit
     "#]]);
@@ -699,8 +905,18 @@ fn run_again_it_brings_the_tool_up_to_date_and_keeps_what_was_changed_there() {
         "          - { os: windows-latest",
         "          # - { os: windows-latest",
     );
-    adopter.edit("theirs", "Cargo.toml", "# owners", "support-months = 3\n# owners");
-    adopter.edit("theirs", "RELEASES.md", "### Added\n", "### Added\n\n* This.\n");
+    adopter.edit(
+        "theirs",
+        "Cargo.toml",
+        "# owners",
+        "support-months = 3\n# owners",
+    );
+    adopter.edit(
+        "theirs",
+        "RELEASES.md",
+        "### Added\n",
+        "### Added\n\n* This.\n",
+    );
     fs::remove_file(adopter.path("theirs/.github/workflows/check-branches.yml")).unwrap();
     adopter.commit("theirs");
     let (code, stdout, stderr) = adopter.xtask("train", &["adopt", "../theirs"]);
@@ -718,16 +934,33 @@ fn run_again_it_brings_the_tool_up_to_date_and_keeps_what_was_changed_there() {
         "# The artifacts of one commit",
         "# What is made of one commit",
     );
-    adopter.edit("train", ".github/workflows/check-branches.yml", "# Once a week", "# Each week");
-    adopter.edit("train", "xtask/src/version.rs", "[automatically-tag-and-release-this-commit]", "[release-this]");
-    fs::rename(adopter.path("train/xtask/src/sha256.rs"), adopter.path("train/xtask/src/digest.rs")).unwrap();
+    adopter.edit(
+        "train",
+        ".github/workflows/check-branches.yml",
+        "# Once a week",
+        "# Each week",
+    );
+    adopter.edit(
+        "train",
+        "xtask/src/version.rs",
+        "[automatically-tag-and-release-this-commit]",
+        "[release-this]",
+    );
+    fs::rename(
+        adopter.path("train/xtask/src/sha256.rs"),
+        adopter.path("train/xtask/src/digest.rs"),
+    )
+    .unwrap();
     adopter.commit("train");
     expect![[r#"
         release-train $COMMIT is in ../theirs, staged and not committed: `git diff --cached` shows it
         next, in ../theirs: cargo xtask rehearse
     "#]]
     .assert_eq(&adopter.adopted());
-    let staged = adopter.world.git("theirs", &["diff", "--cached", "--name-status", "--no-renames"]);
+    let staged = adopter.world.git(
+        "theirs",
+        &["diff", "--cached", "--name-status", "--no-renames"],
+    );
     expect![[r#"
         M	.github/workflows/dist.yml
         M	xtask/Cargo.toml
@@ -739,21 +972,43 @@ fn run_again_it_brings_the_tool_up_to_date_and_keeps_what_was_changed_there() {
         -# The artifacts of one commit, an archive a target, kept for the run: main.yml sees that they can be made, and push-tag.yml
         +# What is made of one commit, an archive a target, kept for the run: main.yml sees that they can be made, and push-tag.yml
     "#]].assert_eq(&adopter.staged(".github/workflows/dist.yml"));
-    assert!(adopter.read(".github/workflows/dist.yml").contains("# - { os: windows-latest"));
+    assert!(
+        adopter
+            .read(".github/workflows/dist.yml")
+            .contains("# - { os: windows-latest")
+    );
     let from = adopter.read("xtask/Cargo.toml");
-    assert!(from.contains(&adopter.world.git("train", &["rev-parse", "HEAD"])), "{from}");
+    assert!(
+        from.contains(&adopter.world.git("train", &["rev-parse", "HEAD"])),
+        "{from}"
+    );
 }
 
 #[test]
 fn what_does_not_go_together_is_a_conflict_as_of_a_merge() {
     let adopter = Adopter::of_a_workspace();
     adopter.adopted();
-    adopter.edit("theirs", "xtask/src/version.rs", "[automatically-tag-and-release-this-commit]", "[ours]");
+    adopter.edit(
+        "theirs",
+        "xtask/src/version.rs",
+        "[automatically-tag-and-release-this-commit]",
+        "[ours]",
+    );
     fs::remove_file(adopter.path("theirs/xtask/rustfmt.toml")).unwrap();
     adopter.commit("theirs");
     adopter.edit("train", "xtask/rustfmt.toml", "120", "100");
-    adopter.edit("train", "xtask/src/version.rs", "[automatically-tag-and-release-this-commit]", "[theirs]");
-    adopter.edit("train", "xtask/src/config.rs", "what a workspace may wish", "what it may wish");
+    adopter.edit(
+        "train",
+        "xtask/src/version.rs",
+        "[automatically-tag-and-release-this-commit]",
+        "[theirs]",
+    );
+    adopter.edit(
+        "train",
+        "xtask/src/config.rs",
+        "what a workspace may wish",
+        "what it may wish",
+    );
     adopter.commit("train");
     let (code, stdout, stderr) = adopter.xtask("train", &["adopt", "../theirs"]);
     expect![[r#"
@@ -770,14 +1025,25 @@ fn what_does_not_go_together_is_a_conflict_as_of_a_merge() {
     .assert_eq(&status);
     let marked = adopter.read("xtask/src/version.rs");
     assert!(
-        marked.contains("\"[ours]\"") && marked.contains("\"[theirs]\"") && marked.contains("=======\n"),
+        marked.contains("\"[ours]\"")
+            && marked.contains("\"[theirs]\"")
+            && marked.contains("=======\n"),
         "{marked}"
     );
     // Git does not let it be forgotten.
-    let commit = adopter.world.command("theirs", "git").args(["commit", "-m", "Update"]).output().unwrap();
+    let commit = adopter
+        .world
+        .command("theirs", "git")
+        .args(["commit", "-m", "Update"])
+        .output()
+        .unwrap();
     assert!(!commit.status.success());
     adopter.world.git("theirs", &["reset", "-q", "--hard"]);
-    assert!(adopter.read("xtask/src/config.rs").contains("what a workspace may wish"));
+    assert!(
+        adopter
+            .read("xtask/src/config.rs")
+            .contains("what a workspace may wish")
+    );
 }
 
 #[test]
@@ -785,18 +1051,34 @@ fn what_the_owner_gave_the_tool_outlives_an_update() {
     let adopter = Adopter::of_a_workspace();
     adopter.adopted();
     // A dependency, with its place in the lock file, and a file.
-    adopter.edit("theirs", "xtask/Cargo.toml", "[dependencies]\n", "[dependencies]\nb = { path = \"../b\" }\n");
+    adopter.edit(
+        "theirs",
+        "xtask/Cargo.toml",
+        "[dependencies]\n",
+        "[dependencies]\nb = { path = \"../b\" }\n",
+    );
     adopter.write("theirs", "xtask/src/own.rs", "// Theirs.\n");
     adopter.locked();
     adopter.write("train", "xtask/src/own.rs", "// Ours.\n");
-    adopter.edit("train", "xtask/src/version.rs", "[automatically-tag-and-release-this-commit]", "[release-this]");
+    adopter.edit(
+        "train",
+        "xtask/src/version.rs",
+        "[automatically-tag-and-release-this-commit]",
+        "[release-this]",
+    );
     adopter.commit("train");
     let (code, _, stderr) = adopter.xtask("train", &["adopt", "../theirs"]);
-    assert!(code == Some(1) && stderr.contains("does not go together in xtask/src/own.rs:"), "{stderr}");
+    assert!(
+        code == Some(1) && stderr.contains("does not go together in xtask/src/own.rs:"),
+        "{stderr}"
+    );
     assert_eq!(adopter.staged("Cargo.lock"), "");
     assert!(adopter.read("xtask/src/own.rs").contains("// Theirs.\n"));
     let mut cargo = adopter.world.command("theirs", "cargo");
-    let metadata = cargo.args(["metadata", "--locked", "--format-version", "1"]).output().unwrap();
+    let metadata = cargo
+        .args(["metadata", "--locked", "--format-version", "1"])
+        .output()
+        .unwrap();
     assert!(metadata.status.success(), "{}", text(&metadata.stderr));
 }
 
@@ -812,7 +1094,12 @@ fn an_update_from_a_clone_that_lacks_the_commit_or_over_a_new_workflow_of_theirs
         error: .github/workflows/audit.yml: a workflow of ours is called `audit`, too: rename yours, its file and its `name`
     "#]]);
     let from = adopter.world.git("train", &["rev-parse", "HEAD~"]);
-    adopter.edit("theirs", "xtask/Cargo.toml", &from, "0123456789012345678901234567890123456789");
+    adopter.edit(
+        "theirs",
+        "xtask/Cargo.toml",
+        &from,
+        "0123456789012345678901234567890123456789",
+    );
     adopter.commit("theirs");
     adopter.refused(expect![[r#"
         error: $WORLD/train: it lacks 0123456789012345678901234567890123456789, which xtask/Cargo.toml names: `git fetch`

@@ -11,8 +11,13 @@ use support::{Tree, package, root};
 
 fn with_config(config: &str) -> Tree {
     let root = root("a b") + "[workspace.metadata.release-train]\n" + config + "\n";
-    let b = package("b", "1.0.0") + "[dependencies]\na = { path = \"../a\", version = \"1.0.0\" }\n";
-    Tree::new(&[("Cargo.toml", &root), ("a/Cargo.toml", &package("a", "1.0.0")), ("b/Cargo.toml", &b)])
+    let b =
+        package("b", "1.0.0") + "[dependencies]\na = { path = \"../a\", version = \"1.0.0\" }\n";
+    Tree::new(&[
+        ("Cargo.toml", &root),
+        ("a/Cargo.toml", &package("a", "1.0.0")),
+        ("b/Cargo.toml", &b),
+    ])
 }
 
 fn at_version(version: &str) -> Tree {
@@ -20,13 +25,18 @@ fn at_version(version: &str) -> Tree {
 }
 
 fn with_notes(notes: &str) -> Tree {
-    Tree::new(&[("Cargo.toml", &package("a", "1.0.0")), ("RELEASES.md", notes)])
+    Tree::new(&[
+        ("Cargo.toml", &package("a", "1.0.0")),
+        ("RELEASES.md", notes),
+    ])
 }
 
 #[test]
 fn outside_a_workspace() {
-    Tree::new(&[("file", "")])
-        .refused(&["bump"], expect!["error: could not find `Cargo.toml` in `$TREE` or any parent directory"]);
+    Tree::new(&[("file", "")]).refused(
+        &["bump"],
+        expect!["error: could not find `Cargo.toml` in `$TREE` or any parent directory"],
+    );
     Tree::new(&[("file", "")]).refused(
         &["notes", "show", "1.0.0"],
         expect!["error: could not find `Cargo.toml` in `$TREE` or any parent directory"],
@@ -44,9 +54,16 @@ fn a_toolchain_that_is_missing_without_the_backtrace_that_rustup_adds() {
             .replace('`', "\\`")
             .as_str(),
     );
-    fs::set_permissions(tree.path().join("bin/cargo"), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(
+        tree.path().join("bin/cargo"),
+        fs::Permissions::from_mode(0o755),
+    )
+    .unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-    command.arg("bump").current_dir(tree.path()).env("PATH", format!("{}/bin:/usr/bin:/bin", tree.path().display()));
+    command.arg("bump").current_dir(tree.path()).env(
+        "PATH",
+        format!("{}/bin:/usr/bin:/bin", tree.path().display()),
+    );
     expect!["error: toolchain '1.76' is not installed: help: run `rustup toolchain install` to install it\n"]
         .assert_eq(&support::text(&command.output().unwrap().stderr));
 }
@@ -54,14 +71,23 @@ fn a_toolchain_that_is_missing_without_the_backtrace_that_rustup_adds() {
 #[test]
 fn broken_toml() {
     let tree = with_config("");
-    tree.write("b/Cargo.toml", "[package]\nname = \"b\nversion = \"1.0.0\"\n");
-    tree.refused(&["bump"], expect![[r#"error: invalid basic string, expected `"`: b/Cargo.toml:2:10"#]]);
+    tree.write(
+        "b/Cargo.toml",
+        "[package]\nname = \"b\nversion = \"1.0.0\"\n",
+    );
+    tree.refused(
+        &["bump"],
+        expect![[r#"error: invalid basic string, expected `"`: b/Cargo.toml:2:10"#]],
+    );
 }
 
 #[test]
 fn broken_toml_in_the_root() {
     let tree = with_config("]");
-    tree.refused(&["bump"], expect!["error: missing table open, expected `[`: Cargo.toml:5:1"]);
+    tree.refused(
+        &["bump"],
+        expect!["error: missing table open, expected `[`: Cargo.toml:5:1"],
+    );
 }
 
 #[test]
@@ -70,7 +96,9 @@ fn a_manifest_that_is_missing() {
     fs::remove_file(tree.path().join("b/Cargo.toml")).unwrap();
     tree.refused(
         &["bump"],
-        expect!["error: failed to read `$TREE/b/Cargo.toml`: No such file or directory (os error 2)"],
+        expect![
+            "error: failed to read `$TREE/b/Cargo.toml`: No such file or directory (os error 2)"
+        ],
     );
 }
 
@@ -78,7 +106,9 @@ fn a_manifest_that_is_missing() {
 fn a_version_in_a_manifest_that_is_no_semver() {
     at_version("1.0").refused(
         &["bump"],
-        expect!["error: unexpected end of input while parsing minor version number: Cargo.toml:3:11"],
+        expect![
+            "error: unexpected end of input while parsing minor version number: Cargo.toml:3:11"
+        ],
     );
 }
 
@@ -115,7 +145,10 @@ fn a_requirement_that_does_not_admit_its_member() {
 #[test]
 fn a_bump_that_was_interrupted_between_the_manifests() {
     let tree = with_config("");
-    tree.write("b/Cargo.toml", &tree.read("b/Cargo.toml").replace("1.0.0", "2.0.0"));
+    tree.write(
+        "b/Cargo.toml",
+        &tree.read("b/Cargo.toml").replace("1.0.0", "2.0.0"),
+    );
     tree.refused(&["bump", "patch"], expect![[r#"error: Cargo.toml: [workspace.metadata.release-train]: the published crates have several versions: name the train's with `version-of = "crate"`, or undo an interrupted bump with `git restore :/`"#]]);
 }
 
@@ -134,7 +167,8 @@ fn a_requirement_that_cannot_follow() {
     let tree = with_config("");
     tree.write(
         "b/Cargo.toml",
-        &(package("b", "1.0.0") + "[dependencies]\na = { path = \"../a\", version = \">=1, <2\" }\n"),
+        &(package("b", "1.0.0")
+            + "[dependencies]\na = { path = \"../a\", version = \">=1, <2\" }\n"),
     );
     tree.refused(
         &["bump"],
@@ -146,15 +180,25 @@ fn a_requirement_that_cannot_follow() {
 fn an_internal_crate_that_is_not_pinned() {
     with_config("public = [\"b\"]").refused(
         &["bump"],
-        expect!["error: b/Cargo.toml:6: `1.0.0` does not pin `a`, which is not `public`: say `=1.0.0`"],
+        expect![
+            "error: b/Cargo.toml:6: `1.0.0` does not pin `a`, which is not `public`: say `=1.0.0`"
+        ],
     );
 }
 
 #[test]
 fn a_public_crate_that_is_pinned() {
     let tree = with_config("public = [\"a\", \"b\"]");
-    tree.write("b/Cargo.toml", &tree.read("b/Cargo.toml").replace("\"1.0.0\" }", "\"=1.0.0\" }"));
-    tree.refused(&["bump"], expect!["error: b/Cargo.toml:6: `=1.0.0` pins `a`, which is `public`: say `1.0.0`"]);
+    tree.write(
+        "b/Cargo.toml",
+        &tree
+            .read("b/Cargo.toml")
+            .replace("\"1.0.0\" }", "\"=1.0.0\" }"),
+    );
+    tree.refused(
+        &["bump"],
+        expect!["error: b/Cargo.toml:6: `=1.0.0` pins `a`, which is `public`: say `1.0.0`"],
+    );
 }
 
 #[test]
@@ -162,7 +206,8 @@ fn several_pins_that_are_missing() {
     let tree = with_config("public = [\"b\"]");
     tree.write(
         "b/Cargo.toml",
-        &(tree.read("b/Cargo.toml") + "[build-dependencies]\na = { path = \"../a\", version = \"1\" }\n"),
+        &(tree.read("b/Cargo.toml")
+            + "[build-dependencies]\na = { path = \"../a\", version = \"1\" }\n"),
     );
     tree.refused(
         &["bump"],
@@ -199,8 +244,10 @@ fn a_key_of_the_wrong_type() {
     );
     with_config("version-strings = [{ file = \"a\" }]").refused(&["bump"], expect![[r#"error: Cargo.toml: [workspace.metadata.release-train]: `version-strings` must be a list of { file = "...", line = "..." }, each line with {version}, {major}, {minor} or {patch}"#]]);
     with_config("version-strings = [{ file = \"a\", line = \"no placeholder\" }]").refused(&["bump"], expect![[r#"error: Cargo.toml: [workspace.metadata.release-train]: `version-strings` must be a list of { file = "...", line = "..." }, each line with {version}, {major}, {minor} or {patch}"#]]);
-    Tree::new(&[("Cargo.toml", "[workspace]\nmetadata.release-train = 1\n")])
-        .refused(&["bump"], expect!["error: Cargo.toml: [workspace.metadata.release-train]: it must be a table"]);
+    Tree::new(&[("Cargo.toml", "[workspace]\nmetadata.release-train = 1\n")]).refused(
+        &["bump"],
+        expect!["error: Cargo.toml: [workspace.metadata.release-train]: it must be a table"],
+    );
 }
 
 #[test]
@@ -221,7 +268,8 @@ fn a_crate_in_the_configuration_that_is_no_member() {
 
 #[test]
 fn an_independent_crate_that_inherits_its_version() {
-    let root = root("a") + "package.version = \"1.0.0\"\nmetadata.release-train.independent = [\"a\"]\n";
+    let root =
+        root("a") + "package.version = \"1.0.0\"\nmetadata.release-train.independent = [\"a\"]\n";
     let a = "[package]\nname = \"a\"\nversion.workspace = true\n";
     Tree::new(&[("Cargo.toml", &root), ("a/Cargo.toml", a)]).refused(&["bump"], expect!["error: Cargo.toml: [workspace.metadata.release-train]: `independent`: `a` takes its version from the workspace"]);
 }
@@ -253,7 +301,9 @@ fn a_version_string_whose_line_is_missing() {
     tree.write("version.h", "V 1.0.1\nV 1.0.0 too\n");
     tree.refused(
         &["bump"],
-        expect!["error: version.h: no line is `V 1.0.0`: mend it, or `version-strings` in Cargo.toml"],
+        expect![
+            "error: version.h: no line is `V 1.0.0`: mend it, or `version-strings` in Cargo.toml"
+        ],
     );
 }
 
@@ -263,7 +313,9 @@ fn a_version_string_whose_line_is_there_twice() {
     tree.write("version.h", "V 1.0.0\n  V 1.0.0\n");
     tree.refused(
         &["bump"],
-        expect!["error: version.h: 2 lines are `V 1.0.0`: `version-strings` in Cargo.toml must name one"],
+        expect![
+            "error: version.h: 2 lines are `V 1.0.0`: `version-strings` in Cargo.toml must name one"
+        ],
     );
 }
 
@@ -271,7 +323,9 @@ fn a_version_string_whose_line_is_there_twice() {
 fn a_candidate_of_a_release() {
     at_version("1.0.0").refused(
         &["bump", "rc"],
-        expect!["error: a is at 1.0.0: a candidate follows only -dev or -rc.N; say `bump X.Y.Z-rc.1`"],
+        expect![
+            "error: a is at 1.0.0: a candidate follows only -dev or -rc.N; say `bump X.Y.Z-rc.1`"
+        ],
     );
 }
 
@@ -293,14 +347,18 @@ fn a_crate_that_cannot_go_where_the_others_go() {
     tree.write("b/Cargo.toml", &package("b", "2.0.0-dev"));
     tree.refused(
         &["bump", "rc"],
-        expect!["error: a is at 1.0.0: a candidate follows only -dev or -rc.N; say `bump X.Y.Z-rc.1`"],
+        expect![
+            "error: a is at 1.0.0: a candidate follows only -dev or -rc.N; say `bump X.Y.Z-rc.1`"
+        ],
     );
 }
 
 #[test]
 fn a_number_that_cannot_grow() {
-    at_version("18446744073709551615.0.0")
-        .refused(&["bump"], expect!["error: a is at 18446744073709551615.0.0: there is no higher number"]);
+    at_version("18446744073709551615.0.0").refused(
+        &["bump"],
+        expect!["error: a is at 18446744073709551615.0.0: there is no higher number"],
+    );
 }
 
 #[test]
@@ -312,14 +370,19 @@ fn a_file_whose_mode_forbids_writing() {
     fs::set_permissions(&file, mode).unwrap();
     tree.refused(
         &["bump"],
-        expect!["error: b/Cargo.toml: its mode forbids writing: make it writable; nothing was changed"],
+        expect![
+            "error: b/Cargo.toml: its mode forbids writing: make it writable; nothing was changed"
+        ],
     );
 }
 
 #[test]
 fn a_lock_file_that_is_out_of_date() {
     let tree = with_config("");
-    tree.write("Cargo.lock", "version = 4\n\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\n");
+    tree.write(
+        "Cargo.lock",
+        "version = 4\n\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\n",
+    );
     tree.refused(&["bump"], expect!["error: Cargo.lock: it has no `b` 1.0.0: bring it up to date with `cargo update --workspace`, or undo an interrupted bump with `git restore :/`"]);
 }
 
@@ -328,7 +391,10 @@ fn a_lock_file_with_conflict_markers() {
     let tree = with_config("");
     tree.cargo(&["generate-lockfile", "--offline"]);
     tree.write("Cargo.lock", &(tree.read("Cargo.lock") + "<<<<<<< ours\n"));
-    tree.refused(&["bump"], expect!["error: Cargo.lock:15: key with no value, expected `=`"]);
+    tree.refused(
+        &["bump"],
+        expect!["error: Cargo.lock:15: key with no value, expected `=`"],
+    );
 }
 
 #[test]
@@ -345,7 +411,12 @@ fn an_error_of_cargo_is_one_line_also_where_colours_are_on() {
     let tree = with_config("");
     tree.write("b/Cargo.toml", "[package]\nname = \"b\n");
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_xtask"));
-    let output = command.arg("bump").current_dir(tree.path()).env("CARGO_TERM_COLOR", "always").output().unwrap();
+    let output = command
+        .arg("bump")
+        .current_dir(tree.path())
+        .env("CARGO_TERM_COLOR", "always")
+        .output()
+        .unwrap();
     expect![[r#"error: invalid basic string, expected `"`: b/Cargo.toml:2:10"#]]
         .assert_eq(support::text(&output.stderr).trim_end());
 }
@@ -369,8 +440,9 @@ fn notes_of_another_format() {
 
 #[test]
 fn an_archive_with_text_between_its_sections() {
-    let tree =
-        with_notes("## 1.0.0\n\nUnreleased.\n\n## Policy\n\n---\n\n<!-- ARCHIVE_START -->\n* [0.9.x](release-0.9.0)\n");
+    let tree = with_notes(
+        "## 1.0.0\n\nUnreleased.\n\n## Policy\n\n---\n\n<!-- ARCHIVE_START -->\n* [0.9.x](release-0.9.0)\n",
+    );
     tree.refused(
         &["notes", "new", "2.0.0"],
         expect!["error: RELEASES.md: `## Policy` stands between the sections, and would leave with them: move it"],
@@ -381,7 +453,9 @@ fn an_archive_with_text_between_its_sections() {
 fn notes_that_are_missing() {
     at_version("1.0.0").refused(
         &["notes", "show", "1.0.0"],
-        expect!["error: RELEASES.md: there is none at the root of the workspace: create it, be it empty"],
+        expect![
+            "error: RELEASES.md: there is none at the root of the workspace: create it, be it empty"
+        ],
     );
 }
 
@@ -389,7 +463,10 @@ fn notes_that_are_missing() {
 fn notes_that_are_not_text() {
     let tree = with_notes("");
     fs::write(tree.path().join("RELEASES.md"), b"## 1.0.0\n\n\xff\n").unwrap();
-    tree.refused(&["notes", "show", "1.0.0"], expect!["error: RELEASES.md: stream did not contain valid UTF-8"]);
+    tree.refused(
+        &["notes", "show", "1.0.0"],
+        expect!["error: RELEASES.md: stream did not contain valid UTF-8"],
+    );
 }
 
 #[test]
@@ -442,7 +519,14 @@ fn a_section_that_says_nothing_of_its_release() {
 #[test]
 fn a_date_that_is_none() {
     let tree = with_notes("## 1.0.0\n\nUnreleased.\n");
-    for date in ["2024-02-30", "2024-13-01", "2024-1-1", "tomorrow", "20240101", ""] {
+    for date in [
+        "2024-02-30",
+        "2024-13-01",
+        "2024-1-1",
+        "tomorrow",
+        "20240101",
+        "",
+    ] {
         let date = ["notes", "date", "1.0.0", "--date", date];
         let output = tree.xtask(&date);
         assert_eq!(output.status.code(), Some(1), "{date:?}");
@@ -455,7 +539,8 @@ fn a_date_that_is_none() {
 
 #[test]
 fn a_template_without_a_section() {
-    let root = package("a", "1.0.0") + "[workspace]\nmetadata.release-train.notes-template = \"template.md\"\n";
+    let root = package("a", "1.0.0")
+        + "[workspace]\nmetadata.release-train.notes-template = \"template.md\"\n";
     let tree = Tree::new(&[("Cargo.toml", &root), ("RELEASES.md", "")]);
     tree.refused(
         &["notes", "new", "1.0.0"],
@@ -490,6 +575,10 @@ fn a_command_line_that_is_not_understood_ends_with_2() {
     ] {
         let output = tree.xtask(line);
         let stderr = support::text(&output.stderr);
-        assert_eq!((output.status.code(), stderr.lines().count()), (Some(2), 1), "{line:?}: {stderr}");
+        assert_eq!(
+            (output.status.code(), stderr.lines().count()),
+            (Some(2), 1),
+            "{line:?}: {stderr}"
+        );
     }
 }

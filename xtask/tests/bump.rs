@@ -10,7 +10,10 @@ use support::{Tree, package, root, text};
 fn follows(bump: &str, lines: &str, expected: Expect) {
     let head = package("b", "12.0.0");
     let files = [
-        ("Cargo.toml", root("a b") + "[workspace.metadata.release-train]\nversion-of = \"a\"\n"),
+        (
+            "Cargo.toml",
+            root("a b") + "[workspace.metadata.release-train]\nversion-of = \"a\"\n",
+        ),
         ("a/Cargo.toml", package("a", "12.0.0")),
         ("b/Cargo.toml", head.clone() + lines),
     ];
@@ -25,7 +28,10 @@ fn follows(bump: &str, lines: &str, expected: Expect) {
 #[test]
 fn every_crate_goes_on_from_its_own_version() {
     let tree = Tree::new(&[
-        ("Cargo.toml", &(root("a b c tool") + "[workspace.metadata.release-train]\nversion-of = \"a\"\n")),
+        (
+            "Cargo.toml",
+            &(root("a b c tool") + "[workspace.metadata.release-train]\nversion-of = \"a\"\n"),
+        ),
         ("a/Cargo.toml", &package("a", "12.0.0")),
         ("b/Cargo.toml", &package("b", "0.99.0")),
         ("c/Cargo.toml", &package("c", "0.0.1")),
@@ -67,9 +73,16 @@ fn every_crate_goes_on_from_its_own_version() {
 #[test]
 fn a_given_version_is_for_the_crates_of_the_train() {
     let tree = Tree::new(&[
-        ("Cargo.toml", &(root("a b") + "[workspace.metadata.release-train]\nversion-of = \"a\"\n")),
+        (
+            "Cargo.toml",
+            &(root("a b") + "[workspace.metadata.release-train]\nversion-of = \"a\"\n"),
+        ),
         ("a/Cargo.toml", &package("a", "12.0.0")),
-        ("b/Cargo.toml", &(package("b", "0.99.0") + "[dependencies]\na = { path = \"../a\", version = \"12.0\" }\n")),
+        (
+            "b/Cargo.toml",
+            &(package("b", "0.99.0")
+                + "[dependencies]\na = { path = \"../a\", version = \"12.0\" }\n"),
+        ),
     ]);
     let (stdout, stderr) = tree.done(&["bump", "14.0.0"]);
     assert_eq!(stdout, "14.0.0\n");
@@ -95,10 +108,18 @@ fn a_train_with_candidates_goes_from_dev_to_candidates_to_the_release() {
     let tree = Tree::new(&[
         (
             "Cargo.toml",
-            &(root("a b") + "package.version = \"12.0.0\"\nmetadata.release-train.release-candidates = true\n"),
+            &(root("a b")
+                + "package.version = \"12.0.0\"\nmetadata.release-train.release-candidates = true\n"),
         ),
-        ("a/Cargo.toml", "[package]\nname = \"a\"\nversion.workspace = true\nedition = \"2021\"\n"),
-        ("b/Cargo.toml", &(package("b", "0.99.0") + "[dependencies]\na = { path = \"../a\", version = \"12\" }\n")),
+        (
+            "a/Cargo.toml",
+            "[package]\nname = \"a\"\nversion.workspace = true\nedition = \"2021\"\n",
+        ),
+        (
+            "b/Cargo.toml",
+            &(package("b", "0.99.0")
+                + "[dependencies]\na = { path = \"../a\", version = \"12\" }\n"),
+        ),
     ]);
     for (bump, version) in [
         ("major", "13.0.0-dev"),
@@ -118,8 +139,14 @@ fn a_train_with_candidates_goes_from_dev_to_candidates_to_the_release() {
 #[test]
 fn a_workspace_without_published_crates_moves_its_own_version() {
     let tree = Tree::new(&[
-        ("Cargo.toml", &(root("a") + "[workspace.package]\nversion = '0.1.0' # of the train\n")),
-        ("a/Cargo.toml", &(package("a", "0.1.0") + "publish = false\n")),
+        (
+            "Cargo.toml",
+            &(root("a") + "[workspace.package]\nversion = '0.1.0' # of the train\n"),
+        ),
+        (
+            "a/Cargo.toml",
+            &(package("a", "0.1.0") + "publish = false\n"),
+        ),
     ]);
     let (stdout, stderr) = tree.done(&["bump"]);
     assert_eq!(stdout, "0.2.0\n");
@@ -128,7 +155,10 @@ fn a_workspace_without_published_crates_moves_its_own_version() {
         changed Cargo.toml
     "#]]
     .assert_eq(&stderr);
-    assert!(tree.read("Cargo.toml").ends_with("version = '0.2.0' # of the train\n"));
+    assert!(
+        tree.read("Cargo.toml")
+            .ends_with("version = '0.2.0' # of the train\n")
+    );
 }
 
 #[test]
@@ -138,21 +168,32 @@ fn an_independent_crate_stays_and_its_requirements_follow() {
         ("Cargo.toml", &(root("a b") + config)),
         (
             "a/Cargo.toml",
-            &(package("a", "12.0.0") + "[dev-dependencies]\nb = { path = \"../b\", version = \"0.1\" }\n"),
+            &(package("a", "12.0.0")
+                + "[dev-dependencies]\nb = { path = \"../b\", version = \"0.1\" }\n"),
         ),
-        ("b/Cargo.toml", &(package("b", "0.1.3") + "[dependencies]\na = { path = \"../a\", version = \"=12.0.0\" }\n")),
+        (
+            "b/Cargo.toml",
+            &(package("b", "0.1.3")
+                + "[dependencies]\na = { path = \"../a\", version = \"=12.0.0\" }\n"),
+        ),
     ]);
     assert_eq!(tree.done(&["bump"]).0, "13.0.0\n");
     assert!(tree.read("a/Cargo.toml").ends_with("version = \"0.1\" }\n"));
     assert!(tree.read("b/Cargo.toml").contains("version = \"0.1.3\""));
-    assert!(tree.read("b/Cargo.toml").ends_with("version = \"=13.0.0\" }\n"));
+    assert!(
+        tree.read("b/Cargo.toml")
+            .ends_with("version = \"=13.0.0\" }\n")
+    );
 }
 
 #[test]
 fn a_package_alone_is_a_workspace() {
     let tree = Tree::new(&[("Cargo.toml", &package("a", "1.2.3"))]);
     let output = tree.xtask_in("src", &["bump", "patch"]);
-    assert_eq!((text(&output.stdout).trim(), output.status.code()), ("1.2.4", Some(0)));
+    assert_eq!(
+        (text(&output.stdout).trim(), output.status.code()),
+        ("1.2.4", Some(0))
+    );
     assert_eq!(tree.read("Cargo.toml"), package("a", "1.2.4"));
 }
 
@@ -261,7 +302,8 @@ a = { path = "../a", version = "*" }
 #[test]
 fn requirements_of_the_workspace_move_and_those_that_inherit_them_stay() {
     let members = "[workspace.dependencies]\na = { path = \"a\", version = \"=1.0.0\" }\nalias.package = \"a\"\nalias.path = \"./a\"\nalias.version = '1'\n[workspace.dependencies.same]\npackage = \"a\"\npath = \"a\"\nversion = \"1.0\"\n";
-    let b = package("b", "1.0.0") + "[dependencies]\na.workspace = true\nalias = { workspace = true, features = [] }\n";
+    let b = package("b", "1.0.0")
+        + "[dependencies]\na.workspace = true\nalias = { workspace = true, features = [] }\n";
     let tree = Tree::new(&[
         ("Cargo.toml", &(root("a b") + members)),
         ("a/Cargo.toml", &package("a", "1.0.0")),
@@ -289,20 +331,34 @@ fn requirements_of_the_workspace_move_and_those_that_inherit_them_stay() {
 #[test]
 fn a_requirement_on_a_published_crate_moves_only_while_the_workspace_stands_in_for_it() {
     let b = "[package]\nname = \"b\"\nversion = \"2.0.0\"\n[dependencies]\na = \"2\"\nolder = { package = \"a\", version = \"1\" }\n";
-    let members = [("a/Cargo.toml", package("a", "2.0.0")), ("b/Cargo.toml", b.to_string())];
+    let members = [
+        ("a/Cargo.toml", package("a", "2.0.0")),
+        ("b/Cargo.toml", b.to_string()),
+    ];
     let tree = |patch: &str| {
         let root = root("a b") + patch;
-        Tree::new(&[("Cargo.toml", &root), (members[0].0, &members[0].1), (members[1].0, &members[1].1)])
+        Tree::new(&[
+            ("Cargo.toml", &root),
+            (members[0].0, &members[0].1),
+            (members[1].0, &members[1].1),
+        ])
     };
     let unpatched = tree("");
     unpatched.done(&["bump"]);
     assert_eq!(unpatched.read("b/Cargo.toml"), b.replace("2.0.0", "3.0.0"));
     // One for another of its versions may stand before.
-    for before in ["", "older = { package = \"a\", git = \"https://example.com/a\" }\n"] {
+    for before in [
+        "",
+        "older = { package = \"a\", git = \"https://example.com/a\" }\n",
+    ] {
         let patch = format!("[patch.crates-io]\n{before}a = {{ path = \"a\" }}\n");
         let patched = tree(&patch);
         patched.done(&["bump"]);
-        assert_eq!(patched.read("b/Cargo.toml"), b.replace("2.0.0", "3.0.0").replace("a = \"2\"", "a = \"3\""));
+        assert_eq!(
+            patched.read("b/Cargo.toml"),
+            b.replace("2.0.0", "3.0.0")
+                .replace("a = \"2\"", "a = \"3\"")
+        );
         assert!(patched.read("Cargo.toml").ends_with(&patch));
     }
 }
@@ -311,14 +367,19 @@ fn a_requirement_on_a_published_crate_moves_only_while_the_workspace_stands_in_f
 fn a_lower_bound_that_the_registry_can_meet_is_its_authors() {
     let b = "[package]\nname = \"b\"\nversion = \"1.9.0\"\n[dependencies]\na = \"1.2.0\"\n";
     let root = root("a b") + "[patch.crates-io]\na.path = \"a\"\n";
-    let tree = Tree::new(&[("Cargo.toml", &root), ("a/Cargo.toml", &package("a", "1.9.0")), ("b/Cargo.toml", b)]);
+    let tree = Tree::new(&[
+        ("Cargo.toml", &root),
+        ("a/Cargo.toml", &package("a", "1.9.0")),
+        ("b/Cargo.toml", b),
+    ]);
     tree.done(&["bump", "minor"]);
     assert_eq!(tree.read("b/Cargo.toml"), b.replace("1.9.0", "1.10.0"));
 }
 
 #[test]
 fn crlf_a_byte_order_mark_and_a_missing_newline_stay() {
-    let manifest = "\u{feff}[package]\r\nname = 'a'\r\n\tversion  =  '1.0.0'\t# here\r\n\r\n[features]";
+    let manifest =
+        "\u{feff}[package]\r\nname = 'a'\r\n\tversion  =  '1.0.0'\t# here\r\n\r\n[features]";
     let tree = Tree::new(&[("Cargo.toml", manifest)]);
     tree.done(&["bump"]);
     assert_eq!(tree.read("Cargo.toml"), manifest.replace("1.0.0", "2.0.0"));
@@ -354,14 +415,23 @@ version-strings = [
 fn a_version_string_in_a_manifest_is_moved_with_it_whatever_path_it_goes_by() {
     let root = root("a")
         + "[workspace.package]\nversion = \"1.0.0\"\n[workspace.metadata]\nnewest = \"a-1\"\n[workspace.metadata.release-train]\nversion-strings = [{ file = \"a/../Cargo.toml\", line = 'newest = \"a-{major}\"' }]\n";
-    let tree = Tree::new(&[("Cargo.toml", &root), ("a/Cargo.toml", &package("a", "1.0.0"))]);
+    let tree = Tree::new(&[
+        ("Cargo.toml", &root),
+        ("a/Cargo.toml", &package("a", "1.0.0")),
+    ]);
     tree.done(&["bump"]);
-    assert_eq!(tree.read("Cargo.toml"), root.replace("1.0.0", "2.0.0").replace("a-1", "a-2"));
+    assert_eq!(
+        tree.read("Cargo.toml"),
+        root.replace("1.0.0", "2.0.0").replace("a-1", "a-2")
+    );
 }
 
 #[test]
 fn a_package_that_is_called_a_project_moves_too() {
-    let tree = Tree::new(&[("Cargo.toml", "[project]\nname = \"a\"\nversion = \"1.0.0\"\nedition = \"2021\"\n")]);
+    let tree = Tree::new(&[(
+        "Cargo.toml",
+        "[project]\nname = \"a\"\nversion = \"1.0.0\"\nedition = \"2021\"\n",
+    )]);
     tree.write("src/lib.rs", "");
     assert_eq!(tree.done(&["bump"]).0, "2.0.0\n");
     assert!(tree.read("Cargo.toml").contains("2.0.0"));
@@ -370,19 +440,29 @@ fn a_package_that_is_called_a_project_moves_too() {
 #[test]
 fn after_bump_runs_in_the_bumped_workspace_and_leaves_stdout_alone() {
     let config = "[workspace.metadata.release-train]\nafter-bump = [[\"cargo\", \"pkgid\", \"--offline\"], [\"git\", \"--version\"]]\n";
-    let tree = Tree::new(&[("Cargo.toml", &(package("a", "1.0.0") + "[workspace]\n" + config))]);
+    let tree = Tree::new(&[(
+        "Cargo.toml",
+        &(package("a", "1.0.0") + "[workspace]\n" + config),
+    )]);
     tree.cargo(&["generate-lockfile", "--offline"]);
     let output = tree.xtask_in("src", &["bump"]);
     assert_eq!(text(&output.stdout), "2.0.0\n");
     let stderr = text(&output.stderr);
-    assert!(stderr.contains("$ cargo pkgid --offline\n") && stderr.contains("#a@2.0.0\n"), "{stderr}");
+    assert!(
+        stderr.contains("$ cargo pkgid --offline\n") && stderr.contains("#a@2.0.0\n"),
+        "{stderr}"
+    );
     assert!(stderr.contains("git version"), "{stderr}");
 }
 
 #[test]
 fn after_bump_that_fails_leaves_a_bump_that_is_complete_and_says_so() {
-    let config = "[workspace.metadata.release-train]\nafter-bump = [[\"git\", \"no-such-command\"]]\n";
-    let tree = Tree::new(&[("Cargo.toml", &(package("a", "1.0.0") + "[workspace]\n" + config))]);
+    let config =
+        "[workspace.metadata.release-train]\nafter-bump = [[\"git\", \"no-such-command\"]]\n";
+    let tree = Tree::new(&[(
+        "Cargo.toml",
+        &(package("a", "1.0.0") + "[workspace]\n" + config),
+    )]);
     let output = tree.xtask(&["bump"]);
     assert_eq!(output.status.code(), Some(1));
     expect!["error: after-bump: `git no-such-command` failed, when every version had been written"]
@@ -398,7 +478,11 @@ fn the_pin_rule_is_for_what_users_get() {
     let tree = Tree::new(&[
         ("Cargo.toml", &(root("a b tests") + config)),
         ("a/Cargo.toml", &package("a", "1.0.0")),
-        ("b/Cargo.toml", &(package("b", "1.0.0") + "[dependencies]\na = { path = \"../a\", version = \"=1.0.0\" }\n")),
+        (
+            "b/Cargo.toml",
+            &(package("b", "1.0.0")
+                + "[dependencies]\na = { path = \"../a\", version = \"=1.0.0\" }\n"),
+        ),
         ("tests/Cargo.toml", &private),
     ]);
     assert_eq!(tree.done(&["bump"]).0, "2.0.0\n");

@@ -13,7 +13,8 @@ fn the_fifth_of_the_month() {
     world.done("cut --date 2026-03-05");
     assert_eq!(world.refs()["refs/heads/release-12.0.0"], main);
     assert_eq!(world.refs()["refs/heads/main"], main);
-    expect!["OPEN ci/bump-to-13.0.0 -> main: Bump Demo to 13.0.0"].assert_eq(&world.pulls().join("\n"));
+    expect!["OPEN ci/bump-to-13.0.0 -> main: Bump Demo to 13.0.0"]
+        .assert_eq(&world.pulls().join("\n"));
     expect![[r#"
         `release-12.0.0` is cut. Merging this makes main the development of 13.0.0.
 
@@ -50,7 +51,18 @@ fn the_fifth_of_the_month() {
         @@ -8 +8 @@ description = "For a test."
         -a = { path = "../a", version = "=12.0.0" }
         +a = { path = "../a", version = "=13.0.0" }"#]]
-    .assert_eq(&world.git("origin.git", &["diff", "--unified=0", "main", "ci/bump-to-13.0.0", "--", "*.toml", "*.md"]));
+    .assert_eq(&world.git(
+        "origin.git",
+        &[
+            "diff",
+            "--unified=0",
+            "main",
+            "ci/bump-to-13.0.0",
+            "--",
+            "*.toml",
+            "*.md",
+        ],
+    ));
 }
 
 #[test]
@@ -59,12 +71,20 @@ fn a_retry_finds_everything_there() {
     world.today("2026-03-05");
     world.done("cut --date 2026-03-05");
     let state = world.state();
-    assert!(world.done("cut --date 2026-03-06").contains("there is https://"));
+    assert!(
+        world
+            .done("cut --date 2026-03-06")
+            .contains("there is https://")
+    );
     assert_eq!(world.state(), state);
     // The bump is merged on the 6th: the retry of the 7th cuts no second train.
     world.merge("ci/bump-to-13.0.0", Merge::Commit);
     let state = world.state();
-    assert!(world.done("cut --date 2026-03-07").contains("nothing to do: "));
+    assert!(
+        world
+            .done("cut --date 2026-03-07")
+            .contains("nothing to do: ")
+    );
     assert_eq!(world.state(), state);
 }
 
@@ -88,7 +108,11 @@ fn backports_before_the_bump_is_merged_disturb_no_retry() {
     let world = World::new();
     world.today("2026-03-05");
     world.done("cut --date 2026-03-05");
-    world.commit("release-12.0.0", "Backport a fix", &[("a/src/lib.rs", "// mended\n")]);
+    world.commit(
+        "release-12.0.0",
+        "Backport a fix",
+        &[("a/src/lib.rs", "// mended\n")],
+    );
     let state = world.state();
     world.done("cut --date 2026-03-06");
     assert_eq!(world.state(), state);
@@ -117,7 +141,11 @@ fn the_next_month_the_next_train_is_cut() {
 #[test]
 fn a_second_cut_in_a_month_takes_force() {
     let world = World::released();
-    assert!(world.done("cut --date 2026-03-21").contains("nothing to do"));
+    assert!(
+        world
+            .done("cut --date 2026-03-21")
+            .contains("nothing to do")
+    );
     world.done("cut --date 2026-03-21 --force");
     assert!(world.refs().contains_key("refs/heads/release-13.0.0"));
 }
@@ -126,8 +154,14 @@ fn a_second_cut_in_a_month_takes_force() {
 fn wasmtime_4874_a_branch_that_came_from_elsewhere_is_not_taken_for_the_cut() {
     let world = World::new();
     world.git("github", &["checkout", "-q", "--orphan", "other"]);
-    world.git("github", &["commit", "-q", "--allow-empty", "-m", "Something else"]);
-    world.git("github", &["push", "-q", "origin", "HEAD:refs/heads/release-12.0.0"]);
+    world.git(
+        "github",
+        &["commit", "-q", "--allow-empty", "-m", "Something else"],
+    );
+    world.git(
+        "github",
+        &["push", "-q", "origin", "HEAD:refs/heads/release-12.0.0"],
+    );
     expect![
         "error: `release-12.0.0` is on origin with commits that are not on main: if it is no release branch, rename it"
     ]
@@ -141,21 +175,41 @@ fn wasmtime_4874_a_branch_that_came_from_elsewhere_is_not_taken_for_the_cut() {
 #[test]
 fn main_that_was_not_bumped_is_not_cut_again() {
     let world = World::released();
-    let back = ["a/Cargo.toml", "b/Cargo.toml", "Cargo.lock"].map(|file| (file, world.file("v12.0.0", file)));
-    world.commit("main", "Back to 12", &back.each_ref().map(|(file, text)| (*file, &**text)));
+    let back = ["a/Cargo.toml", "b/Cargo.toml", "Cargo.lock"]
+        .map(|file| (file, world.file("v12.0.0", file)));
+    world.commit(
+        "main",
+        "Back to 12",
+        &back.each_ref().map(|(file, text)| (*file, &**text)),
+    );
     expect!["error: main is at 12.0.0, which is tagged: bump it first, with `cargo xtask bump`"]
         .assert_eq(&world.refused("cut --date 2026-04-05"));
-    let old = back.each_ref().map(|(file, text)| (*file, text.replace("12.0.0", "11.0.0")));
-    world.commit("main", "Back to 11", &old.each_ref().map(|(file, text)| (*file, &**text)));
-    expect!["error: main is at 11.0.0, behind `release-12.0.0`: bump it first, with `cargo xtask bump`"]
-        .assert_eq(&world.refused("cut --date 2026-04-05"));
+    let old = back
+        .each_ref()
+        .map(|(file, text)| (*file, text.replace("12.0.0", "11.0.0")));
+    world.commit(
+        "main",
+        "Back to 11",
+        &old.each_ref().map(|(file, text)| (*file, &**text)),
+    );
+    expect![
+        "error: main is at 11.0.0, behind `release-12.0.0`: bump it first, with `cargo xtask bump`"
+    ]
+    .assert_eq(&world.refused("cut --date 2026-04-05"));
 }
 
 #[test]
 fn wasmtime_3894_a_branch_with_a_humans_commits_is_never_overwritten() {
     let world = World::new();
-    world.git("github", &["push", "-q", "origin", "HEAD:refs/heads/ci/bump-to-13.0.0"]);
-    world.commit("ci/bump-to-13.0.0", "My own attempt", &[("a/src/lib.rs", "// mine\n")]);
+    world.git(
+        "github",
+        &["push", "-q", "origin", "HEAD:refs/heads/ci/bump-to-13.0.0"],
+    );
+    world.commit(
+        "ci/bump-to-13.0.0",
+        "My own attempt",
+        &[("a/src/lib.rs", "// mine\n")],
+    );
     expect!["error: `ci/bump-to-13.0.0` on origin holds other commits: open its pull request, or delete it, by hand"]
         .assert_eq(&world.refused("cut --date 2026-03-05"));
 }
@@ -177,7 +231,11 @@ fn commits_of_humans_on_an_open_pull_request_are_kept() {
     let world = World::new();
     world.today("2026-03-05");
     world.done("cut --date 2026-03-05");
-    world.commit("ci/bump-to-13.0.0", "Bless the tests", &[("a/src/lib.rs", "// blessed\n")]);
+    world.commit(
+        "ci/bump-to-13.0.0",
+        "Bless the tests",
+        &[("a/src/lib.rs", "// blessed\n")],
+    );
     let state = world.state();
     world.done("cut --date 2026-03-06");
     assert_eq!(world.state(), state);
@@ -206,7 +264,10 @@ fn an_archive_gets_its_link() {
         * [11.0.x](https://github.com/o/r/blob/release-11.0.0/RELEASES.md)
     "#]]
     .assert_eq(&world.file("ci/bump-to-13.0.0", "RELEASES.md"));
-    assert_eq!(world.pulls(), ["OPEN ci/bump-to-13.0.0 -> main: Bump origin to 13.0.0"]);
+    assert_eq!(
+        world.pulls(),
+        ["OPEN ci/bump-to-13.0.0 -> main: Bump origin to 13.0.0"]
+    );
 }
 
 #[test]
@@ -216,5 +277,8 @@ fn a_default_branch_of_another_name_is_cut_too() {
     world.git("origin.git", &["symbolic-ref", "HEAD", "refs/heads/trunk"]);
     world.git("github", &["push", "-q", "origin", ":main"]);
     world.done("cut --date 2026-03-05");
-    assert_eq!(world.pulls(), ["OPEN ci/bump-to-13.0.0 -> trunk: Bump Demo to 13.0.0"]);
+    assert_eq!(
+        world.pulls(),
+        ["OPEN ci/bump-to-13.0.0 -> trunk: Bump Demo to 13.0.0"]
+    );
 }

@@ -19,7 +19,12 @@ fn world() -> World {
     world.commit(
         "main",
         "Programs",
-        &[("b/src/main.rs", main), ("LICENSE-MIT", "Do.\n"), ("README.md", "Demo\n"), ("b/README.md", "B\n")],
+        &[
+            ("b/src/main.rs", main),
+            ("LICENSE-MIT", "Do.\n"),
+            ("README.md", "Demo\n"),
+            ("b/README.md", "B\n"),
+        ],
     );
     world.git("clone", &["pull", "-q", "--ff-only"]);
     world
@@ -27,16 +32,32 @@ fn world() -> World {
 
 fn host() -> String {
     let said = text(&Command::new("rustc").args(["-vV"]).output().unwrap().stdout);
-    said.lines().find_map(|line| line.strip_prefix("host: ")).unwrap().to_string()
+    said.lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .unwrap()
+        .to_string()
 }
 
 fn archives(world: &World) -> BTreeMap<String, Vec<u8>> {
-    let entries = fs::read_dir(world.path("clone/target/dist")).unwrap().map(|entry| entry.unwrap().path());
-    entries.map(|path| (path.file_name().unwrap().to_str().unwrap().to_string(), fs::read(&path).unwrap())).collect()
+    let entries = fs::read_dir(world.path("clone/target/dist"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    entries
+        .map(|path| {
+            (
+                path.file_name().unwrap().to_str().unwrap().to_string(),
+                fs::read(&path).unwrap(),
+            )
+        })
+        .collect()
 }
 
 fn listing(folder: &Path, archive: &str) -> Vec<String> {
-    let list = Command::new("tar").args(["tvzf", archive]).current_dir(folder).output().unwrap();
+    let list = Command::new("tar")
+        .args(["tvzf", archive])
+        .current_dir(folder)
+        .output()
+        .unwrap();
     let line = |line: &str| {
         let words: Vec<&str> = line.split_whitespace().collect();
         format!("{} {} {}", words[0], words[1], words[5])
@@ -47,15 +68,25 @@ fn listing(folder: &Path, archive: &str) -> Vec<String> {
 #[test]
 fn what_is_packed_is_the_same_in_two_places_and_at_two_times() {
     let (one, other) = (world(), world());
-    assert_eq!(one.git("clone", &["rev-parse", "HEAD"]), other.git("clone", &["rev-parse", "HEAD"]));
+    assert_eq!(
+        one.git("clone", &["rev-parse", "HEAD"]),
+        other.git("clone", &["rev-parse", "HEAD"])
+    );
     one.done("dist");
     std::thread::sleep(std::time::Duration::from_millis(1_100));
-    let output = other.xtask("clone", "dist").env("TZ", "Asia/Tokyo").output().unwrap();
+    let output = other
+        .xtask("clone", "dist")
+        .env("TZ", "Asia/Tokyo")
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     let (first, second) = (archives(&one), archives(&other));
     let host = host();
-    let program = format!("b-v12.0.0-{host}.tar.gz");
-    assert_eq!(first.keys().map(String::as_str).collect::<Vec<_>>(), [program.as_str(), "demo-v12.0.0-src.tar.gz"]);
+    let program = format!("demo-v12.0.0-{host}.tar.gz");
+    assert_eq!(
+        first.keys().map(String::as_str).collect::<Vec<_>>(),
+        ["demo-v12.0.0-src.tar.gz", program.as_str()]
+    );
     for (name, bytes) in &first {
         assert!(second[name] == *bytes, "{name} differs");
     }
@@ -85,8 +116,14 @@ fn what_is_packed_is_the_same_in_two_places_and_at_two_times() {
         -rw-r--r-- root/root demo-v12.0.0-src/b/src/lib.rs
         -rw-r--r-- root/root demo-v12.0.0-src/b/src/main.rs"#]]
     .assert_eq(&listing(&folder, "demo-v12.0.0-src.tar.gz").join("\n"));
-    Command::new("tar").args(["xzf", &program]).current_dir(&folder).status().unwrap();
-    let ran = Command::new(folder.join(format!("b-v12.0.0-{host}/b"))).output().unwrap();
+    Command::new("tar")
+        .args(["xzf", &program])
+        .current_dir(&folder)
+        .status()
+        .unwrap();
+    let ran = Command::new(folder.join(format!("b-v12.0.0-{host}/b")))
+        .output()
+        .unwrap();
     assert_eq!(text(&ran.stdout), "b/src/main.rs\n");
 }
 
@@ -94,35 +131,67 @@ fn what_is_packed_is_the_same_in_two_places_and_at_two_times() {
 fn where_the_workspace_names_default_members_those_are_packed() {
     let world = world();
     let files = [
-        ("Cargo.toml", root("a b tool") + "default-members = [\"tool\"]\n"),
-        ("tool/Cargo.toml", package("tool", "12.0.0", "publish = false\n")),
+        (
+            "Cargo.toml",
+            root("a b tool") + "default-members = [\"tool\"]\n",
+        ),
+        (
+            "tool/Cargo.toml",
+            package("tool", "12.0.0", "publish = false\n"),
+        ),
         ("tool/src/main.rs", "fn main() {}\n".to_string()),
     ];
     fs::create_dir_all(world.path("github/tool/src")).unwrap();
-    let files: Vec<(&str, &str)> = files.iter().map(|(file, text)| (*file, text.as_str())).collect();
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(file, text)| (*file, text.as_str()))
+        .collect();
     world.commit("main", "A tool", &files);
     world.git("clone", &["pull", "-q", "--ff-only"]);
     // The lock file does not know it yet.
-    assert_eq!(world.xtask("clone", "dist").output().unwrap().status.code(), Some(1));
+    assert_eq!(
+        world.xtask("clone", "dist").output().unwrap().status.code(),
+        Some(1)
+    );
     world.lock();
     world.git("clone", &["pull", "-q", "--ff-only"]);
     world.done("dist");
     let names: Vec<String> = archives(&world).into_keys().collect();
-    assert_eq!(names, ["origin-v12.0.0-src.tar.gz".to_string(), format!("tool-v12.0.0-{}.tar.gz", host())]);
+    assert_eq!(
+        names,
+        [
+            "origin-v12.0.0-src.tar.gz".to_string(),
+            format!("tool-v12.0.0-{}.tar.gz", host())
+        ]
+    );
 }
 
 #[test]
 fn what_is_not_committed_is_not_packed() {
     let world = world();
     fs::write(world.path("clone/a/src/lib.rs"), "// changed\n").unwrap();
-    expect!["error: `a/src/lib.rs` is not committed: what goes out must be a commit"].assert_eq(&world.refused("dist"));
+    expect!["error: `a/src/lib.rs` is not committed: what goes out must be a commit"]
+        .assert_eq(&world.refused("dist"));
     world.git("clone", &["checkout", "-q", "."]);
     fs::create_dir(world.path("clone/b/src/bin")).unwrap();
     fs::write(world.path("clone/b/src/bin/scratch.rs"), "fn main() {}\n").unwrap();
-    expect!["error: `b/src/bin/` is not committed: what goes out must be a commit"].assert_eq(&world.refused("dist"));
+    expect!["error: `b/src/bin/` is not committed: what goes out must be a commit"]
+        .assert_eq(&world.refused("dist"));
     fs::remove_dir_all(world.path("clone/b/src/bin")).unwrap();
-    let said = text(&world.xtask("clone", "dist --target no-such-target").output().unwrap().stderr);
-    assert!(said.lines().last().unwrap().starts_with("error: `cargo build "), "{said}");
+    let said = text(
+        &world
+            .xtask("clone", "dist --target no-such-target")
+            .output()
+            .unwrap()
+            .stderr,
+    );
+    assert!(
+        said.lines()
+            .last()
+            .unwrap()
+            .starts_with("error: `cargo build "),
+        "{said}"
+    );
 }
 
 #[test]
@@ -136,27 +205,45 @@ fn two_programs_of_one_name_are_not_packed_as_one_and_one_that_is_not_built_is_n
         ("b/Cargo.toml", format!("{b}{bin}")),
         ("a/src/main.rs", "fn main() {}\n".to_string()),
     ];
-    let files: Vec<(&str, &str)> = files.iter().map(|(file, text)| (*file, text.as_str())).collect();
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(file, text)| (*file, text.as_str()))
+        .collect();
     world.commit("main", "Two of them", &files);
     world.git("clone", &["pull", "-q"]);
     let said = text(&world.xtask("clone", "dist").output().unwrap().stderr);
     assert!(
-        said.lines().last().unwrap().ends_with("two packages build a binary of this name: only one of them is left"),
+        said.lines()
+            .last()
+            .unwrap()
+            .ends_with("two packages build a binary of this name: only one of them is left"),
         "{said}"
     );
     let more = "required-features = [\"more\"]\n[features]\nmore = []\n";
-    world.commit("main", "One of them", &[("a/Cargo.toml", &format!("{a}{bin}{more}"))]);
+    world.commit(
+        "main",
+        "One of them",
+        &[("a/Cargo.toml", &format!("{a}{bin}{more}"))],
+    );
     world.git("clone", &["pull", "-q"]);
     // Archives of another version are cleared away, and those of a candidate are another's.
     let dist = world.path("clone/target/dist");
     fs::write(dist.join("b-v12.0.0-rc.1-x.tar.gz"), "").unwrap();
     fs::write(dist.join("b-v11.0.0-x.zip"), "").unwrap();
     fs::write(dist.join("sbom-vendor.json"), "").unwrap();
-    assert!(world.done("dist").contains("not built: `tool` of a, for features that it requires"));
+    assert!(
+        world
+            .done("dist")
+            .contains("not built: `tool` of a, for features that it requires")
+    );
     let names: Vec<String> = archives(&world).into_keys().collect();
     assert_eq!(
         names,
-        [format!("b-v12.0.0-{}.tar.gz", host()), "demo-v12.0.0-src.tar.gz".into(), "sbom-vendor.json".into()]
+        [
+            format!("b-v12.0.0-{}.tar.gz", host()),
+            "demo-v12.0.0-src.tar.gz".into(),
+            "sbom-vendor.json".into()
+        ]
     );
 }
 
@@ -166,5 +253,8 @@ fn a_clone_of_a_clone_by_its_folder_has_a_name() {
     let origin = world.path("origin.git/.").display().to_string();
     world.git("clone", &["remote", "set-url", "origin", &origin]);
     world.done("dist");
-    assert_eq!(archives(&world).into_keys().collect::<Vec<_>>(), ["origin-v12.0.0-src.tar.gz"]);
+    assert_eq!(
+        archives(&world).into_keys().collect::<Vec<_>>(),
+        ["origin-v12.0.0-src.tar.gz"]
+    );
 }

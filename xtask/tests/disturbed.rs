@@ -31,8 +31,16 @@ fn a_remote_that_refuses_one_ref_gets_none() {
     let world = on_the_twentieth();
     let hook = world.path("origin.git/hooks/update");
     fs::create_dir(hook.parent().unwrap()).unwrap();
-    fs::write(&hook, "#!/bin/sh\ncase $1 in *date-for*) echo '::error::not today'; exit 1;; esac\n").unwrap();
-    fs::set_permissions(&hook, <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755)).unwrap();
+    fs::write(
+        &hook,
+        "#!/bin/sh\ncase $1 in *date-for*) echo '::error::not today'; exit 1;; esac\n",
+    )
+    .unwrap();
+    fs::set_permissions(
+        &hook,
+        <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755),
+    )
+    .unwrap();
     let said = world.refused(LATEST);
     assert!(said.contains("remote: ::error::not today"), "{said}");
     fs::remove_file(&hook).unwrap();
@@ -44,7 +52,10 @@ fn a_remote_that_moved_meanwhile_is_not_overwritten() {
     let world = on_the_twentieth();
     // Somebody makes the very branch between our look and our push.
     let elsewhere = world.refs()["refs/heads/main"].clone();
-    let other = world.git("origin.git", &["commit-tree", "-p", &elsewhere, "-m", "Mine", "main^{tree}"]);
+    let other = world.git(
+        "origin.git",
+        &["commit-tree", "-p", &elsewhere, "-m", "Mine", "main^{tree}"],
+    );
     let git = World::real("git");
     let script = format!(
         "case $1 in push) {git} -C {} update-ref refs/heads/ci/release-12.0.0 {other};; esac\nexec {git} \"$@\"",
@@ -54,7 +65,11 @@ fn a_remote_that_moved_meanwhile_is_not_overwritten() {
     let output = world.xtask("clone", LATEST).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
     assert_eq!(world.refs()["refs/heads/ci/release-12.0.0"], other);
-    assert!(!world.refs().contains_key("refs/heads/ci/release-date-for-12.0.0"));
+    assert!(
+        !world
+            .refs()
+            .contains_key("refs/heads/ci/release-date-for-12.0.0")
+    );
     assert_eq!(world.pulls().len(), 1);
 }
 
@@ -63,11 +78,27 @@ fn what_the_user_has_configured_for_themselves_stays_with_them() {
     let world = merged();
     let hooks = world.path("hooks");
     fs::create_dir(&hooks).unwrap();
-    for hook in ["pre-commit", "commit-msg", "prepare-commit-msg", "post-checkout", "pre-push", "post-commit"] {
-        fs::write(hooks.join(hook), format!("#!/bin/sh\necho {hook} >> {}\nexit 1\n", world.path("ran").display()))
-            .unwrap();
-        fs::set_permissions(hooks.join(hook), <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755))
-            .unwrap();
+    for hook in [
+        "pre-commit",
+        "commit-msg",
+        "prepare-commit-msg",
+        "post-checkout",
+        "pre-push",
+        "post-commit",
+    ] {
+        fs::write(
+            hooks.join(hook),
+            format!(
+                "#!/bin/sh\necho {hook} >> {}\nexit 1\n",
+                world.path("ran").display()
+            ),
+        )
+        .unwrap();
+        fs::set_permissions(
+            hooks.join(hook),
+            <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755),
+        )
+        .unwrap();
     }
     let config = format!(
         "[commit]\ngpgsign = true\n[tag]\ngpgsign = true\n[gpg]\nprogram = /bin/false\n[push]\nfollowTags = true\nrecurseSubmodules = on-demand\ngpgSign = true\n[core]\nhooksPath = {}\n[color]\nui = always\n[log]\nshowSignature = true\n[fetch]\nprune = true\n[user]\nsigningKey = nobody\n",
@@ -78,15 +109,27 @@ fn what_the_user_has_configured_for_themselves_stays_with_them() {
     world.done(PUSH_TAG);
     world.done("release-patch --branch release-12.0.0 --allow-empty");
     assert!(!world.refs().keys().any(|name| name.contains("my-own-tag")));
-    assert!(!world.path("ran").exists(), "{}", fs::read_to_string(world.path("ran")).unwrap());
-    assert!(!world.git("origin.git", &["cat-file", "-p", "ci/release-12.0.1"]).contains("gpgsig"));
+    assert!(
+        !world.path("ran").exists(),
+        "{}",
+        fs::read_to_string(world.path("ran")).unwrap()
+    );
+    assert!(
+        !world
+            .git("origin.git", &["cat-file", "-p", "ci/release-12.0.1"])
+            .contains("gpgsig")
+    );
 }
 
 #[test]
 fn a_checkout_that_is_dirty_detached_and_elsewhere_does_not_matter() {
     let world = on_the_twentieth();
     world.git("clone", &["checkout", "-q", "--detach"]);
-    fs::write(world.path("clone/Cargo.toml"), "[workspace]\nmembers = []\n").unwrap();
+    fs::write(
+        world.path("clone/Cargo.toml"),
+        "[workspace]\nmembers = []\n",
+    )
+    .unwrap();
     fs::write(world.path("clone/untracked"), "").unwrap();
     fs::write(world.path("clone/RELEASES.md"), "mine\n").unwrap();
     world.git("clone", &["add", "RELEASES.md"]);
@@ -105,7 +148,14 @@ fn a_run_that_was_killed_leaves_nothing_behind_after_the_next() {
         ),
     );
     world.env.push(("KILL".into(), "yes".into()));
-    assert!(!world.xtask("clone", LATEST).output().unwrap().status.success());
+    assert!(
+        !world
+            .xtask("clone", LATEST)
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
     world.env.clear();
     assert_eq!(fs::read_dir(world.path("tmp")).unwrap().count(), 1);
     assert_eq!(world.git("clone", &["worktree", "list"]).lines().count(), 2);
@@ -122,7 +172,9 @@ fn without_gh_nothing_is_begun() {
     for program in ["git", "cargo", "rustc"] {
         std::os::unix::fs::symlink(World::real(program), world.path("few").join(program)).unwrap();
     }
-    world.env.push(("PATH".into(), world.path("few").display().to_string()));
+    world
+        .env
+        .push(("PATH".into(), world.path("few").display().to_string()));
     expect!["error: gh: `gh` is not installed"].assert_eq(&world.refused(LATEST));
 }
 
@@ -131,8 +183,15 @@ fn without_a_remote_nothing_is_begun() {
     let world = World::new();
     world.git("clone", &["remote", "set-url", "origin", "/nowhere"]);
     expect!["error: '/nowhere' does not appear to be a git repository: Could not read from remote repository.: Please make sure you have the correct access rights: and the repository exists."].assert_eq(&world.refused("cut"));
-    world.git("clone", &["remote", "set-url", "origin", "http://127.0.0.1:1/o/r"]);
-    assert!(world.refused("cut").contains("unable to access 'http://127.0.0.1:1/o/r/'"));
+    world.git(
+        "clone",
+        &["remote", "set-url", "origin", "http://127.0.0.1:1/o/r"],
+    );
+    assert!(
+        world
+            .refused("cut")
+            .contains("unable to access 'http://127.0.0.1:1/o/r/'")
+    );
     world.git("clone", &["remote", "remove", "origin"]);
     expect!["error: No such remote 'origin'"].assert_eq(&world.refused("cut"));
 }

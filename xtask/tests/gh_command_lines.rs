@@ -14,8 +14,11 @@ use support::train::{Merge, World};
 
 /// The command lines of a month, and the world whose files they name.
 fn issued() -> (World, BTreeSet<Vec<String>>) {
-    let mut world =
-        World::with("name = \"Demo\"\nrelease-candidates = true\n", "12.0.0-dev", "## 12.0.0\n\nUnreleased.\n");
+    let mut world = World::with(
+        "name = \"Demo\"\nrelease-candidates = true\n",
+        "12.0.0-dev",
+        "## 12.0.0\n\nUnreleased.\n",
+    );
     world.cut("2026-03-05");
     world.merge("ci/release-candidate-12.0.0-rc.1", Merge::Commit);
     world.done("push-tag --branch release-12.0.0");
@@ -43,27 +46,63 @@ fn issued() -> (World, BTreeSet<Vec<String>>) {
     }
     world.done("report-failure");
     // The last one named files that are there.
-    let named = |line: &Vec<String>| line.iter().all(|word| !word.starts_with('/') || fs::exists(word).unwrap());
+    let named = |line: &Vec<String>| {
+        line.iter()
+            .all(|word| !word.starts_with('/') || fs::exists(word).unwrap())
+    };
     let calls = fs::read_to_string(world.path("gh/calls")).unwrap();
-    let calls = calls.lines().map(|line| serde_json::from_str::<Vec<String>>(line).unwrap()).filter(named).collect();
+    let calls = calls
+        .lines()
+        .map(|line| serde_json::from_str::<Vec<String>>(line).unwrap())
+        .filter(named)
+        .collect();
     (world, calls)
 }
 
 #[test]
 fn the_real_gh_accepts_every_command_line() {
     let path = std::env::var("PATH").unwrap();
-    let Some(gh) = path.split(':').map(|folder| format!("{folder}/gh")).find(|gh| fs::exists(gh).unwrap()) else {
+    let Some(gh) = path
+        .split(':')
+        .map(|folder| format!("{folder}/gh"))
+        .find(|gh| fs::exists(gh).unwrap())
+    else {
         return println!("gh is not installed: its command lines were not checked");
     };
     let home = support::Tree::new(&[("empty", "")]);
-    for line in ["init -q", "remote add origin https://github.invalid/o/r.git"] {
-        assert!(Command::new("git").args(line.split(' ')).current_dir(home.path()).status().unwrap().success());
+    for line in [
+        "init -q",
+        "remote add origin https://github.invalid/o/r.git",
+    ] {
+        assert!(
+            Command::new("git")
+                .args(line.split(' '))
+                .current_dir(home.path())
+                .status()
+                .unwrap()
+                .success()
+        );
     }
     let (_world, lines) = issued();
-    for line in ["release create", "release upload", "release edit", "issue create", "workflow run", "run list"] {
-        assert!(lines.iter().any(|words| words[..2].join(" ") == line), "{line}");
+    for line in [
+        "release create",
+        "release upload",
+        "release edit",
+        "issue create",
+        "workflow run",
+        "run list",
+    ] {
+        assert!(
+            lines.iter().any(|words| words[..2].join(" ") == line),
+            "{line}"
+        );
     }
-    assert!(lines.iter().any(|words| words.contains(&"--search".to_string())), "status");
+    assert!(
+        lines
+            .iter()
+            .any(|words| words.contains(&"--search".to_string())),
+        "status"
+    );
     for line in lines {
         let mut command = Command::new(&gh);
         command
@@ -78,7 +117,10 @@ fn the_real_gh_accepts_every_command_line() {
             .env("GH_ENTERPRISE_TOKEN", "none");
         let output = command.output().unwrap();
         let said = text(&output.stderr);
-        assert!(said.contains("error connecting to github.invalid"), "{gh} {line:?}: {said}");
+        assert!(
+            said.contains("error connecting to github.invalid"),
+            "{gh} {line:?}: {said}"
+        );
     }
 }
 
@@ -87,17 +129,29 @@ fn the_stand_in_refuses_what_it_does_not_know() {
     let world = World::new();
     let gh = |line: &str| {
         let mut command = Command::new(world.path("bin/gh"));
-        command.args(line.split(' ')).current_dir(world.path("clone")).env("GH_CONFIG_DIR", world.path("gh"));
+        command
+            .args(line.split(' '))
+            .current_dir(world.path("clone"))
+            .env("GH_CONFIG_DIR", world.path("gh"));
         let output = command.output().unwrap();
         assert!(!output.status.success(), "{line}");
         text(&output.stderr)
     };
     assert_eq!(gh("pr list --json url --mine"), "unknown flag: --mine\n");
     assert_eq!(gh("pr merge"), "unknown command \"pr merge\" for \"gh\"\n");
-    assert!(gh("pr create --head none --base main --title T --body-file -").contains("Head ref must be a branch"));
-    assert!(gh("pr create --head main --base main --title T --body-file -").contains("No commits between"));
+    assert!(
+        gh("pr create --head none --base main --title T --body-file -")
+            .contains("Head ref must be a branch")
+    );
+    assert!(
+        gh("pr create --head main --base main --title T --body-file -")
+            .contains("No commits between")
+    );
     world.done("cut");
-    assert_eq!(gh("pr list --json nothing"), "Unknown JSON field: \"nothing\"\n");
+    assert_eq!(
+        gh("pr list --json nothing"),
+        "Unknown JSON field: \"nothing\"\n"
+    );
     let again = gh("pr create --head ci/bump-to-13.0.0 --base main --title T --body-file -");
     assert!(again.contains("already exists:\nhttps://"), "{again}");
 }

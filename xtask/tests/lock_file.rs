@@ -26,14 +26,22 @@ fn workspace(version: &str) -> Tree {
     for outside in OUTSIDE {
         vendor(&tree, "enc", outside, "");
     }
-    vendor(&tree, "other", "1.0.0", "[dependencies]\nenc = \"0.100.0\"\n");
+    vendor(
+        &tree,
+        "other",
+        "1.0.0",
+        "[dependencies]\nenc = \"0.100.0\"\n",
+    );
     tree.cargo(&["generate-lockfile", "--offline"]);
     tree
 }
 
 fn vendor(tree: &Tree, name: &str, version: &str, dependencies: &str) {
     let folder = format!("vendor/{name}-{version}");
-    tree.write(&format!("{folder}/Cargo.toml"), &(package(name, version) + dependencies));
+    tree.write(
+        &format!("{folder}/Cargo.toml"),
+        &(package(name, version) + dependencies),
+    );
     tree.write(&format!("{folder}/src/lib.rs"), "");
     let checksum = format!("{{\"files\":{{}},\"package\":\"{}\"}}", "0".repeat(64));
     tree.write(&format!("{folder}/.cargo-checksum.json"), &checksum);
@@ -49,10 +57,22 @@ fn cargo_agrees(tree: &Tree) {
 #[test]
 fn a_member_that_passes_its_namesakes_changes_places() {
     let tree = workspace("0.98.0");
-    for version in ["0.99.0", "0.100.0", "0.101.0", "0.102.0", "0.103.0", "1.0.0-rc.1", "1.0.0"] {
+    for version in [
+        "0.99.0",
+        "0.100.0",
+        "0.101.0",
+        "0.102.0",
+        "0.103.0",
+        "1.0.0-rc.1",
+        "1.0.0",
+    ] {
         tree.done(&["bump", version]);
         cargo_agrees(&tree);
-        assert!(tree.read("Cargo.lock").contains(&format!("name = \"enc\"\nversion = \"{version}\"\n")), "{version}");
+        assert!(
+            tree.read("Cargo.lock")
+                .contains(&format!("name = \"enc\"\nversion = \"{version}\"\n")),
+            "{version}"
+        );
     }
     // And back: two packages of one name and version become one, and the references need no more than that.
     for version in ["0.102.0", "0.99.0", "0.98.0"] {
@@ -66,15 +86,22 @@ fn only_the_lines_that_speak_of_members_change() {
     let tree = workspace("0.103.0");
     let before = tree.read("Cargo.lock");
     tree.done(&["bump"]);
-    assert_eq!(tree.read("Cargo.lock"), before.replace("0.103.0", "0.104.0"));
+    assert_eq!(
+        tree.read("Cargo.lock"),
+        before.replace("0.103.0", "0.104.0")
+    );
     cargo_agrees(&tree);
 }
 
 #[test]
 fn a_member_without_namesakes_is_named_without_its_version() {
-    let b = package("b", "1.0.0") + "[dependencies]\na = { path = \"../a\", version = \"1.0.0\" }\n";
-    let tree =
-        Tree::new(&[("Cargo.toml", &root("a b")), ("a/Cargo.toml", &package("a", "1.0.0")), ("b/Cargo.toml", &b)]);
+    let b =
+        package("b", "1.0.0") + "[dependencies]\na = { path = \"../a\", version = \"1.0.0\" }\n";
+    let tree = Tree::new(&[
+        ("Cargo.toml", &root("a b")),
+        ("a/Cargo.toml", &package("a", "1.0.0")),
+        ("b/Cargo.toml", &b),
+    ]);
     tree.cargo(&["generate-lockfile", "--offline"]);
     tree.done(&["bump"]);
     cargo_agrees(&tree);
@@ -84,7 +111,10 @@ fn a_member_without_namesakes_is_named_without_its_version() {
 #[test]
 fn an_older_format_and_crlf_stay() {
     let tree = workspace("0.98.0");
-    let before = tree.read("Cargo.lock").replace("version = 4\n", "version = 3\n").replace('\n', "\r\n");
+    let before = tree
+        .read("Cargo.lock")
+        .replace("version = 4\n", "version = 3\n")
+        .replace('\n', "\r\n");
     tree.write("Cargo.lock", &before);
     tree.done(&["bump", "0.97.0"]);
     assert_eq!(tree.read("Cargo.lock"), before.replace("0.98.0", "0.97.0"));
@@ -101,16 +131,22 @@ fn the_oldest_format_names_every_version_and_stays() {
         ("Cargo.lock", before),
     ]);
     tree.done(&["bump"]);
-    let moved = before.replacen("version = \"1.0.0\"", "version = \"2.0.0\"", 2).replace("\"a 1.0.0\"", "\"a 2.0.0\"");
+    let moved = before
+        .replacen("version = \"1.0.0\"", "version = \"2.0.0\"", 2)
+        .replace("\"a 1.0.0\"", "\"a 2.0.0\"");
     assert_eq!(tree.read("Cargo.lock"), moved);
 }
 
 #[test]
 fn references_that_differ_in_their_source_alone_keep_their_order() {
     let references = " \"enc 1.0.0 (registry+https://github.com/rust-lang/crates.io-index)\",\n \"enc 1.0.0 (git+https://example.com/enc)\",\n";
-    let before =
-        format!("version = 4\n\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\ndependencies = [\n{references}]\n");
-    let tree = Tree::new(&[("Cargo.toml", &package("a", "1.0.0")), ("Cargo.lock", &before)]);
+    let before = format!(
+        "version = 4\n\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\ndependencies = [\n{references}]\n"
+    );
+    let tree = Tree::new(&[
+        ("Cargo.toml", &package("a", "1.0.0")),
+        ("Cargo.lock", &before),
+    ]);
     tree.done(&["bump"]);
     assert!(tree.read("Cargo.lock").contains(references));
 }
@@ -119,7 +155,10 @@ fn references_that_differ_in_their_source_alone_keep_their_order() {
 fn what_stands_below_the_packages_stays() {
     let unused = "\n[[patch.unused]]\nname = \"a\"\nversion = \"1.0.0\"\n";
     let before = format!("version = 4\n\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\n{unused}");
-    let tree = Tree::new(&[("Cargo.toml", &package("a", "1.0.0")), ("Cargo.lock", &before)]);
+    let tree = Tree::new(&[
+        ("Cargo.toml", &package("a", "1.0.0")),
+        ("Cargo.lock", &before),
+    ]);
     tree.done(&["bump"]);
     assert!(tree.read("Cargo.lock").ends_with(unused));
 }

@@ -5,7 +5,8 @@ mod support;
 use expect_test::expect;
 use support::{Tree, package};
 
-const RULE: &str = "--------------------------------------------------------------------------------";
+const RULE: &str =
+    "--------------------------------------------------------------------------------";
 
 fn tree(notes: &str) -> Tree {
     let manifest = package("a", "1.0.0") + "repository = \"https://example.com/a/\"\n";
@@ -27,9 +28,14 @@ fn archive(list: &str) -> String {
 
 #[test]
 fn the_long_file_gets_a_new_section_on_top() {
-    let notes = format!("{RULE}\n\n## 1.0.0\n\nReleased 2024-01-20\n\n{RULE}\n\n## 0.9.0\n\nReleased 2023-12-20.\n");
+    let notes = format!(
+        "{RULE}\n\n## 1.0.0\n\nReleased 2024-01-20\n\n{RULE}\n\n## 0.9.0\n\nReleased 2023-12-20.\n"
+    );
     let new = format!("## 1.1.0\n\nUnreleased.\n\n### Added\n\n### Changed\n\n{RULE}\n\n");
-    assert_eq!(after(&notes, &["new", "1.1.0"]), notes.replacen("## 1.0.0", &(new + "## 1.0.0"), 1));
+    assert_eq!(
+        after(&notes, &["new", "1.1.0"]),
+        notes.replacen("## 1.0.0", &(new + "## 1.0.0"), 1)
+    );
 }
 
 #[test]
@@ -100,12 +106,17 @@ fn a_file_without_sections_gets_its_first() {
 
         <!-- ARCHIVE_START -->
     "#]]
-    .assert_eq(&after(&archive("").replacen("## 48.0.0", "# Notes", 1), &["new", "49.0.0"]));
+    .assert_eq(&after(
+        &archive("").replacen("## 48.0.0", "# Notes", 1),
+        &["new", "49.0.0"],
+    ));
 }
 
 #[test]
 fn an_older_version_goes_where_it_belongs() {
-    let notes = format!("{RULE}\n\n## 3.0.0\n\nUnreleased.\n\n{RULE}\n\n## 1.0.0\n\nReleased 2024-01-20.\n");
+    let notes = format!(
+        "{RULE}\n\n## 3.0.0\n\nUnreleased.\n\n{RULE}\n\n## 1.0.0\n\nReleased 2024-01-20.\n"
+    );
     expect![[r#"
         --------------------------------------------------------------------------------
 
@@ -204,7 +215,10 @@ fn the_first_link_of_an_archive_leads_to_the_repository() {
 #[test]
 fn an_archive_that_has_the_link_gets_no_second() {
     let list = "* [48.0.x](https://github.com/o/r/blob/release-48.0.0/RELEASES.md)\n";
-    assert!(after(&archive(list), &["new", "49.0.0"]).ends_with(&format!("<!-- ARCHIVE_START -->\n{list}")));
+    assert!(
+        after(&archive(list), &["new", "49.0.0"])
+            .ends_with(&format!("<!-- ARCHIVE_START -->\n{list}"))
+    );
 }
 
 #[test]
@@ -217,10 +231,15 @@ fn a_patch_of_an_archived_line_keeps_the_sections_of_its_line() {
 
 #[test]
 fn a_template_may_end_with_a_rule_and_have_other_line_ends() {
-    let manifest = package("a", "1.0.0") + "[workspace]\nmetadata.release-train.notes-template = \"ci/notes.md\"\n";
+    let manifest = package("a", "1.0.0")
+        + "[workspace]\nmetadata.release-train.notes-template = \"ci/notes.md\"\n";
     let template = format!("## VERSION\n\nUnreleased.\n\nSee v[VERSION].\n\n{RULE}\n");
     let notes = "# History\r\n\r\n## 1.0.0\r\n\r\nReleased 2024-01-20.\r\n";
-    let tree = Tree::new(&[("Cargo.toml", &manifest), ("ci/notes.md", &template), ("RELEASES.md", notes)]);
+    let tree = Tree::new(&[
+        ("Cargo.toml", &manifest),
+        ("ci/notes.md", &template),
+        ("RELEASES.md", notes),
+    ]);
     tree.done(&["notes", "new", "1.1.0"]);
     let new = "## 1.1.0\r\n\r\nUnreleased.\r\n\r\nSee v[1.1.0].\r\n\r\n## 1.0.0";
     assert_eq!(tree.read("RELEASES.md"), notes.replace("## 1.0.0", new));
@@ -230,27 +249,46 @@ fn a_template_may_end_with_a_rule_and_have_other_line_ends() {
 fn a_date_takes_the_place_of_one_word() {
     let notes = "\u{feff}## 1.0.0\r\n\r\n_Unreleased_. (Unreleased, but soon)\r\n\r\n* Unreleased.\r\n\r\n## 0.9.0\r\n\r\nUnreleased\r\n";
     let date = |version| after(notes, &["date", version, "--date", "2024-02-29"]);
-    assert_eq!(date("1.0.0"), notes.replacen("Unreleased", "Released 2024-02-29", 1));
-    assert_eq!(date("0.9.0"), notes.replace("\r\nUnreleased\r\n", "\r\nReleased 2024-02-29\r\n"));
+    assert_eq!(
+        date("1.0.0"),
+        notes.replacen("Unreleased", "Released 2024-02-29", 1)
+    );
+    assert_eq!(
+        date("0.9.0"),
+        notes.replace("\r\nUnreleased\r\n", "\r\nReleased 2024-02-29\r\n")
+    );
 }
 
 #[test]
 fn without_a_date_it_is_today() {
     let dated = after("## 1.0.0\n\nUnreleased.\n", &["date", "1.0.0"]);
-    let date = dated.strip_prefix("## 1.0.0\n\nReleased ").unwrap().strip_suffix(".\n").unwrap();
+    let date = dated
+        .strip_prefix("## 1.0.0\n\nReleased ")
+        .unwrap()
+        .strip_suffix(".\n")
+        .unwrap();
     assert_eq!(date.len(), 10, "{date}");
 }
 
 #[test]
 fn what_is_done_is_not_done_again() {
     for (notes, words) in [
-        ("## 1.0.0\n\nReleased 2024-01-20.\n", &["date", "1.0.0", "--date", "2024-01-20"][..]),
-        ("## 1.0.0\n\nReleased on 2024-01-20\n", &["date", "1.0.0", "--date", "2024-01-20"]),
+        (
+            "## 1.0.0\n\nReleased 2024-01-20.\n",
+            &["date", "1.0.0", "--date", "2024-01-20"][..],
+        ),
+        (
+            "## 1.0.0\n\nReleased on 2024-01-20\n",
+            &["date", "1.0.0", "--date", "2024-01-20"],
+        ),
         ("## 1.0.0\n\nReleased 2024-01-20.\n", &["new", "1.0.0"]),
     ] {
         let tree = tree(notes);
         let (stdout, stderr) = tree.done(&[&["notes"], words].concat());
-        assert!(stdout.is_empty() && stderr.starts_with("nothing to do: "), "{stderr}");
+        assert!(
+            stdout.is_empty() && stderr.starts_with("nothing to do: "),
+            "{stderr}"
+        );
         assert_eq!(tree.read("RELEASES.md"), notes);
     }
 }
@@ -259,8 +297,14 @@ fn what_is_done_is_not_done_again() {
 fn a_section_is_shown_from_its_heading_to_its_last_line() {
     let body = "Released 2024-01-20.\n\n---\n\nA break, and a heading below text is none of ours:\n\nTitle\n---\n\n```text\n## 0.9.0\n<!-- ARCHIVE_START -->\n---\n```\n\n### Added\n\n* A thing.";
     let notes = format!("{RULE}\n\n## 1.0.0\n\n{body}\n\n{RULE}\n\n## 0.9.0\n\nLast.\n\n{RULE}\n");
-    assert_eq!(tree(&notes).done(&["notes", "show", "1.0.0"]).0, format!("## 1.0.0\n\n{body}\n"));
-    assert_eq!(tree(&notes).done(&["notes", "show", "0.9.0"]).0, "## 0.9.0\n\nLast.\n");
+    assert_eq!(
+        tree(&notes).done(&["notes", "show", "1.0.0"]).0,
+        format!("## 1.0.0\n\n{body}\n")
+    );
+    assert_eq!(
+        tree(&notes).done(&["notes", "show", "0.9.0"]).0,
+        "## 0.9.0\n\nLast.\n"
+    );
     assert_eq!(
         tree(&archive("")).done(&["notes", "show", "48.0.0"]).0,
         "## 48.0.0\n\nUnreleased.\n\n### Added\n\n* A thing.\n"
@@ -270,7 +314,10 @@ fn a_section_is_shown_from_its_heading_to_its_last_line() {
 #[test]
 fn dashes_below_text_make_a_heading_and_end_no_section() {
     let notes = "## 1.0.0\n\nUnreleased.\n\nAt last\n-------\n\n## 0.9.0\n\nReleased 2024-01-20.\n";
-    assert_eq!(tree(notes).done(&["notes", "show", "1.0.0"]).0, "## 1.0.0\n\nUnreleased.\n\nAt last\n-------\n");
+    assert_eq!(
+        tree(notes).done(&["notes", "show", "1.0.0"]).0,
+        "## 1.0.0\n\nUnreleased.\n\nAt last\n-------\n"
+    );
     assert!(!after(notes, &["new", "1.1.0"]).contains("-------\n\n## 1.0.0"));
 }
 
@@ -280,11 +327,23 @@ fn a_reader_who_has_seen_enough_is_no_error() {
     use std::process::{Command, Stdio};
     let tree = tree(&format!("## 1.0.0\n\n{}", "A long line.\n".repeat(100_000)));
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-    command.args(["notes", "show", "1.0.0"]).current_dir(tree.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .args(["notes", "show", "1.0.0"])
+        .current_dir(tree.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    child.stdout.take().unwrap().read_exact(&mut [0; 8]).unwrap();
+    child
+        .stdout
+        .take()
+        .unwrap()
+        .read_exact(&mut [0; 8])
+        .unwrap();
     let output = child.wait_with_output().unwrap();
-    assert_eq!((output.status.code(), support::text(&output.stderr)), (Some(0), String::new()));
+    assert_eq!(
+        (output.status.code(), support::text(&output.stderr)),
+        (Some(0), String::new())
+    );
 }
 
 #[test]
@@ -296,8 +355,13 @@ fn a_code_block_hides_its_headings_however_it_is_fenced() {
         "````\n```\n## 0.9.0\n````\n",
         "```not a fence``` at all\n",
     ] {
-        let notes = format!("## 1.0.0\n\nUnreleased.\n\n{block}\n## 0.9.0\n\nReleased 2024-01-20.\n");
-        assert_eq!(tree(&notes).done(&["notes", "show", "0.9.0"]).0, "## 0.9.0\n\nReleased 2024-01-20.\n", "{block}");
+        let notes =
+            format!("## 1.0.0\n\nUnreleased.\n\n{block}\n## 0.9.0\n\nReleased 2024-01-20.\n");
+        assert_eq!(
+            tree(&notes).done(&["notes", "show", "0.9.0"]).0,
+            "## 0.9.0\n\nReleased 2024-01-20.\n",
+            "{block}"
+        );
     }
 }
 
@@ -305,7 +369,10 @@ fn a_code_block_hides_its_headings_however_it_is_fenced() {
 fn a_byte_order_mark_stays_in_front() {
     let notes = "\u{feff}## 1.0.0\n\nUnreleased.\n";
     let new = "\u{feff}## 1.1.0\n\nUnreleased.\n\n### Added\n\n### Changed\n\n";
-    assert_eq!(after(notes, &["new", "1.1.0"]), new.to_string() + &notes[3..]);
+    assert_eq!(
+        after(notes, &["new", "1.1.0"]),
+        new.to_string() + &notes[3..]
+    );
 }
 
 #[test]

@@ -29,11 +29,25 @@ fn a_release_that_was_reverted_and_done_again_is_tagged_by_hand() {
     for revert in [&first, "HEAD"] {
         world.git("github", &["revert", "--no-edit", revert]);
     }
-    world.git("github", &["commit", "-q", "--amend", "-m", "Reapply \"Release Demo 12.0.0\""]);
+    world.git(
+        "github",
+        &[
+            "commit",
+            "-q",
+            "--amend",
+            "-m",
+            "Reapply \"Release Demo 12.0.0\"",
+        ],
+    );
     world.git("github", &["push", "-q", "origin", "HEAD:release-12.0.0"]);
     let again = world.git("github", &["rev-parse", "HEAD"]);
     let said = world.refused(PUSH);
-    assert!(said.ends_with(&format!("cargo xtask push-tag --branch release-12.0.0 --commit {again}")), "{said}");
+    assert!(
+        said.ends_with(&format!(
+            "cargo xtask push-tag --branch release-12.0.0 --commit {again}"
+        )),
+        "{said}"
+    );
     world.done(&format!("{PUSH} --commit {again}"));
     assert_eq!(world.refs()["refs/tags/v12.0.0"], again);
 }
@@ -44,7 +58,18 @@ fn a_branch_that_was_merged_back_to_main_is_tagged_all_the_same() {
     let merged = world.merge("ci/release-12.0.0", Merge::Commit);
     world.merge("ci/release-date-for-12.0.0", Merge::Commit);
     world.checkout("main");
-    world.git("github", &["merge", "-q", "-s", "ours", "-m", "Merge it back", "origin/release-12.0.0"]);
+    world.git(
+        "github",
+        &[
+            "merge",
+            "-q",
+            "-s",
+            "ours",
+            "-m",
+            "Merge it back",
+            "origin/release-12.0.0",
+        ],
+    );
     world.git("github", &["push", "-q", "origin", "HEAD:main"]);
     world.done(PUSH);
     assert_eq!(world.refs()["refs/tags/v12.0.0"], merged);
@@ -52,9 +77,17 @@ fn a_branch_that_was_merged_back_to_main_is_tagged_all_the_same() {
 
 #[test]
 fn notes_that_were_dated_before_the_cut_are_tagged_by_the_command_that_is_printed() {
-    let world = World::with("name = \"Demo\"", "12.0.0", "## 12.0.0\n\nReleased 2026-03-20.\n");
+    let world = World::with(
+        "name = \"Demo\"",
+        "12.0.0",
+        "## 12.0.0\n\nReleased 2026-03-20.\n",
+    );
     world.cut("2026-03-05");
-    assert!(world.done("release-latest --date 2026-03-20").contains("`release-12.0.0` is dated; "));
+    assert!(
+        world
+            .done("release-latest --date 2026-03-20")
+            .contains("`release-12.0.0` is dated; ")
+    );
     let said = world.refused(PUSH);
     world.done(said.split("by hand: cargo xtask ").nth(1).unwrap());
     assert!(world.refs().contains_key("refs/tags/v12.0.0"));
@@ -64,7 +97,15 @@ fn notes_that_were_dated_before_the_cut_are_tagged_by_the_command_that_is_printe
 fn a_tag_of_somebody_else_at_the_marked_commit_is_not_in_the_way() {
     let world = World::proposed();
     let merged = world.merge("ci/release-12.0.0", Merge::Commit);
-    world.git("github", &["push", "-q", "origin", &format!("{merged}:refs/tags/v12.0.0-demo")]);
+    world.git(
+        "github",
+        &[
+            "push",
+            "-q",
+            "origin",
+            &format!("{merged}:refs/tags/v12.0.0-demo"),
+        ],
+    );
     world.done(PUSH);
     assert_eq!(world.refs()["refs/tags/v12.0.0"], merged);
 }
@@ -72,8 +113,20 @@ fn a_tag_of_somebody_else_at_the_marked_commit_is_not_in_the_way() {
 #[test]
 fn wasmtime_release_2_0_1_a_branch_that_is_named_after_a_patch_is_nobodys_train() {
     let world = World::released();
-    world.git("github", &["push", "-q", "origin", "origin/release-12.0.0:refs/heads/release-12.0.1"]);
-    assert!(world.done("release-latest --date 2026-03-21").contains("the latest train is 12.0.0"));
+    world.git(
+        "github",
+        &[
+            "push",
+            "-q",
+            "origin",
+            "origin/release-12.0.0:refs/heads/release-12.0.1",
+        ],
+    );
+    assert!(
+        world
+            .done("release-latest --date 2026-03-21")
+            .contains("the latest train is 12.0.0")
+    );
     world.today("2026-04-05");
     world.done("cut --date 2026-04-05");
     assert!(world.refs().contains_key("refs/heads/release-13.0.0"));
@@ -99,7 +152,10 @@ fn a_pull_request_of_a_fork_is_not_ours() {
 fn a_branch_that_a_human_made_at_the_last_moment_is_not_proposed() {
     let world = World::released();
     let main = world.refs()["refs/heads/main"].clone();
-    let other = world.git("origin.git", &["commit-tree", "-p", &main, "-m", "Mine", "main^{tree}"]);
+    let other = world.git(
+        "origin.git",
+        &["commit-tree", "-p", &main, "-m", "Mine", "main^{tree}"],
+    );
     let git = World::real("git");
     let origin = world.path("origin.git").display().to_string();
     world.wrap(
@@ -134,15 +190,27 @@ fn a_release_branch_that_somebody_else_cut_at_the_last_moment_is_not_moved_forwa
 
 #[test]
 fn a_release_whose_first_pull_request_was_merged_gets_its_second() {
-    for merged in ["ci/release-date-for-12.0.0", "ci/bump-to-13.0.0-dev", "ci/release-candidate-12.0.0-rc.1"] {
+    for merged in [
+        "ci/release-date-for-12.0.0",
+        "ci/bump-to-13.0.0-dev",
+        "ci/release-candidate-12.0.0-rc.1",
+    ] {
         let candidates = merged.contains("-dev") || merged.contains("-rc");
         let mut world = if candidates {
-            World::with("name = \"Demo\"\nrelease-candidates = true\n", "12.0.0-dev", "## 12.0.0\n\nUnreleased.\n")
+            World::with(
+                "name = \"Demo\"\nrelease-candidates = true\n",
+                "12.0.0-dev",
+                "## 12.0.0\n\nUnreleased.\n",
+            )
         } else {
             World::new()
         };
         world.today("2026-03-05");
-        let line = if candidates { "cut --date 2026-03-05" } else { "release-latest --date 2026-03-20" };
+        let line = if candidates {
+            "cut --date 2026-03-05"
+        } else {
+            "release-latest --date 2026-03-20"
+        };
         if !candidates {
             world.cut("2026-03-05");
         }
@@ -155,20 +223,42 @@ fn a_release_whose_first_pull_request_was_merged_gets_its_second() {
                 "case \"$1 $2\" in 'pr create') [ -e {count} ] && exit 1; touch {count};; esac\nexec {real} \"$@\""
             ),
         );
-        assert!(!world.xtask("clone", line).output().unwrap().status.success());
+        assert!(
+            !world
+                .xtask("clone", line)
+                .output()
+                .unwrap()
+                .status
+                .success()
+        );
         world.wrap("gh", &format!("exec {real} \"$@\""));
         world.env.clear();
-        let opened = world.pulls().into_iter().find(|pull| pull.starts_with("OPEN")).unwrap();
+        let opened = world
+            .pulls()
+            .into_iter()
+            .find(|pull| pull.starts_with("OPEN"))
+            .unwrap();
         world.merge(opened.split(' ').nth(1).unwrap(), Merge::Commit);
         world.done(line);
-        let (all, open) = (world.pulls(), world.pulls().into_iter().filter(|pull| pull.starts_with("OPEN")).count());
+        let (all, open) = (
+            world.pulls(),
+            world
+                .pulls()
+                .into_iter()
+                .filter(|pull| pull.starts_with("OPEN"))
+                .count(),
+        );
         assert_eq!(open, 1, "{all:#?}");
     }
 }
 
 #[test]
 fn a_retry_of_the_cut_makes_no_candidate_once_one_is_tagged() {
-    let world = World::with("name = \"Demo\"\nrelease-candidates = true\n", "12.0.0-dev", "## 12.0.0\n\nUnreleased.\n");
+    let world = World::with(
+        "name = \"Demo\"\nrelease-candidates = true\n",
+        "12.0.0-dev",
+        "## 12.0.0\n\nUnreleased.\n",
+    );
     world.today("2026-03-05");
     world.done("cut --date 2026-03-05");
     world.merge("ci/release-candidate-12.0.0-rc.1", Merge::Commit);
@@ -176,7 +266,11 @@ fn a_retry_of_the_cut_makes_no_candidate_once_one_is_tagged() {
     let state = world.state();
     world.done("cut --date 2026-03-06");
     assert_eq!(world.state(), state);
-    world.commit("release-12.0.0", "Backport a fix", &[("a/src/lib.rs", "// mended\n")]);
+    world.commit(
+        "release-12.0.0",
+        "Backport a fix",
+        &[("a/src/lib.rs", "// mended\n")],
+    );
     let state = world.state();
     world.done("cut --date 2026-03-07");
     assert_eq!(world.state(), state);
@@ -186,11 +280,21 @@ fn a_retry_of_the_cut_makes_no_candidate_once_one_is_tagged() {
 fn wasmtime_38_a_train_whose_first_release_was_its_first_patch_has_left() {
     let world = World::new();
     world.cut("2026-03-05");
-    let files = ["a/Cargo.toml", "b/Cargo.toml", "Cargo.lock"]
-        .map(|file| (file, world.file("release-12.0.0", file).replace("12.0.0", "12.0.1")));
+    let files = ["a/Cargo.toml", "b/Cargo.toml", "Cargo.lock"].map(|file| {
+        (
+            file,
+            world
+                .file("release-12.0.0", file)
+                .replace("12.0.0", "12.0.1"),
+        )
+    });
     let mut files: Vec<_> = files.iter().map(|(file, text)| (*file, &**text)).collect();
     files.push(("RELEASES.md", "## 12.0.1\n\nReleased 2026-03-21.\n"));
-    world.commit("release-12.0.0", "By hand\n\n[automatically-tag-and-release-this-commit]", &files);
+    world.commit(
+        "release-12.0.0",
+        "By hand\n\n[automatically-tag-and-release-this-commit]",
+        &files,
+    );
     world.done(PUSH);
     assert!(
         world
@@ -210,8 +314,14 @@ fn a_patch_that_waits_for_its_tag_does_not_stop_the_others() {
     world.release("13.0.0", "2026-04-20");
     world.done(PATCH);
     world.merge("ci/release-12.0.1", Merge::Commit);
-    let said = world.done("release-patch --branch release-12.0.0 --branch release-13.0.0 --allow-empty");
-    assert!(said.contains("nothing to do: 12.0.1 waits for `cargo xtask push-tag --branch release-12.0.0`"), "{said}");
+    let said =
+        world.done("release-patch --branch release-12.0.0 --branch release-13.0.0 --allow-empty");
+    assert!(
+        said.contains(
+            "nothing to do: 12.0.1 waits for `cargo xtask push-tag --branch release-12.0.0`"
+        ),
+        "{said}"
+    );
     assert!(world.refs().contains_key("refs/heads/ci/release-13.0.1"));
 }
 
@@ -231,10 +341,17 @@ fn below_0_1_there_are_no_patches() {
 fn all_patches_come_back_to_main_and_those_without_notes_do_not_matter() {
     let world = World::released();
     let released = world.refs()["refs/tags/v12.0.0"].clone();
-    let tags = ["origin/main:refs/tags/v12.0.9-rc.1", &format!("{released}:refs/tags/v12.0.8")];
+    let tags = [
+        "origin/main:refs/tags/v12.0.9-rc.1",
+        &format!("{released}:refs/tags/v12.0.8"),
+    ];
     world.git("github", &[&["push", "-q", "origin"], &tags[..]].concat());
     for version in ["12.0.1", "12.0.2"] {
-        world.commit("release-12.0.0", "Fix a thing", &[("a/src/lib.rs", version)]);
+        world.commit(
+            "release-12.0.0",
+            "Fix a thing",
+            &[("a/src/lib.rs", version)],
+        );
         world.done("release-patch --branch release-12.0.0");
         world.merge(&format!("ci/release-{version}"), Merge::Commit);
         world.done(PUSH);
@@ -247,7 +364,10 @@ fn all_patches_come_back_to_main_and_those_without_notes_do_not_matter() {
     world.done("sync-notes");
     world.merge("ci/sync-notes-12.0.2", Merge::Commit);
     let said = world.done("sync-notes");
-    assert!(said.contains("v12.0.8 has no notes of its own") && said.contains("nothing to do"), "{said}");
+    assert!(
+        said.contains("v12.0.8 has no notes of its own") && said.contains("nothing to do"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -258,9 +378,15 @@ fn a_clone_in_a_folder_of_our_name_is_nobodys_leftover() {
         for clone in ["demo", "tree"] {
             world.git(folder, &["clone", "-q", "../origin.git", clone]);
             fs::write(world.path(folder).join(clone).join("untracked"), "mine").unwrap();
-            let output = world.xtask(&format!("{folder}/{clone}"), "push-tag").output().unwrap();
+            let output = world
+                .xtask(&format!("{folder}/{clone}"), "push-tag")
+                .output()
+                .unwrap();
             assert_eq!(output.status.code(), Some(1));
-            let output = world.xtask(&format!("{folder}/{clone}"), "release-latest").output().unwrap();
+            let output = world
+                .xtask(&format!("{folder}/{clone}"), "release-latest")
+                .output()
+                .unwrap();
             assert_eq!(output.status.code(), Some(1));
             assert!(world.path(folder).join(clone).join("untracked").exists());
         }
@@ -282,8 +408,13 @@ fn a_worktree_of_the_users_that_is_away_for_a_while_stays_theirs() {
 fn an_environment_that_points_git_elsewhere_does_not_matter() {
     let mut world = World::new();
     let git = world.path("clone/.git");
-    world.env.push(("GIT_DIR".into(), git.display().to_string()));
-    world.env.push(("GIT_INDEX_FILE".into(), git.join("index").display().to_string()));
+    world
+        .env
+        .push(("GIT_DIR".into(), git.display().to_string()));
+    world.env.push((
+        "GIT_INDEX_FILE".into(),
+        git.join("index").display().to_string(),
+    ));
     let output = world.xtask("clone", "cut").output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     world.env.clear();
@@ -294,10 +425,21 @@ fn an_environment_that_points_git_elsewhere_does_not_matter() {
 #[test]
 fn a_sparse_checkout_makes_no_sparse_release() {
     let world = World::new();
-    world.git("clone", &["sparse-checkout", "set", "--no-cone", "/Cargo.toml", "/a/"]);
+    world.git(
+        "clone",
+        &["sparse-checkout", "set", "--no-cone", "/Cargo.toml", "/a/"],
+    );
     world.done("cut");
-    assert!(world.file("ci/bump-to-13.0.0", "b/Cargo.toml").contains("\"=13.0.0\""));
-    assert!(world.file("ci/bump-to-13.0.0", "Cargo.lock").contains("13.0.0"));
+    assert!(
+        world
+            .file("ci/bump-to-13.0.0", "b/Cargo.toml")
+            .contains("\"=13.0.0\"")
+    );
+    assert!(
+        world
+            .file("ci/bump-to-13.0.0", "Cargo.lock")
+            .contains("13.0.0")
+    );
 }
 
 /// Moves the workspace on main to the folder `rust`, in the maintainer's clone too.
@@ -318,15 +460,25 @@ fn a_workspace_in_a_folder_of_the_repository_is_released_from_there() {
     move_to_a_folder(&world);
     let output = world.xtask("clone/rust/a", "cut").output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert!(world.file("ci/bump-to-13.0.0", "rust/b/Cargo.toml").contains("\"=13.0.0\""));
-    assert!(world.file("ci/bump-to-13.0.0", "rust/RELEASES.md").starts_with("## 13.0.0"));
+    assert!(
+        world
+            .file("ci/bump-to-13.0.0", "rust/b/Cargo.toml")
+            .contains("\"=13.0.0\"")
+    );
+    assert!(
+        world
+            .file("ci/bump-to-13.0.0", "rust/RELEASES.md")
+            .starts_with("## 13.0.0")
+    );
 }
 
 #[test]
 fn an_output_that_cannot_be_written_keeps_the_tag_back() {
     let mut world = World::proposed();
     world.merge("ci/release-12.0.0", Merge::Commit);
-    world.env.push(("GITHUB_OUTPUT".into(), "/nowhere/output".into()));
+    world
+        .env
+        .push(("GITHUB_OUTPUT".into(), "/nowhere/output".into()));
     expect!["error: GITHUB_OUTPUT /nowhere/output: No such file or directory (os error 2)"]
         .assert_eq(&world.refused(PUSH));
 }
@@ -334,8 +486,25 @@ fn an_output_that_cannot_be_written_keeps_the_tag_back() {
 #[test]
 fn pushes_that_go_to_another_repository_are_refused() {
     let world = World::new();
-    world.git("clone", &["remote", "set-url", "origin", "https://user:secret@github.com/o/r.git"]);
-    world.git("clone", &["remote", "set-url", "--push", "origin", "git@github.com:me/r.git"]);
+    world.git(
+        "clone",
+        &[
+            "remote",
+            "set-url",
+            "origin",
+            "https://user:secret@github.com/o/r.git",
+        ],
+    );
+    world.git(
+        "clone",
+        &[
+            "remote",
+            "set-url",
+            "--push",
+            "origin",
+            "git@github.com:me/r.git",
+        ],
+    );
     let output = world.xtask("clone", "cut").output().unwrap();
     expect![[r#"
         error: origin is github.com/o/r, but pushes go to github.com/me/r: give each a remote of its own
@@ -349,7 +518,10 @@ fn what_github_does_not_say_is_not_taken_for_nothing() {
         let world = World::new();
         let real = world.path("real/gh").display().to_string();
         world.cut("2026-03-05");
-        world.wrap("gh", &format!("case $1 in {noun}) echo null; exit 0;; esac\nexec {real} \"$@\""));
+        world.wrap(
+            "gh",
+            &format!("case $1 in {noun}) echo null; exit 0;; esac\nexec {real} \"$@\""),
+        );
         let said = world.refused("release-latest --date 2026-03-20");
         assert!(said.starts_with("error: gh printed no list: "), "{said}");
     }
@@ -370,11 +542,22 @@ fn a_cut_whose_bump_was_thrown_away_is_completed_whatever_has_happened_since() {
     world.done("cut --date 2026-03-05");
     world.close("ci/bump-to-13.0.0");
     world.git("github", &["push", "-q", "origin", ":ci/bump-to-13.0.0"]);
-    world.commit("release-12.0.0", "Backport a fix", &[("RELEASES.md", "## 12.0.0\n\nReleased 2026-03-20.\n")]);
-    world.commit("release-12.0.0", "Mark\n\n[automatically-tag-and-release-this-commit]", &[]);
+    world.commit(
+        "release-12.0.0",
+        "Backport a fix",
+        &[("RELEASES.md", "## 12.0.0\n\nReleased 2026-03-20.\n")],
+    );
+    world.commit(
+        "release-12.0.0",
+        "Mark\n\n[automatically-tag-and-release-this-commit]",
+        &[],
+    );
     world.done(PUSH);
     world.done("cut --date 2026-03-21");
-    assert_eq!(world.pulls().last().unwrap(), "OPEN ci/bump-to-13.0.0 -> main: Bump Demo to 13.0.0");
+    assert_eq!(
+        world.pulls().last().unwrap(),
+        "OPEN ci/bump-to-13.0.0 -> main: Bump Demo to 13.0.0"
+    );
 }
 
 #[test]
@@ -382,10 +565,21 @@ fn a_workspace_that_has_moved_since_the_cut_is_released_all_the_same() {
     let world = World::new();
     world.cut("2026-03-05");
     move_to_a_folder(&world);
-    let output = world.xtask("clone/rust", "release-latest --date 2026-03-20").output().unwrap();
+    let output = world
+        .xtask("clone/rust", "release-latest --date 2026-03-20")
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert!(world.file("ci/release-12.0.0", "RELEASES.md").contains("Released 2026-03-20"));
-    assert!(world.file("ci/release-date-for-12.0.0", "rust/RELEASES.md").contains("Released 2026-03-20"));
+    assert!(
+        world
+            .file("ci/release-12.0.0", "RELEASES.md")
+            .contains("Released 2026-03-20")
+    );
+    assert!(
+        world
+            .file("ci/release-date-for-12.0.0", "rust/RELEASES.md")
+            .contains("Released 2026-03-20")
+    );
 }
 
 #[test]
@@ -393,7 +587,11 @@ fn notes_that_cannot_be_read_are_those_of_the_branch_that_is_named() {
     let world = World::new();
     world.cut("2026-03-05");
     for line in ["release-latest --date 2026-03-20", PUSH] {
-        world.commit("release-12.0.0", "Lose the notes", &[("RELEASES.md", "## 12.0.0\n")]);
+        world.commit(
+            "release-12.0.0",
+            "Lose the notes",
+            &[("RELEASES.md", "## 12.0.0\n")],
+        );
         expect!["error: release-12.0.0: RELEASES.md: `Unreleased.` is missing under `## 12.0.0`: write it there"]
             .assert_eq(&world.refused(line));
         fs::remove_file(world.path("github/RELEASES.md")).unwrap();
@@ -408,15 +606,19 @@ fn notes_that_cannot_be_read_are_those_of_the_branch_that_is_named() {
 #[test]
 fn what_is_wrong_in_a_file_of_a_branch_is_said_with_its_name() {
     let world = World::released();
-    for (branch, lines) in
-        [("release-12.0.0", &["release-patch --all-supported"][..]), ("main", &["cut", "sync-notes"])]
-    {
+    for (branch, lines) in [
+        ("release-12.0.0", &["release-patch --all-supported"][..]),
+        ("main", &["cut", "sync-notes"]),
+    ] {
         world.checkout(branch);
         fs::remove_file(world.path("github/RELEASES.md")).unwrap();
         world.commit(branch, "Lose the notes", &[]);
         for line in lines {
             let said = world.refused(&format!("{line} --date 2026-04-05"));
-            assert!(said.starts_with(&format!("error: {branch}: RELEASES.md: there is none ")), "{line}: {said}");
+            assert!(
+                said.starts_with(&format!("error: {branch}: RELEASES.md: there is none ")),
+                "{line}: {said}"
+            );
         }
     }
 }
@@ -426,9 +628,19 @@ fn a_date_on_main_that_was_thrown_away_is_proposed_again_until_the_tag() {
     let world = World::proposed();
     world.merge("ci/release-12.0.0", Merge::Commit);
     world.close("ci/release-date-for-12.0.0");
-    world.git("github", &["push", "-q", "origin", ":ci/release-date-for-12.0.0"]);
+    world.git(
+        "github",
+        &["push", "-q", "origin", ":ci/release-date-for-12.0.0"],
+    );
     world.done("release-latest --date 2026-03-21");
-    assert_eq!(world.pulls().iter().filter(|pull| pull.starts_with("OPEN")).count(), 1);
+    assert_eq!(
+        world
+            .pulls()
+            .iter()
+            .filter(|pull| pull.starts_with("OPEN"))
+            .count(),
+        1
+    );
 }
 
 #[test]
@@ -436,7 +648,17 @@ fn a_killed_worktree_that_git_had_locked_leaves_no_entry() {
     let world = World::new();
     let folder = world.path("tmp/release-train-1-0");
     fs::create_dir(&folder).unwrap();
-    world.git("clone", &["worktree", "add", "-q", "--lock", "--detach", &folder.join("tree").display().to_string()]);
+    world.git(
+        "clone",
+        &[
+            "worktree",
+            "add",
+            "-q",
+            "--lock",
+            "--detach",
+            &folder.join("tree").display().to_string(),
+        ],
+    );
     let output = world.xtask("clone", "cut").output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_eq!(world.git("clone", &["worktree", "list"]).lines().count(), 1);
@@ -446,12 +668,33 @@ fn a_killed_worktree_that_git_had_locked_leaves_no_entry() {
 #[test]
 fn an_origin_of_several_addresses_is_refused() {
     let world = World::new();
-    world.git("clone", &["remote", "set-url", "--add", "--push", "origin", "/elsewhere"]);
     world.git(
         "clone",
-        &["remote", "set-url", "--add", "--push", "origin", &world.path("origin.git").display().to_string()],
+        &[
+            "remote",
+            "set-url",
+            "--add",
+            "--push",
+            "origin",
+            "/elsewhere",
+        ],
     );
-    assert!(world.refused("cut").contains("origin has several addresses"));
+    world.git(
+        "clone",
+        &[
+            "remote",
+            "set-url",
+            "--add",
+            "--push",
+            "origin",
+            &world.path("origin.git").display().to_string(),
+        ],
+    );
+    assert!(
+        world
+            .refused("cut")
+            .contains("origin has several addresses")
+    );
 }
 
 #[test]
@@ -459,9 +702,21 @@ fn a_tag_of_a_version_that_leads_to_no_commit_is_named() {
     let world = World::released();
     let blob = world.git("github", &["rev-parse", "HEAD:RELEASES.md"]);
     world.git("github", &["checkout", "-q", "-b", "release-11.0.0"]);
-    world.git("github", &["push", "-q", "origin", "release-11.0.0", &format!("{blob}:refs/tags/v11.0.0")]);
+    world.git(
+        "github",
+        &[
+            "push",
+            "-q",
+            "origin",
+            "release-11.0.0",
+            &format!("{blob}:refs/tags/v11.0.0"),
+        ],
+    );
     let said = world.refused("release-patch --all-supported --date 2026-04-04");
-    assert_eq!(said, format!("error: a tag of a version leads to {blob}, which is no commit: delete that tag"));
+    assert_eq!(
+        said,
+        format!("error: a tag of a version leads to {blob}, which is no commit: delete that tag")
+    );
 }
 
 /// What users tell git to do for their own eyes, their own commits and their own remotes.
@@ -484,12 +739,25 @@ fn a_month_is_the_same_whatever_git_is_told_to_do_for_its_user() {
         // A tag that is nobody else's must neither go out nor be pruned.
         world.git("clone", &["tag", "--annotate", "--message", "mine", "mine"]);
         fs::write(&config, fs::read_to_string(&config).unwrap() + told).unwrap();
-        world.commit("main", "Mend \u{e4} thing", &[("a/src/lib.rs", "// mended\n")]);
+        world.commit(
+            "main",
+            "Mend \u{e4} thing",
+            &[("a/src/lib.rs", "// mended\n")],
+        );
         world.cut("2026-03-05");
         world.release("12.0.0", "2026-03-20");
-        world.commit("release-12.0.0", "Mend \u{f6}ther things", &[("b/src/lib.rs", "// mended\n")]);
+        world.commit(
+            "release-12.0.0",
+            "Mend \u{f6}ther things",
+            &[("b/src/lib.rs", "// mended\n")],
+        );
         world.today("2026-03-25");
-        let said = ["release-patch --branch release-12.0.0 --date 2026-03-25", PUSH, "sync-notes"].map(|task| {
+        let said = [
+            "release-patch --branch release-12.0.0 --date 2026-03-25",
+            PUSH,
+            "sync-notes",
+        ]
+        .map(|task| {
             let said = world.done(task);
             if task.starts_with("release-patch") {
                 world.merge("ci/release-12.0.1", Merge::Commit);
@@ -498,7 +766,13 @@ fn a_month_is_the_same_whatever_git_is_told_to_do_for_its_user() {
         });
         let status = world.done("status --date 2026-03-25");
         let place = world.path("").display().to_string();
-        (world.state(), [&said[..], &[status]].concat().concat().replace(&place, "$WORLD/"))
+        (
+            world.state(),
+            [&said[..], &[status]]
+                .concat()
+                .concat()
+                .replace(&place, "$WORLD/"),
+        )
     };
     let (plain, told) = (month(""), month(TOLD));
     assert_eq!(told.0, plain.0);

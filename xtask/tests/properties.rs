@@ -58,11 +58,24 @@ impl Model {
             let mut dependencies = Vec::new();
             for on in 0..place {
                 let table = *u.choose(&TABLES)?;
-                let requirement = (*u.choose(&["", "^", "=", "~", ">= "])?, u.int_in_range(1..=3)?);
+                let requirement = (
+                    *u.choose(&["", "^", "=", "~", ">= "])?,
+                    u.int_in_range(1..=3)?,
+                );
                 let requirement = u.ratio(4, 5)?.then_some(requirement);
-                dependencies.push(Dependency { on, table, renamed: u.arbitrary()?, requirement });
+                dependencies.push(Dependency {
+                    on,
+                    table,
+                    renamed: u.arbitrary()?,
+                    requirement,
+                });
             }
-            members.push(Member { version, published: u.ratio(3, 4)?, inherits, dependencies });
+            members.push(Member {
+                version,
+                published: u.ratio(3, 4)?,
+                inherits,
+                dependencies,
+            });
         }
         Ok(Model { members })
     }
@@ -70,7 +83,16 @@ impl Model {
     /// The model after a major bump.
     fn bumped(&self) -> Vec<[u64; 3]> {
         let moves = |member: &Member| member.published || member.inherits;
-        self.members.iter().map(|member| if moves(member) { major(member.version) } else { member.version }).collect()
+        self.members
+            .iter()
+            .map(|member| {
+                if moves(member) {
+                    major(member.version)
+                } else {
+                    member.version
+                }
+            })
+            .collect()
     }
 
     fn files(
@@ -80,7 +102,9 @@ impl Model {
         train: [u64; 3],
         spelling: &Spelling,
     ) -> Vec<(String, String)> {
-        let names: Vec<String> = (0..versions.len()).map(|at| format!("{:?}", name(at))).collect();
+        let names: Vec<String> = (0..versions.len())
+            .map(|at| format!("{:?}", name(at)))
+            .collect();
         let root = format!(
             "[workspace]\nmembers = [{}]\npackage.version = {}\n[workspace.metadata]\nversion = \"12.0.0\"\n",
             names.join(", "),
@@ -90,7 +114,11 @@ impl Model {
         for (at, member) in self.members.iter().enumerate() {
             let own = match member.inherits {
                 true => "version.workspace = true".to_string(),
-                false => format!("version{0}={0}{1}", spelling.space, spelling.quoted(&dotted(versions[at]))),
+                false => format!(
+                    "version{0}={0}{1}",
+                    spelling.space,
+                    spelling.quoted(&dotted(versions[at]))
+                ),
             };
             let mut text = format!(
                 "# version = \"12.0.0\"\n[package]\nname = '{}'\n{own} # 12.0.0\ndescription = \"version = '12.0.0'\"\npublish = {}\n",
@@ -100,9 +128,19 @@ impl Model {
             for table in TABLES {
                 let mut lines = format!("[{table}]\noutside-{at} = \"12.0.0\"\n");
                 let mut below = String::new();
-                for dependency in member.dependencies.iter().filter(|dependency| dependency.table == table) {
-                    let entry = dependency.written(style, &dotted(versions[dependency.on]), spelling);
-                    (if matches!(style, Style::Tables) { &mut below } else { &mut lines }).push_str(&entry);
+                for dependency in member
+                    .dependencies
+                    .iter()
+                    .filter(|dependency| dependency.table == table)
+                {
+                    let entry =
+                        dependency.written(style, &dotted(versions[dependency.on]), spelling);
+                    (if matches!(style, Style::Tables) {
+                        &mut below
+                    } else {
+                        &mut lines
+                    })
+                    .push_str(&entry);
                 }
                 text += &(lines + &below);
             }
@@ -114,20 +152,37 @@ impl Model {
 
 impl Dependency {
     fn written(&self, style: Style, version: &str, spelling: &Spelling) -> String {
-        let key = if self.renamed { format!("renamed-{}", self.on) } else { name(self.on) };
+        let key = if self.renamed {
+            format!("renamed-{}", self.on)
+        } else {
+            name(self.on)
+        };
         let mut pairs = vec![("path", format!("\"../{}\"", name(self.on)))];
         if let Some((operator, components)) = self.requirement {
-            let version = version.split('.').take(components).collect::<Vec<_>>().join(".");
-            pairs.insert(spelling.version_first.into(), ("version", spelling.quoted(&format!("{operator}{version}"))));
+            let version = version
+                .split('.')
+                .take(components)
+                .collect::<Vec<_>>()
+                .join(".");
+            pairs.insert(
+                spelling.version_first.into(),
+                ("version", spelling.quoted(&format!("{operator}{version}"))),
+            );
         }
         if self.renamed {
             pairs.push(("package", format!("'{}'", name(self.on))));
         }
         let space = spelling.space;
-        let pairs: Vec<String> = pairs.iter().map(|(key, value)| format!("{key}{space}={space}{value}")).collect();
+        let pairs: Vec<String> = pairs
+            .iter()
+            .map(|(key, value)| format!("{key}{space}={space}{value}"))
+            .collect();
         match style {
             Style::Inline => format!("{key} = {{ {} }} # 12.0.0\n", pairs.join(", ")),
-            Style::Dotted => pairs.iter().map(|pair| format!("{key}.{pair} # 12.0.0\n")).collect(),
+            Style::Dotted => pairs
+                .iter()
+                .map(|pair| format!("{key}.{pair} # 12.0.0\n"))
+                .collect(),
             Style::Tables => format!("[{}.{key}]\n{}\n", self.table, pairs.join("\n")),
         }
     }
@@ -160,9 +215,21 @@ impl Spelling {
     }
 
     fn file(&self, text: &str) -> String {
-        let text = if self.final_newline { text } else { text.trim_end() };
-        let text = if self.crlf { text.replace('\n', "\r\n") } else { text.to_string() };
-        if self.byte_order_mark { format!("\u{feff}{text}") } else { text }
+        let text = if self.final_newline {
+            text
+        } else {
+            text.trim_end()
+        };
+        let text = if self.crlf {
+            text.replace('\n', "\r\n")
+        } else {
+            text.to_string()
+        };
+        if self.byte_order_mark {
+            format!("\u{feff}{text}")
+        } else {
+            text
+        }
     }
 }
 
@@ -190,16 +257,28 @@ fn a_bump_changes_versions_and_no_other_byte_however_they_are_written() {
         let mut meanings = Vec::new();
         for style in [Style::Inline, Style::Dotted, Style::Tables] {
             let files = model.files(style, &now, TRAIN, &spelling);
-            let tree = Tree::new(&files.iter().map(|(file, text)| (&**file, &**text)).collect::<Vec<_>>());
+            let tree = Tree::new(
+                &files
+                    .iter()
+                    .map(|(file, text)| (&**file, &**text))
+                    .collect::<Vec<_>>(),
+            );
             tree.done(&["bump"]);
             for (file, expected) in model.files(style, &model.bumped(), major(TRAIN), &spelling) {
                 assert_eq!(tree.read(&file), expected, "{file}");
             }
-            let metadata = tree.cargo(&["metadata", "--no-deps", "--offline", "--format-version=1"]);
-            let meaning = metadata.replace(&tree.path().canonicalize().unwrap().display().to_string(), "");
+            let metadata =
+                tree.cargo(&["metadata", "--no-deps", "--offline", "--format-version=1"]);
+            let meaning = metadata.replace(
+                &tree.path().canonicalize().unwrap().display().to_string(),
+                "",
+            );
             meanings.push(meaning);
         }
-        assert!(meanings.iter().all(|meaning| *meaning == meanings[0]), "{meanings:#?}");
+        assert!(
+            meanings.iter().all(|meaning| *meaning == meanings[0]),
+            "{meanings:#?}"
+        );
         Ok(())
     })
     .budget_ms(5_000);

@@ -22,13 +22,20 @@ fn tagged(world: &World) -> Option<String> {
 fn a_release_is_tagged_however_it_was_merged() {
     for how in [Merge::Commit, Merge::Squash, Merge::Rebase] {
         let world = World::proposed();
-        assert!(world.done(PUSH).contains("nothing to do: `release-12.0.0` is at 12.0.0, which is not dated"));
+        assert!(
+            world
+                .done(PUSH)
+                .contains("nothing to do: `release-12.0.0` is at 12.0.0, which is not dated")
+        );
         assert_eq!(tagged(&world), None);
         let merged = world.merge("ci/release-12.0.0", how);
         world.done(PUSH);
         assert_eq!(tagged(&world), Some(merged), "{how:?}");
         let tag = world.git("origin.git", &["cat-file", "-p", "v12.0.0"]);
-        assert!(tag.contains("\ntype commit\ntag v12.0.0\ntagger Demo <demo@example.com> "), "{tag}");
+        assert!(
+            tag.contains("\ntype commit\ntag v12.0.0\ntagger Demo <demo@example.com> "),
+            "{tag}"
+        );
         let state = world.state();
         assert!(world.done(PUSH).contains("nothing to do: v12.0.0 is at "));
         assert_eq!(world.state(), state);
@@ -39,7 +46,11 @@ fn a_release_is_tagged_however_it_was_merged() {
 fn wasmtime_2_0_1_the_tag_goes_to_the_marked_commit_and_not_to_the_head() {
     let world = World::proposed();
     let merged = world.merge("ci/release-12.0.0", Merge::Commit);
-    world.commit("release-12.0.0", "Something after it", &[("a/src/lib.rs", "// after\n")]);
+    world.commit(
+        "release-12.0.0",
+        "Something after it",
+        &[("a/src/lib.rs", "// after\n")],
+    );
     world.done(PUSH);
     assert_eq!(tagged(&world), Some(merged));
 }
@@ -48,7 +59,11 @@ fn wasmtime_2_0_1_the_tag_goes_to_the_marked_commit_and_not_to_the_head() {
 fn a_fix_that_is_marked_again_is_tagged_in_the_place_of_what_failed() {
     let world = World::proposed();
     world.merge("ci/release-12.0.0", Merge::Commit);
-    let fix = world.commit("release-12.0.0", &format!("Mend CI\n\n{MARKER}"), &[("a/src/lib.rs", "// mended\n")]);
+    let fix = world.commit(
+        "release-12.0.0",
+        &format!("Mend CI\n\n{MARKER}"),
+        &[("a/src/lib.rs", "// mended\n")],
+    );
     world.done(PUSH);
     assert_eq!(tagged(&world), Some(fix));
 }
@@ -57,11 +72,26 @@ fn a_fix_that_is_marked_again_is_tagged_in_the_place_of_what_failed() {
 fn a_patch_that_was_made_by_hand_under_its_marker_is_tagged() {
     let world = World::released();
     let files = ["a/Cargo.toml", "b/Cargo.toml", "Cargo.lock"];
-    let mut files: Vec<_> =
-        files.map(|file| (file, world.file("release-12.0.0", file).replace("12.0.0", "12.0.1"))).to_vec();
-    files.push(("RELEASES.md", "## 12.0.1\n\nReleased 2026-03-25\n".to_string()));
+    let mut files: Vec<_> = files
+        .map(|file| {
+            (
+                file,
+                world
+                    .file("release-12.0.0", file)
+                    .replace("12.0.0", "12.0.1"),
+            )
+        })
+        .to_vec();
+    files.push((
+        "RELEASES.md",
+        "## 12.0.1\n\nReleased 2026-03-25\n".to_string(),
+    ));
     let files: Vec<_> = files.iter().map(|(file, text)| (*file, &**text)).collect();
-    let commit = world.commit("release-12.0.0", &format!("By hand\r\n\r\n{MARKER}\r\n"), &files);
+    let commit = world.commit(
+        "release-12.0.0",
+        &format!("By hand\r\n\r\n{MARKER}\r\n"),
+        &files,
+    );
     world.done(PUSH);
     assert_eq!(world.refs()["refs/tags/v12.0.1"], commit);
 }
@@ -72,7 +102,16 @@ fn a_revert_that_quotes_the_marker_is_not_tagged() {
     let merged = world.merge("ci/release-12.0.0", Merge::Squash);
     world.checkout("release-12.0.0");
     world.git("github", &["revert", "--no-edit", &merged]);
-    world.git("github", &["commit", "-q", "--amend", "-m", &format!("Revert \"Release\"\n\nIt said:\n\n{MARKER}\n")]);
+    world.git(
+        "github",
+        &[
+            "commit",
+            "-q",
+            "--amend",
+            "-m",
+            &format!("Revert \"Release\"\n\nIt said:\n\n{MARKER}\n"),
+        ],
+    );
     world.git("github", &["push", "-q", "origin", "HEAD:release-12.0.0"]);
     assert!(world.done(PUSH).contains("nothing to do"));
     assert_eq!(tagged(&world), None);
@@ -89,7 +128,11 @@ fn a_marker_in_a_code_block_or_in_another_line_is_a_quotation() {
     ] {
         world.commit("release-12.0.0", &quotation, &[]);
     }
-    world.commit("release-12.0.0", "Date it", &[("RELEASES.md", "## 12.0.0\n\nReleased 2026-03-20.\n")]);
+    world.commit(
+        "release-12.0.0",
+        "Date it",
+        &[("RELEASES.md", "## 12.0.0\n\nReleased 2026-03-20.\n")],
+    );
     assert!(world.refused(PUSH).contains("no commit to tag is marked"));
     assert_eq!(tagged(&world), None);
 }
@@ -107,7 +150,11 @@ fn a_marked_commit_that_was_not_dated_is_not_tagged() {
 fn wasmtime_6566_a_squash_that_dropped_the_marker_is_never_silent() {
     let world = World::proposed();
     let merged = world.merge("ci/release-12.0.0", Merge::SquashTitle);
-    let head = world.commit("release-12.0.0", "Something after it", &[("a/src/lib.rs", "// after\n")]);
+    let head = world.commit(
+        "release-12.0.0",
+        "Something after it",
+        &[("a/src/lib.rs", "// after\n")],
+    );
     let said = world.refused(PUSH);
     expect!["error: `release-12.0.0`: 12.0.0 is dated and not tagged, and no commit to tag is marked (a squash may have dropped the line, or a revert was reverted); to tag it by hand: cargo xtask push-tag --branch release-12.0.0 --commit MERGED"].assert_eq(&said.replace(&merged, "MERGED").replace(&head, "HEAD"));
     let command = said.split("by hand: cargo xtask ").nth(1).unwrap();
@@ -118,13 +165,19 @@ fn wasmtime_6566_a_squash_that_dropped_the_marker_is_never_silent() {
 
 #[test]
 fn a_candidate_whose_marker_was_dropped_is_not_called_dated() {
-    let world = World::with("release-candidates = true\n", "12.0.0-dev", "## 12.0.0\n\nUnreleased.\n");
+    let world = World::with(
+        "release-candidates = true\n",
+        "12.0.0-dev",
+        "## 12.0.0\n\nUnreleased.\n",
+    );
     world.today("2026-03-05");
     world.done("cut --date 2026-03-05");
     world.merge("ci/release-candidate-12.0.0-rc.1", Merge::SquashTitle);
     let said = world.refused(PUSH);
     assert!(
-        said.starts_with("error: `release-12.0.0`: 12.0.0-rc.1 is not tagged, and no commit to tag is marked"),
+        said.starts_with(
+            "error: `release-12.0.0`: 12.0.0-rc.1 is not tagged, and no commit to tag is marked"
+        ),
         "{said}"
     );
     let cut = world.refs()["refs/heads/main"].clone();
@@ -140,7 +193,12 @@ fn by_hand_the_same_facts_are_checked() {
     let merged = world.merge("ci/release-12.0.0", Merge::Commit);
     let second = world.git("github", &["rev-parse", "HEAD^2"]);
     for commit in [&cut, &main, &second] {
-        assert!(world.refused(&format!("{PUSH} --commit {commit}")).contains("is none to tag as v12.0.0"), "{commit}");
+        assert!(
+            world
+                .refused(&format!("{PUSH} --commit {commit}"))
+                .contains("is none to tag as v12.0.0"),
+            "{commit}"
+        );
     }
     expect!["error: `no-such-commit` is no commit of this repository"]
         .assert_eq(&world.refused(&format!("{PUSH} --commit no-such-commit")));
@@ -157,7 +215,15 @@ fn by_hand_the_same_facts_are_checked() {
 fn tags_of_other_people_are_not_in_the_way() {
     let world = World::proposed();
     for tag in ["v1", "vscode-1.2", "12.0.0", "v12.0", "v12.0.0-demo"] {
-        world.git("github", &["push", "-q", "origin", &format!("origin/main:refs/tags/{tag}")]);
+        world.git(
+            "github",
+            &[
+                "push",
+                "-q",
+                "origin",
+                &format!("origin/main:refs/tags/{tag}"),
+            ],
+        );
     }
     let merged = world.merge("ci/release-12.0.0", Merge::Commit);
     world.done(PUSH);
@@ -171,8 +237,15 @@ fn a_lightweight_tag_at_the_commit_is_success_and_elsewhere_it_stays() {
     world.git("github", &["push", "-q", "origin", &format!("HEAD:{TAG}")]);
     world.done(PUSH);
     assert_eq!(tagged(&world), Some(merged.clone()));
-    world.git("github", &["push", "-q", "origin", &format!("+HEAD^:{TAG}")]);
-    assert!(world.refused(&format!("{PUSH} --commit {merged}")).contains("a tag that is out is not moved"));
+    world.git(
+        "github",
+        &["push", "-q", "origin", &format!("+HEAD^:{TAG}")],
+    );
+    assert!(
+        world
+            .refused(&format!("{PUSH} --commit {merged}"))
+            .contains("a tag that is out is not moved")
+    );
 }
 
 #[test]
@@ -182,11 +255,17 @@ fn wasmtime_5082_a_version_that_is_inherited_names_the_tag() {
     let root = world
         .file("release-12.0.0", "Cargo.toml")
         .replace("[workspace]\n", "[workspace]\npackage.version = '12.0.0'\n");
-    let a = world.file("release-12.0.0", "a/Cargo.toml").replace("version = \"12.0.0\"", "version.workspace = true");
+    let a = world
+        .file("release-12.0.0", "a/Cargo.toml")
+        .replace("version = \"12.0.0\"", "version.workspace = true");
     let files = [("Cargo.toml", &*root), ("a/Cargo.toml", &*a)];
     let commit = world.commit("release-12.0.0", &format!("Inherit\n\n{MARKER}"), &files);
     world.done(PUSH);
-    let tags: Vec<_> = world.refs().into_iter().filter(|(name, _)| name.starts_with("refs/tags/")).collect();
+    let tags: Vec<_> = world
+        .refs()
+        .into_iter()
+        .filter(|(name, _)| name.starts_with("refs/tags/"))
+        .collect();
     assert_eq!(tags, [(TAG.to_string(), commit)]);
 }
 
@@ -195,7 +274,10 @@ fn messages_that_are_no_utf_8_do_not_matter() {
     let world = World::proposed();
     let merged = world.merge("ci/release-12.0.0", Merge::Commit);
     fs::write(world.path("message"), b"Gr\xfc\xdfe\n\nna\xefve\n").unwrap();
-    world.git("github", &["commit", "-q", "--allow-empty", "-F", "../message"]);
+    world.git(
+        "github",
+        &["commit", "-q", "--allow-empty", "-F", "../message"],
+    );
     world.git("github", &["push", "-q", "origin", "HEAD:release-12.0.0"]);
     world.done(PUSH);
     assert_eq!(tagged(&world), Some(merged));
@@ -210,17 +292,28 @@ fn the_workflow_is_told_what_follows() {
     assert_eq!(fs::read_to_string(&output).unwrap_or_default(), "");
     world.merge("ci/release-12.0.0", Merge::Commit);
     world.done(PUSH);
-    assert_eq!(fs::read_to_string(&output).unwrap(), "tag=v12.0.0\nversion=12.0.0\n");
+    assert_eq!(
+        fs::read_to_string(&output).unwrap(),
+        "tag=v12.0.0\nversion=12.0.0\n"
+    );
     // The same run again, for the same commit: what follows it is still wanted.
     fs::remove_file(&output).unwrap();
     world.done(PUSH);
-    assert_eq!(fs::read_to_string(&output).unwrap(), "tag=v12.0.0\nversion=12.0.0\n");
+    assert_eq!(
+        fs::read_to_string(&output).unwrap(),
+        "tag=v12.0.0\nversion=12.0.0\n"
+    );
     // A later push, while the release is not out: what an earlier run has left goes on.
     fs::remove_file(&output).unwrap();
     world.commit("release-12.0.0", "Backport a fix", &[]);
     world.done(PUSH);
-    assert_eq!(fs::read_to_string(&output).unwrap(), "tag=v12.0.0\nversion=12.0.0\n");
-    world.set_stand_in(|state| state["releases"] = json!([{ "tag_name": "v12.0.0", "draft": true }]));
+    assert_eq!(
+        fs::read_to_string(&output).unwrap(),
+        "tag=v12.0.0\nversion=12.0.0\n"
+    );
+    world.set_stand_in(|state| {
+        state["releases"] = json!([{ "tag_name": "v12.0.0", "draft": true }])
+    });
     world.done(PUSH);
     assert_eq!(fs::read_to_string(&output).unwrap().lines().count(), 4);
     // Once it is, a push releases nothing.
@@ -240,14 +333,20 @@ fn ci_is_told_which_commit_it_must_see_before_the_tag() {
     let merged = world.merge("ci/release-12.0.0", Merge::Commit);
     world.commit("release-12.0.0", "Backport a fix", &[]);
     world.done(&format!("{PUSH} --find"));
-    assert_eq!(fs::read_to_string(&output).unwrap(), format!("commit={merged}\n"));
+    assert_eq!(
+        fs::read_to_string(&output).unwrap(),
+        format!("commit={merged}\n")
+    );
     assert_eq!(tagged(&world), None);
     world.done(&format!("{PUSH} --commit {merged}"));
     assert_eq!(tagged(&world), Some(merged));
     // What is tagged and not public goes on.
     fs::remove_file(&output).unwrap();
     world.done(&format!("{PUSH} --find"));
-    assert_eq!(fs::read_to_string(&output).unwrap(), "tag=v12.0.0\nversion=12.0.0\n");
+    assert_eq!(
+        fs::read_to_string(&output).unwrap(),
+        "tag=v12.0.0\nversion=12.0.0\n"
+    );
 }
 
 #[test]
@@ -258,14 +357,32 @@ fn a_shallow_clone_as_ci_makes_it_sees_the_whole_branch() {
         world.commit("release-12.0.0", &format!("Later {count}"), &[]);
     }
     let origin = format!("file://{}", world.path("origin.git").display());
-    world.git("", &["clone", "-q", "--depth", "1", "--branch", "release-12.0.0", &origin, "shallow"]);
+    world.git(
+        "",
+        &[
+            "clone",
+            "-q",
+            "--depth",
+            "1",
+            "--branch",
+            "release-12.0.0",
+            &origin,
+            "shallow",
+        ],
+    );
     let output = world.xtask("shallow", "push-tag").output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_eq!(tagged(&world), Some(merged));
-    world.git("", &["clone", "-q", "--depth", "1", &origin, "shallow-main"]);
+    world.git(
+        "",
+        &["clone", "-q", "--depth", "1", &origin, "shallow-main"],
+    );
     world.today("2026-04-05");
     world.merge("ci/release-date-for-12.0.0", Merge::Commit);
-    let output = world.xtask("shallow-main", "cut --date 2026-04-05").output().unwrap();
+    let output = world
+        .xtask("shallow-main", "cut --date 2026-04-05")
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(world.refs().contains_key("refs/heads/release-13.0.0"));
 }
@@ -276,19 +393,50 @@ fn wasmtime_6425_submodules_are_left_alone() {
     world.git("", &["init", "-q", "-b", "main", "library"]);
     world.git("library", &["commit", "-q", "--allow-empty", "-m", "Begin"]);
     world.checkout("release-12.0.0");
-    world.git("github", &["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "../library", "library"]);
+    world.git(
+        "github",
+        &[
+            "-c",
+            "protocol.file.allow=always",
+            "submodule",
+            "--quiet",
+            "add",
+            "../library",
+            "library",
+        ],
+    );
     world.git("github", &["commit", "-q", "-m", "Add a submodule"]);
     world.git("github", &["push", "-q", "origin", "HEAD:release-12.0.0"]);
     world.git("clone", &["fetch", "-q"]);
-    world.git("clone", &["checkout", "-q", "--detach", "origin/release-12.0.0"]);
-    world.git("clone", &["-c", "protocol.file.allow=always", "submodule", "--quiet", "update", "--init"]);
+    world.git(
+        "clone",
+        &["checkout", "-q", "--detach", "origin/release-12.0.0"],
+    );
+    world.git(
+        "clone",
+        &[
+            "-c",
+            "protocol.file.allow=always",
+            "submodule",
+            "--quiet",
+            "update",
+            "--init",
+        ],
+    );
     let link = |world: &World, name: &str| world.git("origin.git", &["ls-tree", name, "library"]);
     let merged = world.merge("ci/release-12.0.0", Merge::Commit);
     world.done(PUSH);
     assert_eq!(tagged(&world), Some(merged));
-    world.commit("release-12.0.0", "Backport a fix", &[("a/src/lib.rs", "// mended\n")]);
+    world.commit(
+        "release-12.0.0",
+        "Backport a fix",
+        &[("a/src/lib.rs", "// mended\n")],
+    );
     world.done("release-patch --branch release-12.0.0");
-    assert_eq!(link(&world, "ci/release-12.0.1"), link(&world, "release-12.0.0"));
+    assert_eq!(
+        link(&world, "ci/release-12.0.1"),
+        link(&world, "release-12.0.0")
+    );
 }
 
 #[test]
@@ -299,7 +447,10 @@ fn wasmtime_14169_the_tool_that_runs_is_mains_however_old_the_branch() {
     let head = world.commit(
         "release-12.0.0",
         &format!("Older\n\n{MARKER}"),
-        &[("Cargo.toml", &(world.file("release-12.0.0", "Cargo.toml") + "version-strings = []\n"))],
+        &[(
+            "Cargo.toml",
+            &(world.file("release-12.0.0", "Cargo.toml") + "version-strings = []\n"),
+        )],
     );
     world.done(PUSH);
     assert_eq!(tagged(&world), Some(head));
@@ -308,7 +459,8 @@ fn wasmtime_14169_the_tool_that_runs_is_mains_however_old_the_branch() {
 #[test]
 fn bad_input_of_push_tag() {
     let world = World::new();
-    expect!["error: `main` is no release branch release-X.Y.0"].assert_eq(&world.refused("push-tag"));
+    expect!["error: `main` is no release branch release-X.Y.0"]
+        .assert_eq(&world.refused("push-tag"));
     expect!["error: `release-12.0` is no release branch release-X.Y.0"]
         .assert_eq(&world.refused("push-tag --branch release-12.0"));
     expect!["error: origin has no branch `release-12.0.0`"]

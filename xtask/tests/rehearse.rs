@@ -18,13 +18,20 @@ const HERE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// A rehearsal, begun in a folder, with a place for its sandbox.
 fn rehearse(folder: &Path, place: &Path, line: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-    command.arg("rehearse").args(line.split_whitespace()).current_dir(folder).env("TMPDIR", place);
+    command
+        .arg("rehearse")
+        .args(line.split_whitespace())
+        .current_dir(folder)
+        .env("TMPDIR", place);
     command
 }
 
 /// What it printed, without what differs from run to run: times, folders and commits.
 fn said(output: &Output, place: &Path) -> String {
-    let said = text(&output.stdout).replace(&place.canonicalize().unwrap().display().to_string(), "$TMPDIR");
+    let said = text(&output.stdout).replace(
+        &place.canonicalize().unwrap().display().to_string(),
+        "$TMPDIR",
+    );
     let commit = |word: &str| word.len() == 7 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
     let mut plain = String::new();
     for line in said.lines() {
@@ -47,7 +54,15 @@ fn said(output: &Output, place: &Path) -> String {
 }
 
 fn run(folder: &Path, program: &str, arguments: &[&str]) {
-    assert!(Command::new(program).args(arguments).current_dir(folder).status().unwrap().success(), "{program}");
+    assert!(
+        Command::new(program)
+            .args(arguments)
+            .current_dir(folder)
+            .status()
+            .unwrap()
+            .success(),
+        "{program}"
+    );
 }
 
 fn git(folder: &Path, arguments: &[&str]) {
@@ -65,7 +80,19 @@ fn demo(folder: &Path, changed: &str, file: &str) {
 fn commit(folder: &Path) {
     git(folder, &["init", "-q", "-b", "main"]);
     git(folder, &["add", "."]);
-    git(folder, &["-c", "user.name=A", "-c", "user.email=a@example.com", "commit", "-q", "-m", "Begin"]);
+    git(
+        folder,
+        &[
+            "-c",
+            "user.name=A",
+            "-c",
+            "user.email=a@example.com",
+            "commit",
+            "-q",
+            "-m",
+            "Begin",
+        ],
+    );
 }
 
 #[test]
@@ -82,8 +109,15 @@ fn the_month_of_the_demo_comes_to_its_end_and_nothing_of_the_environment_gets_in
     fs::write(bin.join("git"), script).unwrap();
     fs::set_permissions(bin.join("git"), fs::Permissions::from_mode(0o755)).unwrap();
 
-    let mut command = rehearse(Path::new(HERE), place.path(), "--demo --keep --date 2026-01-10");
-    command.env("PATH", format!("{}:{}", bin.display(), std::env::var("PATH").unwrap()));
+    let mut command = rehearse(
+        Path::new(HERE),
+        place.path(),
+        "--demo --keep --date 2026-01-10",
+    );
+    command.env(
+        "PATH",
+        format!("{}:{}", bin.display(), std::env::var("PATH").unwrap()),
+    );
     for name in [
         "GH_TOKEN",
         "GITHUB_TOKEN",
@@ -96,11 +130,21 @@ fn the_month_of_the_demo_comes_to_its_end_and_nothing_of_the_environment_gets_in
         command.env(name, "planted");
     }
     // Nothing of the network: whoever asks for it fails here.
-    for name in ["http_proxy", "https_proxy", "HTTPS_PROXY", "CARGO_HTTP_PROXY"] {
+    for name in [
+        "http_proxy",
+        "https_proxy",
+        "HTTPS_PROXY",
+        "CARGO_HTTP_PROXY",
+    ] {
         command.env(name, "http://planted.invalid:9");
     }
     let output = command.output().unwrap();
-    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}{}",
+        text(&output.stdout),
+        text(&output.stderr)
+    );
     expect![[r#"
         the sandbox is $SANDBOX
         2026-02-05  tool   cut N s  release-4.0.0; #1 Bump Tinytable to 5.0.0
@@ -167,10 +211,24 @@ fn the_month_of_the_demo_comes_to_its_end_and_nothing_of_the_environment_gets_in
     assert_eq!(text(&output.stderr), "");
 
     let seen = fs::read_to_string(seen).unwrap();
-    assert!(seen.lines().any(|line| line.starts_with("GH_CONFIG_DIR=")), "the wrapper was not called");
-    assert!(!seen.contains("planted"), "{}", seen.lines().find(|line| line.contains("planted")).unwrap());
-    let kept: Vec<_> = fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert!(kept.iter().any(|name| name.to_string_lossy().starts_with("rehearsal-")), "{kept:?}");
+    assert!(
+        seen.lines().any(|line| line.starts_with("GH_CONFIG_DIR=")),
+        "the wrapper was not called"
+    );
+    assert!(
+        !seen.contains("planted"),
+        "{}",
+        seen.lines().find(|line| line.contains("planted")).unwrap()
+    );
+    let kept: Vec<_> = fs::read_dir(place.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert!(
+        kept.iter()
+            .any(|name| name.to_string_lossy().starts_with("rehearsal-")),
+        "{kept:?}"
+    );
 }
 
 #[test]
@@ -182,7 +240,11 @@ fn the_month_of_a_workspace_below_0_1_has_no_patch() {
     commit(tree.path());
     let output = rehearse(tree.path(), place.path(), "").output().unwrap();
     let said = said(&output, place.path());
-    assert!(said.ends_with("\nv0.0.3 is out, in N s\n"), "{said}{}", text(&output.stderr));
+    assert!(
+        said.ends_with("\nv0.0.3 is out, in N s\n"),
+        "{said}{}",
+        text(&output.stderr)
+    );
 }
 
 #[test]
@@ -191,46 +253,102 @@ fn a_step_that_fails_is_shown_and_its_sandbox_is_kept() {
     let folder = folder.path().join("my workspace"); // which has a name of two words
     fs::create_dir(&folder).unwrap();
     demo(&folder, "/^description/d", "themes/Cargo.toml");
-    let output = rehearse(&folder, place.path(), "--date 2026-01-05").output().unwrap();
+    let output = rehearse(&folder, place.path(), "--date 2026-01-05")
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(1));
     let (said, error) = (said(&output, place.path()), text(&output.stderr));
-    let step = said.lines().position(|line| line.ends_with("failed")).unwrap();
+    let step = said
+        .lines()
+        .position(|line| line.ends_with("failed"))
+        .unwrap();
     let shown: Vec<&str> = said.lines().skip(step).collect();
     assert!(shown[0].starts_with("2026-01-20  tool   verify "), "{said}");
-    assert!(shown[1..].iter().all(|line| line.starts_with("    | ")), "{said}");
-    assert!(said.contains("`tinytable-themes` has no description"), "{said}");
-    assert!(error.starts_with("error: `verify` of 2026-01-20 failed: what it said is above; the sandbox is kept"));
-    let kept = fs::read_dir(place.path()).unwrap().next().unwrap().unwrap().path();
-    assert!(kept.join("clone/Cargo.toml").exists() && error.contains(&kept.display().to_string()), "{error}");
+    assert!(
+        shown[1..].iter().all(|line| line.starts_with("    | ")),
+        "{said}"
+    );
+    assert!(
+        said.contains("`tinytable-themes` has no description"),
+        "{said}"
+    );
+    assert!(error.starts_with(
+        "error: `verify` of 2026-01-20 failed: what it said is above; the sandbox is kept"
+    ));
+    let kept = fs::read_dir(place.path())
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    assert!(
+        kept.join("clone/Cargo.toml").exists() && error.contains(&kept.display().to_string()),
+        "{error}"
+    );
 }
 
 /// What a rehearsal says before its first step, and the root of the humans' clone there: the steps are those of any train.
 fn begun(mut command: Command, place: &Path) -> (String, PathBuf) {
-    let mut running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut running = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let lines = BufReader::new(running.stdout.take().unwrap()).lines();
-    let lines: Vec<String> = lines.map(Result::unwrap).take_while(|line| !line.contains("cut  ")).collect();
+    let lines: Vec<String> = lines
+        .map(Result::unwrap)
+        .take_while(|line| !line.contains("cut  "))
+        .collect();
     running.kill().unwrap();
     running.wait().unwrap();
-    (lines.join("\n"), fs::read_dir(place).unwrap().next().unwrap().unwrap().path().join("people"))
+    (
+        lines.join("\n"),
+        fs::read_dir(place)
+            .unwrap()
+            .next()
+            .unwrap()
+            .unwrap()
+            .path()
+            .join("people"),
+    )
 }
 
 #[test]
 fn where_the_version_is_released_the_rehearsal_is_that_of_the_next_train() {
     for tagged in [false, true] {
         let (place, folder) = (temporary(), temporary());
-        demo(folder.path(), if tagged { "" } else { "s/^Unreleased/Released 2025-12-20/" }, "RELEASES.md");
+        demo(
+            folder.path(),
+            if tagged {
+                ""
+            } else {
+                "s/^Unreleased/Released 2025-12-20/"
+            },
+            "RELEASES.md",
+        );
         if tagged {
             // As others name them, and like to see them.
             git(folder.path(), &["tag", "tinytable-4.0.0"]);
             git(folder.path(), &["tag", "unicode-0.1.0"]);
             git(folder.path(), &["config", "column.ui", "always"]);
         }
-        let (said, people) = begun(rehearse(folder.path(), place.path(), "--date 2026-01-05"), place.path());
-        assert!(said.contains("in the copy, main goes on from 4.0.0 to 5.0.0, with which a train begins"), "{said}");
+        let (said, people) = begun(
+            rehearse(folder.path(), place.path(), "--date 2026-01-05"),
+            place.path(),
+        );
+        assert!(
+            said.contains(
+                "in the copy, main goes on from 4.0.0 to 5.0.0, with which a train begins"
+            ),
+            "{said}"
+        );
         // Crates of another version line go on as well: they are as little what is out.
         let themes = fs::read_to_string(people.join("themes/Cargo.toml")).unwrap();
         assert!(themes.contains("version = \"0.10.0\""), "{themes}");
-        assert!(said.contains("in the copy, opened the section of 5.0.0 in RELEASES.md"), "{said}");
+        assert!(
+            said.contains("in the copy, opened the section of 5.0.0 in RELEASES.md"),
+            "{said}"
+        );
     }
 }
 
@@ -248,9 +366,15 @@ fn what_is_not_committed_is_rehearsed_with_a_new_file_once_git_knows_it() {
     let mut command = rehearse(folder.path(), place.path(), "--date 2026-01-05");
     command.env("GIT_CONFIG_GLOBAL", config);
     let (said, people) = begun(command, place.path());
-    assert!(said.contains("not committed, and so left out: new, ..."), "{said}");
+    assert!(
+        said.contains("not committed, and so left out: new, ..."),
+        "{said}"
+    );
     let copied = |file: &str| fs::read_to_string(people.join(file)).unwrap_or_default();
-    assert_eq!(["README.md", "added", "new"].map(copied), ["Changed.\n", "Changed.\n", ""]);
+    assert_eq!(
+        ["README.md", "added", "new"].map(copied),
+        ["Changed.\n", "Changed.\n", ""]
+    );
 }
 
 #[test]
@@ -278,11 +402,22 @@ fn a_task_that_is_none_is_refused_before_a_sandbox_is_made() {
     let world = World::new();
     let place = temporary();
     for (line, expected) in [
-        ("cutt", "error: there is no task `cutt`; `cargo xtask --help` shows what there is\n"),
-        ("rehearse cut", "error: a rehearsal is not rehearsed; `cargo xtask --help` shows what there is\n"),
+        (
+            "cutt",
+            "error: there is no task `cutt`; `cargo xtask --help` shows what there is\n",
+        ),
+        (
+            "rehearse cut",
+            "error: a rehearsal is not rehearsed; `cargo xtask --help` shows what there is\n",
+        ),
     ] {
-        let output = rehearse(&world.path("clone"), place.path(), line).output().unwrap();
-        assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(2), expected));
+        let output = rehearse(&world.path("clone"), place.path(), line)
+            .output()
+            .unwrap();
+        assert_eq!(
+            (output.status.code(), text(&output.stderr).as_str()),
+            (Some(2), expected)
+        );
         assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
     }
 }

@@ -51,15 +51,30 @@ fn the_twentieth_of_the_month() {
         Dates 12.0.0 in `RELEASES.md` of main, as its release does on `release-12.0.0`. To look at: the date.
     "#]]
     .assert_eq(&world.body("ci/release-date-for-12.0.0"));
-    let log = world.git("origin.git", &["log", "-1", "--format=%B", "ci/release-12.0.0"]);
+    let log = world.git(
+        "origin.git",
+        &["log", "-1", "--format=%B", "ci/release-12.0.0"],
+    );
     expect![[r#"
         Release Demo 12.0.0
 
         [automatically-tag-and-release-this-commit]"#]]
     .assert_eq(&log);
-    assert!(world.file("ci/release-12.0.0", "RELEASES.md").starts_with("## 12.0.0\n\nReleased 2026-03-20.\n"));
-    assert!(world.file("ci/release-date-for-12.0.0", "RELEASES.md").contains("## 12.0.0\n\nReleased 2026-03-20.\n"));
-    assert!(world.file("ci/release-date-for-12.0.0", "RELEASES.md").starts_with("## 13.0.0\n\nUnreleased.\n"));
+    assert!(
+        world
+            .file("ci/release-12.0.0", "RELEASES.md")
+            .starts_with("## 12.0.0\n\nReleased 2026-03-20.\n")
+    );
+    assert!(
+        world
+            .file("ci/release-date-for-12.0.0", "RELEASES.md")
+            .contains("## 12.0.0\n\nReleased 2026-03-20.\n")
+    );
+    assert!(
+        world
+            .file("ci/release-date-for-12.0.0", "RELEASES.md")
+            .starts_with("## 13.0.0\n\nUnreleased.\n")
+    );
 }
 
 #[test]
@@ -85,7 +100,10 @@ fn a_date_that_was_merged_and_reverted_is_not_to_be_reopened() {
     let branch = format!("{proposed}:refs/heads/ci/release-date-for-12.0.0");
     world.git("github", &["push", "-q", "origin", "HEAD:main", &branch]);
     let said = world.refused("release-latest --date 2026-03-21");
-    assert!(said.ends_with("was merged: delete the branch and run this again"), "{said}");
+    assert!(
+        said.ends_with("was merged: delete the branch and run this again"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -95,7 +113,10 @@ fn wasmtime_4927_notes_that_are_dated_already_stop_nothing() {
     world.merge("ci/release-12.0.0", Merge::Commit);
     let state = world.state();
     let said = world.done("release-latest --date 2026-03-21");
-    assert!(said.contains("`release-12.0.0` is dated; `cargo xtask push-tag --branch release-12.0.0`"), "{said}");
+    assert!(
+        said.contains("`release-12.0.0` is dated; `cargo xtask push-tag --branch release-12.0.0`"),
+        "{said}"
+    );
     assert_eq!(world.state(), state);
 }
 
@@ -103,7 +124,11 @@ fn wasmtime_4927_notes_that_are_dated_already_stop_nothing() {
 fn a_train_that_has_left_is_not_released_again() {
     let world = World::released();
     let state = world.state();
-    assert!(world.done("release-latest --date 2026-03-21").contains("nothing to do: the latest train is 12.0.0"));
+    assert!(
+        world
+            .done("release-latest --date 2026-03-21")
+            .contains("nothing to do: the latest train is 12.0.0")
+    );
     assert_eq!(world.state(), state);
 }
 
@@ -112,13 +137,24 @@ fn wasmtime_4055_the_latest_branch_is_the_highest_by_version_and_not_the_newest(
     let world = World::released();
     world.cut("2026-04-05");
     // A later commit on an older branch, and branches whose names are no versions.
-    world.commit("release-12.0.0", "Backport a fix", &[("a/src/lib.rs", "// later\n")]);
+    world.commit(
+        "release-12.0.0",
+        "Backport a fix",
+        &[("a/src/lib.rs", "// later\n")],
+    );
     for name in ["release-99", "release-next", "release-14.0.0-old"] {
-        world.git("github", &["push", "-q", "origin", &format!("HEAD:refs/heads/{name}")]);
+        world.git(
+            "github",
+            &["push", "-q", "origin", &format!("HEAD:refs/heads/{name}")],
+        );
     }
     world.today("2026-04-20");
     world.done("release-latest --date 2026-04-20");
-    assert!(world.pulls().contains(&"OPEN ci/release-13.0.0 -> release-13.0.0: Release Demo 13.0.0".to_string()));
+    assert!(
+        world
+            .pulls()
+            .contains(&"OPEN ci/release-13.0.0 -> release-13.0.0: Release Demo 13.0.0".to_string())
+    );
 }
 
 #[test]
@@ -128,7 +164,11 @@ fn wasmtime_38_an_older_train_that_never_left_is_not_the_latest() {
     world.done("cut --date 2026-04-05 --force");
     world.merge("ci/bump-to-14.0.0", Merge::Commit);
     world.release("13.0.0", "2026-04-20");
-    assert!(world.done("release-latest --date 2026-04-21").contains("nothing to do: the latest train is 13.0.0"));
+    assert!(
+        world
+            .done("release-latest --date 2026-04-21")
+            .contains("nothing to do: the latest train is 13.0.0")
+    );
 }
 
 #[test]
@@ -138,14 +178,28 @@ fn in_the_archive_form_there_is_nothing_to_date_on_main() {
     world.cut("2026-03-05");
     world.today("2026-03-20");
     let said = world.done("release-latest --date 2026-03-20");
-    assert!(said.contains("nothing to date on main: RELEASES.md has no section of 12.0.0 there"), "{said}");
-    assert_eq!(world.pulls()[1..], ["OPEN ci/release-12.0.0 -> release-12.0.0: Release Demo 12.0.0"]);
+    assert!(
+        said.contains("nothing to date on main: RELEASES.md has no section of 12.0.0 there"),
+        "{said}"
+    );
+    assert_eq!(
+        world.pulls()[1..],
+        ["OPEN ci/release-12.0.0 -> release-12.0.0: Release Demo 12.0.0"]
+    );
 }
 
 #[test]
 fn a_branch_whose_version_is_not_its_name_is_not_released() {
     let world = cut();
-    world.git("github", &["push", "-q", "origin", "origin/main:refs/heads/release-14.0.0"]);
+    world.git(
+        "github",
+        &[
+            "push",
+            "-q",
+            "origin",
+            "origin/main:refs/heads/release-14.0.0",
+        ],
+    );
     expect!["error: `release-14.0.0` is at 13.0.0: that version is not the branch's"]
         .assert_eq(&world.refused("release-latest --date 2026-03-20"));
     expect!["error: `release-14.0.0` is at 13.0.0: that version is not the branch's"]
@@ -161,21 +215,40 @@ fn without_a_release_branch_there_is_nothing_to_release() {
         .assert_eq(&world.refused("release-patch --all-supported"));
 }
 
-const PATCH_NOTES: &str = "## 12.0.1\n\nUnreleased.\n\n### Fixed\n\n* A fix.\n\n## 12.0.0\n\nReleased 2026-03-20.\n";
+const PATCH_NOTES: &str =
+    "## 12.0.1\n\nUnreleased.\n\n### Fixed\n\n* A fix.\n\n## 12.0.0\n\nReleased 2026-03-20.\n";
 
 #[test]
 fn a_patch_with_its_notes() {
     let world = World::released();
-    world.commit("release-12.0.0", "Fix a thing", &[("a/src/lib.rs", "// mended\n"), ("RELEASES.md", PATCH_NOTES)]);
+    world.commit(
+        "release-12.0.0",
+        "Fix a thing",
+        &[
+            ("a/src/lib.rs", "// mended\n"),
+            ("RELEASES.md", PATCH_NOTES),
+        ],
+    );
     world.today("2026-03-25");
     world.done("release-patch --branch release-12.0.0 --date 2026-03-25");
-    assert_eq!(world.pulls().last().unwrap(), "OPEN ci/release-12.0.1 -> release-12.0.0: Release Demo 12.0.1");
+    assert_eq!(
+        world.pulls().last().unwrap(),
+        "OPEN ci/release-12.0.1 -> release-12.0.0: Release Demo 12.0.1"
+    );
     assert_eq!(
         world.file("ci/release-12.0.1", "RELEASES.md"),
         PATCH_NOTES.replace("Unreleased", "Released 2026-03-25")
     );
-    assert!(world.file("ci/release-12.0.1", "b/Cargo.toml").contains("\"=12.0.1\""));
-    assert!(world.file("ci/release-12.0.1", "Cargo.lock").contains("version = \"12.0.1\""));
+    assert!(
+        world
+            .file("ci/release-12.0.1", "b/Cargo.toml")
+            .contains("\"=12.0.1\"")
+    );
+    assert!(
+        world
+            .file("ci/release-12.0.1", "Cargo.lock")
+            .contains("version = \"12.0.1\"")
+    );
     assert!(!world.body("ci/release-12.0.1").contains("draft"));
     let state = world.state();
     world.done("release-patch --branch release-12.0.0 --date 2026-03-26");
@@ -233,7 +306,11 @@ fn a_branch_without_a_change_is_patched_only_if_that_is_meant() {
     expect!["error: `release-12.0.0` has not changed since v12.0.0: backport the fixes first, or say --allow-empty"]
         .assert_eq(&world.refused("release-patch --branch release-12.0.0"));
     world.done("release-patch --branch release-12.0.0 --allow-empty");
-    assert!(world.body("ci/release-12.0.1").contains("Nothing has changed yet since the last release"));
+    assert!(
+        world
+            .body("ci/release-12.0.1")
+            .contains("Nothing has changed yet since the last release")
+    );
 }
 
 #[test]
@@ -241,7 +318,8 @@ fn what_is_not_released_is_not_patched() {
     let world = cut();
     expect!["error: `release-12.0.0` is at 12.0.0, which is neither dated nor tagged: release that first; `cargo xtask status` says what comes next"]
         .assert_eq(&world.refused("release-patch --branch release-12.0.0"));
-    expect!["error: `main` is no release branch"].assert_eq(&world.refused("release-patch --branch main"));
+    expect!["error: `main` is no release branch"]
+        .assert_eq(&world.refused("release-patch --branch main"));
     expect!["error: origin has no branch `release-11.0.0`"]
         .assert_eq(&world.refused("release-patch --branch release-11.0.0"));
     expect!["error: `main` is no release branch"].assert_eq(&world.refused("release-patch"));
@@ -256,15 +334,25 @@ fn without_a_name_the_branch_that_is_checked_out_is_patched() {
     world.done("release-patch");
     assert!(world.refs().contains_key("refs/heads/ci/release-12.0.1"));
     world.git("clone", &["checkout", "-q", "--detach"]);
-    expect!["error: no branch is checked out: say `--branch`"].assert_eq(&world.refused("release-patch"));
+    expect!["error: no branch is checked out: say `--branch`"]
+        .assert_eq(&world.refused("release-patch"));
 }
 
 #[test]
 fn a_security_release_is_for_all_branches_that_are_supported() {
-    let mut world = World::with("name = \"Demo\"\nlts-every = 12\n", "12.0.0", "## 12.0.0\n\nUnreleased.\n");
+    let mut world = World::with(
+        "name = \"Demo\"\nlts-every = 12\n",
+        "12.0.0",
+        "## 12.0.0\n\nUnreleased.\n",
+    );
     for (version, month) in [("12.0.0", 3), ("13.0.0", 4), ("14.0.0", 5), ("15.0.0", 6)] {
         world.env = ["AUTHOR", "COMMITTER"]
-            .map(|role| (format!("GIT_{role}_DATE"), format!("2026-0{month}-20T12:00:00Z")))
+            .map(|role| {
+                (
+                    format!("GIT_{role}_DATE"),
+                    format!("2026-0{month}-20T12:00:00Z"),
+                )
+            })
             .to_vec();
         world.cut(&format!("2026-0{month}-05"));
         world.release(version, &format!("2026-0{month}-20"));
@@ -276,12 +364,22 @@ fn a_security_release_is_for_all_branches_that_are_supported() {
         OPEN ci/release-12.0.1 -> release-12.0.0: Release Demo 12.0.1
         OPEN ci/release-14.0.1 -> release-14.0.0: Release Demo 14.0.1
         OPEN ci/release-15.0.1 -> release-15.0.0: Release Demo 15.0.1"#]]
-    .assert_eq(&world.pulls().into_iter().filter(|pull| pull.starts_with("OPEN")).collect::<Vec<_>>().join("\n"));
+    .assert_eq(
+        &world
+            .pulls()
+            .into_iter()
+            .filter(|pull| pull.starts_with("OPEN"))
+            .collect::<Vec<_>>()
+            .join("\n"),
+    );
     // All or nothing: one that cannot be patched stops the others.
     let twice = "release-patch --branch release-13.0.0 --branch release-99.0.0 --allow-empty";
     expect!["error: origin has no branch `release-99.0.0`"].assert_eq(&world.refused(twice));
     world.done("release-patch --branch release-13.0.0 --branch release-15.0.0 --allow-empty");
-    assert_eq!(world.pulls().last().unwrap(), "OPEN ci/release-13.0.1 -> release-13.0.0: Release Demo 13.0.1");
+    assert_eq!(
+        world.pulls().last().unwrap(),
+        "OPEN ci/release-13.0.1 -> release-13.0.0: Release Demo 13.0.1"
+    );
 }
 
 #[test]
@@ -300,7 +398,11 @@ fn the_security_issues_and_ci_are_asked_for_before_anything_is_pushed() {
 
 /// A world with candidates, on the day of the cut.
 fn with_candidates() -> World {
-    let world = World::with("name = \"Demo\"\nrelease-candidates = true\n", "12.0.0-dev", "## 12.0.0\n\nUnreleased.\n");
+    let world = World::with(
+        "name = \"Demo\"\nrelease-candidates = true\n",
+        "12.0.0-dev",
+        "## 12.0.0\n\nUnreleased.\n",
+    );
     world.today("2026-03-05");
     world
 }
@@ -323,15 +425,38 @@ fn a_train_with_candidates_from_the_cut_to_the_release() {
     assert!(world.refs().contains_key("refs/tags/v12.0.0-rc.1"));
     expect!["error: `release-12.0.0` has not changed since v12.0.0-rc.1: backport the fixes first"]
         .assert_eq(&world.refused("release-candidate"));
-    world.commit("release-12.0.0", "Backport a fix", &[("a/src/lib.rs", "// mended\n")]);
+    world.commit(
+        "release-12.0.0",
+        "Backport a fix",
+        &[("a/src/lib.rs", "// mended\n")],
+    );
     world.done("release-candidate --branch release-12.0.0");
     world.merge("ci/release-candidate-12.0.0-rc.2", Merge::Rebase);
     world.done("push-tag --branch release-12.0.0");
     world.release("12.0.0", "2026-03-20");
-    let tags: Vec<_> = world.refs().into_keys().filter(|name| name.starts_with("refs/tags/")).collect();
-    assert_eq!(tags, ["refs/tags/v12.0.0", "refs/tags/v12.0.0-rc.1", "refs/tags/v12.0.0-rc.2"]);
-    assert!(world.file("v12.0.0", "b/Cargo.toml").contains("\"=12.0.0\""));
-    assert!(world.file("main", "b/Cargo.toml").contains("\"=13.0.0-dev\""));
+    let tags: Vec<_> = world
+        .refs()
+        .into_keys()
+        .filter(|name| name.starts_with("refs/tags/"))
+        .collect();
+    assert_eq!(
+        tags,
+        [
+            "refs/tags/v12.0.0",
+            "refs/tags/v12.0.0-rc.1",
+            "refs/tags/v12.0.0-rc.2"
+        ]
+    );
+    assert!(
+        world
+            .file("v12.0.0", "b/Cargo.toml")
+            .contains("\"=12.0.0\"")
+    );
+    assert!(
+        world
+            .file("main", "b/Cargo.toml")
+            .contains("\"=13.0.0-dev\"")
+    );
     assert!(world.done("release-candidate").contains("nothing to do"));
 }
 

@@ -17,7 +17,11 @@ fn board(world: &World, line: &str) -> String {
     let before = (world.state(), world.stand_in());
     let output = world.task(&format!("status {line}"));
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert_eq!((world.state(), world.stand_in()), before, "status changed something");
+    assert_eq!(
+        (world.state(), world.stand_in()),
+        before,
+        "status changed something"
+    );
     text(&output.stdout)
 }
 
@@ -30,22 +34,39 @@ fn json(world: &World, line: &str) -> Value {
 /// What is to be done next, each as its command or its sentence.
 fn next(world: &World, line: &str) -> Vec<String> {
     let board = json(world, line);
-    let said = |step: &Value| step["command"].as_str().or(step["human"].as_str()).unwrap().to_string();
+    let said = |step: &Value| {
+        step["command"]
+            .as_str()
+            .or(step["human"].as_str())
+            .unwrap()
+            .to_string()
+    };
     board["next"].as_array().unwrap().iter().map(said).collect()
 }
 
 /// Three lines: 12 is long-term and released, the patch of 13 is tagged, and 14 is proposed.
 fn three_lines() -> (World, Registry) {
     let config = "name = \"Demo\"\nlts-every = 12\n";
-    let mut world = World::with(config, "12.0.0", "## 12.0.0\n\nUnreleased.\n\n### Added\n\n* A thing.\n");
+    let mut world = World::with(
+        config,
+        "12.0.0",
+        "## 12.0.0\n\nUnreleased.\n\n### Added\n\n* A thing.\n",
+    );
     let registry = world.registry(Rules::default());
     for (month, version) in [(3, "12.0.0"), (4, "13.0.0")] {
-        world.env.push(("GIT_COMMITTER_DATE".into(), format!("2026-0{month}-20T00:00:00Z")));
+        world.env.push((
+            "GIT_COMMITTER_DATE".into(),
+            format!("2026-0{month}-20T00:00:00Z"),
+        ));
         world.cut(&format!("2026-0{month}-05"));
         world.release(version, &format!("2026-0{month}-20"));
         public(&world, version);
     }
-    world.commit("release-13.0.0", "Backport a fix", &[("a/src/lib.rs", "// mended\n")]);
+    world.commit(
+        "release-13.0.0",
+        "Backport a fix",
+        &[("a/src/lib.rs", "// mended\n")],
+    );
     world.done("release-patch --branch release-13.0.0 --date 2026-04-25");
     world.merge("ci/release-13.0.1", Merge::Commit);
     world.done("push-tag --branch release-13.0.0");
@@ -154,16 +175,34 @@ fn the_questions_go_out_together() {
     let slow = Duration::from_secs(2);
     let mut world = World::released();
     let fault: Fault = Box::new(move |_, _, _| Some(Failure::Late(slow)));
-    let _registry = world.registry(Rules { fault: Some(fault), ..Rules::default() });
+    let _registry = world.registry(Rules {
+        fault: Some(fault),
+        ..Rules::default()
+    });
     let gh = world.path("real/gh");
-    world.wrap("gh", &format!("sleep {}; exec {} \"$@\"", slow.as_secs(), gh.display()));
+    world.wrap(
+        "gh",
+        &format!("sleep {}; exec {} \"$@\"", slow.as_secs(), gh.display()),
+    );
     let git = World::real("git");
-    world.wrap("git", &format!("case $1 in ls-remote) sleep {};; esac; exec {git} \"$@\"", slow.as_secs()));
+    world.wrap(
+        "git",
+        &format!(
+            "case $1 in ls-remote) sleep {};; esac; exec {git} \"$@\"",
+            slow.as_secs()
+        ),
+    );
     let begun = Instant::now();
-    let output = world.xtask("clone", "status --json --date 2026-03-20").output().unwrap();
+    let output = world
+        .xtask("clone", "status --json --date 2026-03-20")
+        .output()
+        .unwrap();
     let time = begun.elapsed();
     let board: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&board["unknown"], &board["branches"][0]["crates"]["of"]), (&json!([]), &json!(2)));
+    assert_eq!(
+        (&board["unknown"], &board["branches"][0]["crates"]["of"]),
+        (&json!([]), &json!(2))
+    );
     assert!(time < slow * 2, "{time:?}");
     println!("status took {time:?}, its slowest question {slow:?}");
 }
@@ -177,10 +216,16 @@ fn without_gh_and_without_network_it_shows_what_git_knows() {
     for program in ["git", "cargo", "rustc"] {
         std::os::unix::fs::symlink(World::real(program), world.path("few").join(program)).unwrap();
     }
-    world.env.push(("PATH".into(), world.path("few").display().to_string()));
+    world
+        .env
+        .push(("PATH".into(), world.path("few").display().to_string()));
     world.git("clone", &["remote", "set-url", "origin", "/nowhere"]);
     let shown = board(&world, "--date 2026-04-04");
-    let index = shown.lines().find_map(|line| line.split("http://").nth(1)?.split('/').next()).unwrap().to_string();
+    let index = shown
+        .lines()
+        .find_map(|line| line.split("http://").nth(1)?.split('/').next())
+        .unwrap()
+        .to_string();
     expect![[r#"
         Demo on 2026-04-04 (a Saturday)
 
@@ -203,7 +248,10 @@ fn without_gh_and_without_network_it_shows_what_git_knows() {
     // Where nothing was fetched, nothing can be shown.
     world.git("clone", &["remote", "remove", "origin"]);
     let said = world.refused("status");
-    assert!(said.starts_with("error: origin: 'origin' does not appear to be a git repository"), "{said}");
+    assert!(
+        said.starts_with("error: origin: 'origin' does not appear to be a git repository"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -212,9 +260,13 @@ fn what_is_due_and_what_is_half_made_is_next() {
     // The 5th is a Sunday; whoever is late is reminded.
     assert_eq!(next(&world, "--date 2026-04-04"), [""; 0]);
     assert!(
-        board(&world, "--date 2026-04-04").contains("next      cut on 2026-04-05 (a Sunday), release on 2026-04-20\n")
+        board(&world, "--date 2026-04-04")
+            .contains("next      cut on 2026-04-05 (a Sunday), release on 2026-04-20\n")
     );
-    assert_eq!(json(&world, "--date 2026-04-04")["cut"], json!({ "day": "2026-04-05", "weekend": "a Sunday" }));
+    assert_eq!(
+        json(&world, "--date 2026-04-04")["cut"],
+        json!({ "day": "2026-04-05", "weekend": "a Sunday" })
+    );
     assert_eq!(next(&world, "--date 2026-04-08"), ["cargo xtask cut"]);
 
     // The pull request of the cut is not there: a search finds it late, or it was never opened.
@@ -224,10 +276,16 @@ fn what_is_due_and_what_is_half_made_is_next() {
     world.set_stand_in(|state| state["pulls"] = json!([]));
     assert_eq!(next(&world, "--date 2026-04-05"), ["cargo xtask cut"]);
     world.set_stand_in(|state| *state = pulls.clone());
-    assert_eq!(next(&world, "--date 2026-04-05"), ["merge https://github.com/rehearsal/rehearsal/pull/1"]);
+    assert_eq!(
+        next(&world, "--date 2026-04-05"),
+        ["merge https://github.com/rehearsal/rehearsal/pull/1"]
+    );
     world.merge("ci/bump-to-13.0.0", Merge::Commit);
     assert_eq!(next(&world, "--date 2026-04-19"), [""; 0]);
-    assert_eq!(next(&world, "--date 2026-04-20"), ["cargo xtask release-latest"]);
+    assert_eq!(
+        next(&world, "--date 2026-04-20"),
+        ["cargo xtask release-latest"]
+    );
 
     world.done("release-latest --date 2026-04-20");
     let head = world.refs()["refs/heads/ci/release-12.0.0"].clone();
@@ -245,7 +303,10 @@ fn what_is_due_and_what_is_half_made_is_next() {
         );
     }
     world.merge("ci/release-12.0.0", Merge::Commit);
-    assert_eq!(next(&world, "--date 2026-04-20")[0], "cargo xtask push-tag --branch release-12.0.0");
+    assert_eq!(
+        next(&world, "--date 2026-04-20")[0],
+        "cargo xtask push-tag --branch release-12.0.0"
+    );
 }
 
 #[test]
@@ -253,7 +314,9 @@ fn tags_by_the_thousand_are_looked_at_in_one_go() {
     let world = World::new();
     world.cut("2026-03-05");
     let head = &world.refs()["refs/heads/release-12.0.0"];
-    let tags: String = (1..=4_000).map(|number| format!("{head} refs/tags/v12.0.0-rc.{number}\n")).collect();
+    let tags: String = (1..=4_000)
+        .map(|number| format!("{head} refs/tags/v12.0.0-rc.{number}\n"))
+        .collect();
     // Git itself takes seconds to fetch so many by their names: their commit is here, and only asked for.
     world.git("clone", &["fetch", "-q"]);
     fs::write(world.path("origin.git/packed-refs"), tags).unwrap();

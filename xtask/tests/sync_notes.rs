@@ -10,8 +10,10 @@ fn patched(main: &str) -> World {
     let world = World::with("name = \"Demo\"", "12.0.0", main);
     world.cut("2026-03-05");
     world.release("12.0.0", "2026-03-20");
-    let notes =
-        format!("## 12.0.1\n\nUnreleased.\n\n### Fixed\n\n* A fix.\n\n{}", world.file("release-12.0.0", "RELEASES.md"));
+    let notes = format!(
+        "## 12.0.1\n\nUnreleased.\n\n### Fixed\n\n* A fix.\n\n{}",
+        world.file("release-12.0.0", "RELEASES.md")
+    );
     world.commit("release-12.0.0", "Fix a thing", &[("RELEASES.md", &notes)]);
     world.done("release-patch --branch release-12.0.0 --date 2026-03-25");
     world.merge("ci/release-12.0.1", Merge::Commit);
@@ -19,7 +21,8 @@ fn patched(main: &str) -> World {
     world
 }
 
-const LONG: &str = "## 12.0.0\n\nUnreleased.\n\n### Added\n\n* A thing.\n\n## 11.0.0\n\nReleased 2026-02-20.\n";
+const LONG: &str =
+    "## 12.0.0\n\nUnreleased.\n\n### Added\n\n* A thing.\n\n## 11.0.0\n\nReleased 2026-02-20.\n";
 
 #[test]
 fn the_notes_of_a_patch_come_back_to_their_place() {
@@ -65,7 +68,11 @@ fn the_notes_of_a_patch_come_back_to_their_place() {
     world.merge("ci/sync-notes-12.0.1", Merge::Squash);
     let state = world.state();
     assert!(world.done("sync-notes").contains("nothing to do"));
-    assert!(world.done("sync-notes --version 12.0.1").contains("nothing to do"));
+    assert!(
+        world
+            .done("sync-notes --version 12.0.1")
+            .contains("nothing to do")
+    );
     assert_eq!(world.state(), state);
 }
 
@@ -73,9 +80,15 @@ fn the_notes_of_a_patch_come_back_to_their_place() {
 fn a_section_that_differs_is_shown_and_left_to_the_human() {
     let world = patched(LONG);
     let notes = world.file("main", "RELEASES.md");
-    let other =
-        notes.replace("## 12.0.0", "## 12.0.1\n\nReleased 2026-03-25.\n\n### Fixed\n\n* Another fix.\n\n## 12.0.0");
-    world.commit("main", "Carry the notes over by hand", &[("RELEASES.md", &other)]);
+    let other = notes.replace(
+        "## 12.0.0",
+        "## 12.0.1\n\nReleased 2026-03-25.\n\n### Fixed\n\n* Another fix.\n\n## 12.0.0",
+    );
+    world.commit(
+        "main",
+        "Carry the notes over by hand",
+        &[("RELEASES.md", &other)],
+    );
     let before = world.state();
     let output = world.task("sync-notes --version 12.0.1");
     assert_eq!(output.status.code(), Some(1));
@@ -92,7 +105,12 @@ fn a_section_that_differs_is_shown_and_left_to_the_human() {
         | -* Another fix.
         | +* A fix."#]]
     .assert_eq(
-        &printed.lines().filter(|line| !line.starts_with("index")).map(str::trim_end).collect::<Vec<_>>().join("\n"),
+        &printed
+            .lines()
+            .filter(|line| !line.starts_with("index"))
+            .map(str::trim_end)
+            .collect::<Vec<_>>()
+            .join("\n"),
     );
     expect!["error: the notes of 12.0.1 on main are not those of v12.0.1: see above, and mend one"]
         .assert_eq(support::text(&output.stderr).trim_end());
@@ -105,7 +123,11 @@ fn an_archive_needs_no_notes_back() {
         "## 12.0.0\n\nUnreleased.\n\n---\n\n<!-- ARCHIVE_START -->\n* [11.0.x](x/release-11.0.0/RELEASES.md)\n",
     );
     let state = world.state();
-    assert!(world.done("sync-notes").contains("nothing to do: main keeps an archive"));
+    assert!(
+        world
+            .done("sync-notes")
+            .contains("nothing to do: main keeps an archive")
+    );
     assert_eq!(world.state(), state);
 }
 
@@ -113,7 +135,8 @@ fn an_archive_needs_no_notes_back() {
 fn bad_input_of_sync_notes() {
     let world = World::new();
     assert!(world.done("sync-notes").contains("nothing to do"));
-    expect!["error: v12.0.1 is not on origin"].assert_eq(&world.refused("sync-notes --version 12.0.1"));
+    expect!["error: v12.0.1 is not on origin"]
+        .assert_eq(&world.refused("sync-notes --version 12.0.1"));
     expect!["error: `twelve` is no version X.Y.Z: unexpected character 't' while parsing major version number"]
         .assert_eq(&world.refused("sync-notes --version twelve"));
 }

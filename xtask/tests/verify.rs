@@ -26,8 +26,12 @@ fn world() -> (World, Registry) {
 fn said(world: &World, line: &str) -> String {
     let output = world.xtask("clone", line).output().unwrap();
     let said = text(&output.stderr);
-    let ours = said.lines().filter(|line| !line.starts_with([' ', '$']) || line.starts_with("$ cargo semver"));
-    ours.collect::<Vec<_>>().join("\n").replace(&world.path("").display().to_string(), "WORLD/")
+    let ours = said
+        .lines()
+        .filter(|line| !line.starts_with([' ', '$']) || line.starts_with("$ cargo semver"));
+    ours.collect::<Vec<_>>()
+        .join("\n")
+        .replace(&world.path("").display().to_string(), "WORLD/")
 }
 
 #[test]
@@ -36,7 +40,9 @@ fn a_workspace_that_is_fine() {
     expect![[r#"
         warning: rehearsal has never seen: a b; trusted publishing cannot create a crate: an owner publishes each once, by hand
         verified 12.0.0 and its 2 crates: nothing to mend, 1 to know"#]].assert_eq(&said(&world, "verify"));
-    let folders = fs::read_dir(world.path("clone/target/verify")).unwrap().map(|entry| entry.unwrap().path());
+    let folders = fs::read_dir(world.path("clone/target/verify"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
     let package = folders.last().unwrap().join("package");
     assert!(package.join("a-12.0.0.crate").is_file() && package.join("b-12.0.0.crate").is_file());
     assert_eq!(world.git("clone", &["status", "--porcelain"]), "");
@@ -56,14 +62,24 @@ version-strings = [{ file = "version.h", line = '#define VERSION "{version}"' }]
 "#,
         ),
         ("version.h", "#define VERSION \"0.9.0\"\n".to_string()),
-        ("RELEASES.md", "## 0.9.0\n\nReleased 2026-01-01.\n".to_string()),
+        (
+            "RELEASES.md",
+            "## 0.9.0\n\nReleased 2026-01-01.\n".to_string(),
+        ),
         ("Cargo.lock", "version = 4\n".to_string()),
         (
             "a/Cargo.toml",
             support::package("a", "1.0.0")
                 + "keywords = [\"a\", \"b\", \"c\", \"d\", \"e\", \"f g\"]\nreadme = \"README.md\"\n",
         ),
-        ("b/Cargo.toml", package("b", "1.0.0", "[dependencies]\na = { path = \"../a\", version = \"=1.0.0\" }\n")),
+        (
+            "b/Cargo.toml",
+            package(
+                "b",
+                "1.0.0",
+                "[dependencies]\na = { path = \"../a\", version = \"=1.0.0\" }\n",
+            ),
+        ),
         (
             "c/Cargo.toml",
             package(
@@ -72,12 +88,21 @@ version-strings = [{ file = "version.h", line = '#define VERSION "{version}"' }]
                 "license-file = \"LICENSE\"\n\n[dependencies]\nd = { path = \"../d\", version = \"=1.0.0\" }\n",
             ),
         ),
-        ("d/Cargo.toml", package("d", "1.0.0", "[dev-dependencies]\nc = { path = \"../c\", version = \"=1.0.0\" }\n")),
+        (
+            "d/Cargo.toml",
+            package(
+                "d",
+                "1.0.0",
+                "[dev-dependencies]\nc = { path = \"../c\", version = \"=1.0.0\" }\n",
+            ),
+        ),
     ];
     let publishing = Publishing::with(&files, Rules::default());
     let run = |line: &str, actions: bool| {
         let mut command = publishing.command(env!("CARGO_BIN_EXE_xtask"), line);
-        command.env_remove("GITHUB_ACTIONS").envs(actions.then_some(("GITHUB_ACTIONS", "true")));
+        command
+            .env_remove("GITHUB_ACTIONS")
+            .envs(actions.then_some(("GITHUB_ACTIONS", "true")));
         let output = command.output().unwrap();
         assert_eq!(output.status.code(), Some(1));
         text(&output.stderr)
@@ -107,8 +132,14 @@ version-strings = [{ file = "version.h", line = '#define VERSION "{version}"' }]
 fn wasmtime_4097_a_pin_that_is_broken_is_found_long_before_release_day() {
     let (world, _registry) = world();
     let manifest = world.file("main", "Cargo.toml") + "public = [\"b\"]\n";
-    let b = world.file("main", "b/Cargo.toml").replace("\"=12.0.0\"", "\"12.0.0\"");
-    world.commit("main", "Break the pin", &[("Cargo.toml", &manifest), ("b/Cargo.toml", &b)]);
+    let b = world
+        .file("main", "b/Cargo.toml")
+        .replace("\"=12.0.0\"", "\"12.0.0\"");
+    world.commit(
+        "main",
+        "Break the pin",
+        &[("Cargo.toml", &manifest), ("b/Cargo.toml", &b)],
+    );
     world.git("clone", &["pull", "-q"]);
     expect![[r#"
         b/Cargo.toml:8: `12.0.0` does not pin `a`, which is not `public`: say `=12.0.0`
@@ -120,7 +151,11 @@ fn wasmtime_4097_a_pin_that_is_broken_is_found_long_before_release_day() {
 fn a_tag_that_is_taken_and_a_branch_that_has_gone_on_after_it() {
     let mut world = World::released();
     let _registry = world.registry(Rules::default());
-    world.commit("release-12.0.0", "Backport a fix", &[("a/src/lib.rs", "// mended\n")]);
+    world.commit(
+        "release-12.0.0",
+        "Backport a fix",
+        &[("a/src/lib.rs", "// mended\n")],
+    );
     world.check_out("origin/release-12.0.0");
     assert!(said(&world, "verify --fast --branch release-12.0.0").contains("nothing to mend"));
     world.check_out("v12.0.0");
@@ -146,30 +181,53 @@ fn wasmtime_11313_crates_that_the_registry_has_never_seen_are_named() {
     assert!(said(&world, "verify --fast").contains("has never seen: a b;"));
     drop(registry);
     let fault: Fault = Box::new(|_, _, _| Some(Failure::Refused(500, "oops".into())));
-    let _registry = world.registry(Rules { fault: Some(fault), ..Rules::default() });
+    let _registry = world.registry(Rules {
+        fault: Some(fault),
+        ..Rules::default()
+    });
     let said = said(&world, "verify --fast");
-    assert!(said.starts_with("warning: the registry cannot be asked: ") && said.contains("nothing to mend"), "{said}");
+    assert!(
+        said.starts_with("warning: the registry cannot be asked: ")
+            && said.contains("nothing to mend"),
+        "{said}"
+    );
 }
 
 #[test]
 fn the_index_is_asked_about_many_crates_over_few_connections() {
     let names: Vec<String> = (0..80).map(|at| format!("demo-{at}")).collect();
     let late: Fault = Box::new(|_, _, _| Some(Failure::Late(Duration::from_millis(20))));
-    let rules = Rules { fault: Some(late), ..Rules::default() };
-    let mut publishing = Publishing::new(&names.iter().map(String::as_str).collect::<Vec<_>>(), rules);
+    let rules = Rules {
+        fault: Some(late),
+        ..Rules::default()
+    };
+    let mut publishing =
+        Publishing::new(&names.iter().map(String::as_str).collect::<Vec<_>>(), rules);
     // What stands between counts them.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let index = publishing.registry.index();
-    let (registry, _) = index.trim_start_matches("sparse+http://").split_once('/').unwrap();
-    let (registry, between) = (registry.to_string(), listener.local_addr().unwrap().to_string());
-    publishing.env.push(("CARGO_REGISTRIES_REHEARSAL_INDEX".into(), index.replace(&registry, &between)));
+    let (registry, _) = index
+        .trim_start_matches("sparse+http://")
+        .split_once('/')
+        .unwrap();
+    let (registry, between) = (
+        registry.to_string(),
+        listener.local_addr().unwrap().to_string(),
+    );
+    publishing.env.push((
+        "CARGO_REGISTRIES_REHEARSAL_INDEX".into(),
+        index.replace(&registry, &between),
+    ));
     let connections = Arc::new(AtomicUsize::new(0));
     let count = connections.clone();
     thread::spawn(move || {
         for client in listener.incoming().map(Result::unwrap) {
             count.fetch_add(1, Ordering::Relaxed);
             let server = TcpStream::connect(&registry).unwrap();
-            for (mut from, mut to) in [(client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client)] {
+            for (mut from, mut to) in [
+                (client.try_clone().unwrap(), server.try_clone().unwrap()),
+                (server, client),
+            ] {
                 thread::spawn(move || {
                     let _ = std::io::copy(&mut from, &mut to);
                     let _ = to.shutdown(Shutdown::Write);
@@ -177,8 +235,15 @@ fn the_index_is_asked_about_many_crates_over_few_connections() {
             }
         }
     });
-    let output = publishing.command(env!("CARGO_BIN_EXE_xtask"), "verify --fast").output().unwrap();
-    assert!(text(&output.stderr).contains("has never seen: demo-0 "), "{}", text(&output.stderr));
+    let output = publishing
+        .command(env!("CARGO_BIN_EXE_xtask"), "verify --fast")
+        .output()
+        .unwrap();
+    assert!(
+        text(&output.stderr).contains("has never seen: demo-0 "),
+        "{}",
+        text(&output.stderr)
+    );
     let connections = connections.load(Ordering::Relaxed);
     assert!((1..=17).contains(&connections), "{connections} connections");
 }
@@ -192,7 +257,11 @@ fn a_registry_that_publish_would_not_know_is_an_error_and_not_one_that_is_down()
     .assert_eq(&said(&world, "verify --fast --registry nosuch"));
     let manifest = world.path("clone/a/Cargo.toml");
     let text = fs::read_to_string(&manifest).unwrap();
-    fs::write(&manifest, text.replace("license", "publish = [\"ours\"]\nlicense")).unwrap();
+    fs::write(
+        &manifest,
+        text.replace("license", "publish = [\"ours\"]\nlicense"),
+    )
+    .unwrap();
     expect![[r#"
         `a` may not go to registry `rehearsal`, by their `publish`: name the right one with --registry
         error: 1 to mend, 0 to know"#]]
@@ -209,19 +278,35 @@ fn what_was_mended_in_one_crate_is_seen_by_the_others_and_no_lock_file_is_touche
     assert!(said(&world, "verify").contains("nothing to mend"));
     fs::write(world.path("clone/a/src/lib.rs"), "").unwrap();
     assert!(said(&world, "verify").contains("it is said above why"));
-    assert_eq!(fs::read_dir(world.path("clone/target/verify")).unwrap().count(), 1);
+    assert_eq!(
+        fs::read_dir(world.path("clone/target/verify"))
+            .unwrap()
+            .count(),
+        1
+    );
     let lock = fs::read_to_string(world.path("clone/Cargo.lock")).unwrap();
     let manifest = fs::read_to_string(world.path("clone/a/Cargo.toml")).unwrap();
-    fs::write(world.path("clone/a/Cargo.toml"), manifest + "[dev-dependencies]\nb = { path = \"../b\" }\n").unwrap();
+    fs::write(
+        world.path("clone/a/Cargo.toml"),
+        manifest + "[dev-dependencies]\nb = { path = \"../b\" }\n",
+    )
+    .unwrap();
     assert!(said(&world, "verify").contains("--locked"));
-    assert_eq!(fs::read_to_string(world.path("clone/Cargo.lock")).unwrap(), lock);
+    assert_eq!(
+        fs::read_to_string(world.path("clone/Cargo.lock")).unwrap(),
+        lock
+    );
 }
 
 #[test]
 fn no_way_in_which_the_user_likes_to_see_differences_hides_a_change() {
     let (world, _registry) = world();
     world.git("clone", &["config", "diff.external", "true"]);
-    fs::write(world.path("clone/b/src/lib.rs"), "pub fn uses() { a::added() }\n").unwrap();
+    fs::write(
+        world.path("clone/b/src/lib.rs"),
+        "pub fn uses() { a::added() }\n",
+    )
+    .unwrap();
     fs::write(world.path("clone/a/src/lib.rs"), "pub fn added() {}\n").unwrap();
     assert!(said(&world, "verify").contains("nothing to mend"));
     fs::write(world.path("clone/a/src/lib.rs"), "").unwrap();
@@ -235,8 +320,14 @@ fn what_does_not_go_to_the_registry_that_is_named_is_not_said_to_be_there() {
     let elsewhere = manifest.replacen("[package]\n", "[package]\npublish = [\"elsewhere\"]\n", 1);
     fs::write(world.path("clone/b/Cargo.toml"), elsewhere).unwrap();
     let said = said(&world, "verify --registry rehearsal");
-    assert!(said.contains("not for registry `rehearsal`, by their `publish`: b\n"), "{said}");
-    assert!(said.contains("nothing to mend") && !said.contains("published at their versions"), "{said}");
+    assert!(
+        said.contains("not for registry `rehearsal`, by their `publish`: b\n"),
+        "{said}"
+    );
+    assert!(
+        said.contains("nothing to mend") && !said.contains("published at their versions"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -248,7 +339,11 @@ fn what_is_published_is_not_packaged_again_and_stands_in_no_circle() {
     // A branch goes on at the version that is out, until it is bumped.
     let manifest = world.file("release-12.0.0", "a/Cargo.toml")
         + "[dev-dependencies]\nb = { path = \"../b\", version = \"=12.0.0\" }\n";
-    world.commit("release-12.0.0", "Backport a fix", &[("a/src/lib.rs", "// mended\n"), ("a/Cargo.toml", &manifest)]);
+    world.commit(
+        "release-12.0.0",
+        "Backport a fix",
+        &[("a/src/lib.rs", "// mended\n"), ("a/Cargo.toml", &manifest)],
+    );
     world.check_out("origin/release-12.0.0");
     let said = said(&world, "verify");
     assert!(
@@ -259,7 +354,8 @@ fn what_is_published_is_not_packaged_again_and_stands_in_no_circle() {
 }
 
 #[test]
-fn a_version_that_the_registry_has_and_nobody_tagged_is_named_before_publish_takes_it_for_its_own() {
+fn a_version_that_the_registry_has_and_nobody_tagged_is_named_before_publish_takes_it_for_its_own()
+{
     let (world, _registry) = world();
     world.check_out("origin/main");
     // Somebody's trial, or a release by other means.
@@ -296,25 +392,49 @@ fn wasmtime_8993_what_is_not_committed_and_the_users_configuration_stay() {
     let config = "[build]\nincremental = false\n";
     fs::create_dir(world.path("clone/.cargo")).unwrap();
     fs::write(world.path("clone/.cargo/config.toml"), config).unwrap();
-    fs::write(world.path("clone/a/src/lib.rs"), "pub fn broken() -> u8 { \"\" }\n").unwrap();
+    fs::write(
+        world.path("clone/a/src/lib.rs"),
+        "pub fn broken() -> u8 { \"\" }\n",
+    )
+    .unwrap();
     let before = world.git("clone", &["status", "--porcelain"]);
     let output = world.xtask("clone", "verify").output().unwrap();
     let said = text(&output.stderr);
-    assert!(said.contains("mismatched types") && said.contains("it is said above why"), "{said}");
-    assert_eq!((output.status.code(), world.git("clone", &["status", "--porcelain"])), (Some(1), before));
-    assert_eq!(fs::read_to_string(world.path("clone/.cargo/config.toml")).unwrap(), config);
+    assert!(
+        said.contains("mismatched types") && said.contains("it is said above why"),
+        "{said}"
+    );
+    assert_eq!(
+        (
+            output.status.code(),
+            world.git("clone", &["status", "--porcelain"])
+        ),
+        (Some(1), before)
+    );
+    assert_eq!(
+        fs::read_to_string(world.path("clone/.cargo/config.toml")).unwrap(),
+        config
+    );
 }
 
 #[test]
 fn a_patch_is_compared_with_the_last_release() {
     let mut world = World::released();
     let _registry = world.registry(Rules::default());
-    world.commit("release-12.0.0", "Backport a fix", &[("a/src/lib.rs", "// mended\n")]);
+    world.commit(
+        "release-12.0.0",
+        "Backport a fix",
+        &[("a/src/lib.rs", "// mended\n")],
+    );
     world.check_out("origin/release-12.0.0");
     let tag = world.refs()["refs/tags/v12.0.0"].clone();
     // What stands for the real one says what it was asked, and that it found something.
     let checks = world.path("bin/cargo-semver-checks");
-    fs::write(&checks, "#!/bin/sh\nif [ \"$2\" = --version ]; then exit 0; fi\nexit 1\n").unwrap();
+    fs::write(
+        &checks,
+        "#!/bin/sh\nif [ \"$2\" = --version ]; then exit 0; fi\nexit 1\n",
+    )
+    .unwrap();
     fs::set_permissions(&checks, fs::Permissions::from_mode(0o755)).unwrap();
     expect![[r#"
         warning: rehearsal has never seen: a b; trusted publishing cannot create a crate: an owner publishes each once, by hand

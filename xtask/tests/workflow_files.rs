@@ -16,9 +16,11 @@ use yaml_rust2::{Yaml, YamlLoader};
 fn read(file: &Path) -> Value {
     fn value(yaml: &Yaml) -> Value {
         match yaml {
-            Yaml::Hash(map) => {
-                map.iter().map(|(key, of)| (key.as_str().unwrap().to_string(), value(of))).collect::<Map<_, _>>().into()
-            }
+            Yaml::Hash(map) => map
+                .iter()
+                .map(|(key, of)| (key.as_str().unwrap().to_string(), value(of)))
+                .collect::<Map<_, _>>()
+                .into(),
             Yaml::Array(list) => list.iter().map(value).collect::<Vec<_>>().into(),
             Yaml::Boolean(yes) => json!(yes),
             Yaml::Integer(number) => json!(number),
@@ -47,14 +49,23 @@ fn steps(job: &Value) -> &[Value] {
 
 /// The jobs for which something holds.
 fn which(holds: impl Fn(&Value) -> bool) -> Vec<String> {
-    jobs().into_iter().filter(|(_, job)| holds(job)).map(|(name, _)| name).collect()
+    jobs()
+        .into_iter()
+        .filter(|(_, job)| holds(job))
+        .map(|(name, _)| name)
+        .collect()
 }
 
 #[test]
 fn each_job_may_do_what_it_says_and_no_more() {
     let permissions = |(name, job): &(String, Value)| {
-        let may = job["permissions"].as_object().unwrap_or_else(|| panic!("{name} has what a default gives"));
-        let may = may.iter().map(|(what, how)| format!(" {what}={}", how.as_str().unwrap())).collect::<String>();
+        let may = job["permissions"]
+            .as_object()
+            .unwrap_or_else(|| panic!("{name} has what a default gives"));
+        let may = may
+            .iter()
+            .map(|(what, how)| format!(" {what}={}", how.as_str().unwrap()))
+            .collect::<String>();
         format!("{name}:{may}\n")
     };
     expect![[r#"
@@ -87,7 +98,9 @@ fn each_job_may_do_what_it_says_and_no_more() {
         assert_eq!(read(&file)["permissions"], json!({}), "{}", file.display());
         // Each permission has its reason beside it.
         for line in fs::read_to_string(&file).unwrap().lines() {
-            let bare = [": read", ": write"].iter().any(|what| line.starts_with("      ") && line.ends_with(what));
+            let bare = [": read", ": write"]
+                .iter()
+                .any(|what| line.starts_with("      ") && line.ends_with(what));
             assert!(!bare, "{}: {line}", file.display());
         }
     }
@@ -95,29 +108,56 @@ fn each_job_may_do_what_it_says_and_no_more() {
 
 #[test]
 fn a_secret_is_in_its_environment_alone_and_never_where_something_is_built() {
-    let with = |secret: &'static str| which(move |job| job.to_string().contains(&format!("secrets.{secret}")));
+    let with = |secret: &'static str| {
+        which(move |job| job.to_string().contains(&format!("secrets.{secret}")))
+    };
     let within = |environment: &'static str| which(move |job| job["environment"] == environment);
     assert_eq!(with("CARGO_REGISTRY_TOKEN"), ["push-tag/publish"]);
     assert_eq!(with("YANK_TOKEN"), ["push-tag/yank"]);
-    assert_eq!((within("release"), within("yank")), (with("CARGO_REGISTRY_TOKEN"), with("YANK_TOKEN")));
-    assert_eq!(with("RELEASE_TOKEN"), ["push-tag/sync-notes", "release-process/propose"]);
+    assert_eq!(
+        (within("release"), within("yank")),
+        (with("CARGO_REGISTRY_TOKEN"), with("YANK_TOKEN"))
+    );
+    assert_eq!(
+        with("RELEASE_TOKEN"),
+        ["push-tag/sync-notes", "release-process/propose"]
+    );
     assert_eq!(within("proposals"), with("RELEASE_TOKEN"));
-    assert_eq!(which(|job| job["secrets"] == "inherit"), Vec::<String>::new());
+    assert_eq!(
+        which(|job| job["secrets"] == "inherit"),
+        Vec::<String>::new()
+    );
     for (name, job) in jobs() {
         let holds = |value: &Value| {
             let text = value.to_string().replace("!secrets.", "");
-            text.contains("secrets.") || text.contains("github.token") || text.contains("outputs.token")
+            text.contains("secrets.")
+                || text.contains("github.token")
+                || text.contains("outputs.token")
         };
         assert!(!holds(&job["env"]), "{name}: what is built would see it");
         // A step of a job with `id-token` can ask for an identity, whatever its environment is.
-        let runs = |what: &str| steps(&job).iter().any(|step| step["run"].as_str().unwrap_or_default().contains(what));
+        let runs = |what: &str| {
+            steps(&job)
+                .iter()
+                .any(|step| step["run"].as_str().unwrap_or_default().contains(what))
+        };
         if job["permissions"]["id-token"] == "write" {
-            assert!(!runs("cargo build") && !runs("cargo xtask"), "{name}: something is built beside an identity");
+            assert!(
+                !runs("cargo build") && !runs("cargo xtask"),
+                "{name}: something is built beside an identity"
+            );
             continue;
         }
-        let Some(first) = steps(&job).iter().position(|step| holds(&step["env"])) else { continue };
-        let builds = |step: &Value| step["run"] == "cargo build --locked --package xtask" && step["env"].is_null();
-        assert!(steps(&job)[..first].iter().any(builds), "{name}: the tool is built where a secret is");
+        let Some(first) = steps(&job).iter().position(|step| holds(&step["env"])) else {
+            continue;
+        };
+        let builds = |step: &Value| {
+            step["run"] == "cargo build --locked --package xtask" && step["env"].is_null()
+        };
+        assert!(
+            steps(&job)[..first].iter().any(builds),
+            "{name}: the tool is built where a secret is"
+        );
     }
 }
 
@@ -127,17 +167,21 @@ fn nothing_stands_in_a_script_but_commands_and_no_checkout_keeps_credentials() {
         for step in steps(&job) {
             let run = step["run"].as_str().unwrap_or_default();
             assert!(!run.contains("${{"), "{name}: {run}");
-            if step["uses"].as_str().unwrap_or_default().starts_with("actions/checkout@") {
+            if step["uses"]
+                .as_str()
+                .unwrap_or_default()
+                .starts_with("actions/checkout@")
+            {
                 assert_eq!(step["with"]["persist-credentials"], false, "{name}");
             }
         }
     }
     for file in workflows() {
-        for line in fs::read_to_string(&file)
-            .unwrap()
-            .lines()
-            .filter(|line| line.trim_start().trim_start_matches("- ").starts_with("uses: "))
-        {
+        for line in fs::read_to_string(&file).unwrap().lines().filter(|line| {
+            line.trim_start()
+                .trim_start_matches("- ")
+                .starts_with("uses: ")
+        }) {
             let (_, uses) = line.split_once("uses: ").unwrap();
             let pinned = || {
                 let (action, rest) = uses.split_once('@')?;
@@ -145,7 +189,11 @@ fn nothing_stands_in_a_script_but_commands_and_no_checkout_keeps_credentials() {
                 let hex = commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
                 (hex && !tag.is_empty() && pin(action) == commit).then_some(())
             };
-            assert!(uses.starts_with("./") || pinned().is_some(), "{}: {line}", file.display());
+            assert!(
+                uses.starts_with("./") || pinned().is_some(),
+                "{}: {line}",
+                file.display()
+            );
         }
     }
 }
@@ -153,20 +201,40 @@ fn nothing_stands_in_a_script_but_commands_and_no_checkout_keeps_credentials() {
 #[test]
 fn wasmtime_3512_the_days_are_the_5th_and_the_20th_with_two_more_and_a_fork_has_none() {
     let crons = |file: &str| {
-        let schedule = read(&Path::new(HERE).join(".github/workflows").join(file))["on"]["schedule"].clone();
-        let crons = schedule.as_array().unwrap().iter().map(|entry| entry["cron"].as_str().unwrap().to_string());
+        let schedule =
+            read(&Path::new(HERE).join(".github/workflows").join(file))["on"]["schedule"].clone();
+        let crons = schedule
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|entry| entry["cron"].as_str().unwrap().to_string());
         crons.collect::<Vec<String>>()
     };
-    assert_eq!(crons("release-process.yml"), ["17 7 5-7 * *", "17 7 20-22 * *"]);
+    assert_eq!(
+        crons("release-process.yml"),
+        ["17 7 5-7 * *", "17 7 20-22 * *"]
+    );
     assert_eq!(crons("check-branches.yml"), ["43 4 * * 1"]);
-    let task = &read(&Path::new(HERE).join(".github/workflows/release-process.yml"))["jobs"]["propose"];
+    let task =
+        &read(&Path::new(HERE).join(".github/workflows/release-process.yml"))["jobs"]["propose"];
     assert!(
-        task.to_string().contains("github.event.schedule == '17 7 5-7 * *' && 'cut' || 'release-latest'"),
+        task.to_string()
+            .contains("github.event.schedule == '17 7 5-7 * *' && 'cut' || 'release-latest'"),
         "{task}"
     );
-    for name in ["release-process/propose", "check-branches/check", "push-tag/find"] {
+    for name in [
+        "release-process/propose",
+        "check-branches/check",
+        "push-tag/find",
+    ] {
         let (_, job) = jobs().into_iter().find(|(job, _)| job == name).unwrap();
-        assert!(job["if"].as_str().unwrap().contains("!github.event.repository.fork"), "{name}");
+        assert!(
+            job["if"]
+                .as_str()
+                .unwrap()
+                .contains("!github.event.repository.fork"),
+            "{name}"
+        );
     }
 }
 
@@ -185,11 +253,24 @@ fn wasmtime_4476_a_release_is_never_cancelled_by_a_newer_one_and_required_checks
     }
     let main = read(&Path::new(HERE).join(".github/workflows/main.yml"));
     let on = main["on"].as_object().unwrap();
-    for event in ["pull_request", "merge_group", "push", "workflow_call", "workflow_dispatch"] {
-        assert!(on.contains_key(event) && on[event]["paths"].is_null(), "{event}");
+    for event in [
+        "pull_request",
+        "merge_group",
+        "push",
+        "workflow_call",
+        "workflow_dispatch",
+    ] {
+        assert!(
+            on.contains_key(event) && on[event]["paths"].is_null(),
+            "{event}"
+        );
     }
-    let mut needs: Vec<&str> =
-        main["jobs"]["ci"]["needs"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+    let mut needs: Vec<&str> = main["jobs"]["ci"]["needs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|name| name.as_str().unwrap())
+        .collect();
     needs.push("ci");
     needs.sort();
     let mut all: Vec<&String> = main["jobs"].as_object().unwrap().keys().collect();
@@ -200,18 +281,38 @@ fn wasmtime_4476_a_release_is_never_cancelled_by_a_newer_one_and_required_checks
 #[test]
 fn wasmtime_13329_a_step_that_fails_is_never_passed_over() {
     for file in workflows() {
-        assert!(!fs::read_to_string(&file).unwrap().contains("continue-on-error"), "{}", file.display());
+        assert!(
+            !fs::read_to_string(&file)
+                .unwrap()
+                .contains("continue-on-error"),
+            "{}",
+            file.display()
+        );
     }
     // A release that stays a draft is a failure of the job that is to make it public.
-    let (_, public) = jobs().into_iter().find(|(name, _)| name == "push-tag/public").unwrap();
-    assert!(steps(&public).iter().any(|step| step.to_string().contains("cargo xtask github-release --public")));
+    let (_, public) = jobs()
+        .into_iter()
+        .find(|(name, _)| name == "push-tag/public")
+        .unwrap();
+    assert!(steps(&public).iter().any(|step| {
+        step.to_string()
+            .contains("cargo xtask github-release --public")
+    }));
 }
 
 #[test]
 fn what_follows_from_a_tag_is_done_at_the_tag_whatever_branches_are_called() {
     for file in workflows() {
-        for line in fs::read_to_string(&file).unwrap().lines().filter(|line| line.contains("ref: ")) {
-            assert!(!line.contains("outputs.tag") || line.contains("ref: refs/tags/"), "{}: {line}", file.display());
+        for line in fs::read_to_string(&file)
+            .unwrap()
+            .lines()
+            .filter(|line| line.contains("ref: "))
+        {
+            assert!(
+                !line.contains("outputs.tag") || line.contains("ref: refs/tags/"),
+                "{}: {line}",
+                file.display()
+            );
         }
     }
 }
@@ -219,24 +320,41 @@ fn what_follows_from_a_tag_is_done_at_the_tag_whatever_branches_are_called() {
 #[test]
 fn wasmtime_13275_no_workflow_calls_what_is_not_there() {
     for (name, job) in jobs() {
-        let uses = job["uses"].as_str().into_iter().chain(steps(&job).iter().filter_map(|step| step["uses"].as_str()));
+        let uses = job["uses"]
+            .as_str()
+            .into_iter()
+            .chain(steps(&job).iter().filter_map(|step| step["uses"].as_str()));
         for called in uses.filter_map(|uses| uses.strip_prefix("./")) {
-            assert!(Path::new(HERE).join(called).exists(), "{name} calls {called}");
+            assert!(
+                Path::new(HERE).join(called).exists(),
+                "{name} calls {called}"
+            );
         }
         // Every task that is called is one.
-        for line in steps(&job).iter().filter_map(|step| step["run"].as_str()).flat_map(str::lines) {
-            let Some(task) = line.split_once("cargo xtask ").map(|(_, rest)| rest.split(' ').next().unwrap()) else {
+        for line in steps(&job)
+            .iter()
+            .filter_map(|step| step["run"].as_str())
+            .flat_map(str::lines)
+        {
+            let Some(task) = line
+                .split_once("cargo xtask ")
+                .map(|(_, rest)| rest.split(' ').next().unwrap())
+            else {
                 continue;
             };
             if task != "\"$TASK\"" {
-                let output = Command::new(env!("CARGO_BIN_EXE_xtask")).args([task, "--help"]).output();
+                let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
+                    .args([task, "--help"])
+                    .output();
                 assert!(output.unwrap().status.success(), "{name}: {line}");
             }
         }
     }
     let dispatch = &read(&Path::new(HERE).join(".github/workflows/release-process.yml"))["on"]["workflow_dispatch"];
     for task in dispatch["inputs"]["task"]["options"].as_array().unwrap() {
-        let help = Command::new(env!("CARGO_BIN_EXE_xtask")).args([task.as_str().unwrap(), "--help"]).output();
+        let help = Command::new(env!("CARGO_BIN_EXE_xtask"))
+            .args([task.as_str().unwrap(), "--help"])
+            .output();
         assert!(help.unwrap().status.success(), "{task}");
     }
 }

@@ -3,9 +3,9 @@
 #![allow(dead_code)] // each test file uses its part
 
 pub mod publishing;
-#[path = "../../src/rehearse/registry.rs"]
+#[path = "../../src/bin/rehearse/registry.rs"]
 pub mod registry;
-#[path = "../../src/sha256.rs"]
+#[path = "../../src/bin/rehearse/sha256.rs"]
 pub mod sha256;
 pub mod train;
 pub mod workflows;
@@ -26,14 +26,24 @@ pub struct Tree {
 /// and a disk's file system remembers each that was deleted.
 pub fn temporary() -> TempDir {
     let memory = Path::new("/dev/shm");
-    let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    let folder = if memory.is_dir() {
+        tempfile::tempdir_in(memory)
+    } else {
+        tempfile::tempdir()
+    };
     folder.unwrap()
 }
 
 /// A virtual root manifest with these members.
 pub fn root(members: &str) -> String {
-    let members: Vec<String> = members.split(' ').map(|member| format!("{member:?}")).collect();
-    format!("[workspace]\nresolver = \"2\"\nmembers = [{}]\n", members.join(", "))
+    let members: Vec<String> = members
+        .split(' ')
+        .map(|member| format!("{member:?}"))
+        .collect();
+    format!(
+        "[workspace]\nresolver = \"2\"\nmembers = [{}]\n",
+        members.join(", ")
+    )
 }
 
 /// A manifest of a package without anything else.
@@ -44,10 +54,15 @@ pub fn package(name: &str, version: &str) -> String {
 impl Tree {
     /// Writes the files, and an empty library beside each manifest of a package.
     pub fn new(files: &[(&str, &str)]) -> Tree {
-        let tree = Tree { folder: temporary() };
+        let tree = Tree {
+            folder: temporary(),
+        };
         for (file, text) in files {
             tree.write(file, text);
-            if let Some(folder) = file.strip_suffix("Cargo.toml").filter(|_| text.contains("[package]")) {
+            if let Some(folder) = file
+                .strip_suffix("Cargo.toml")
+                .filter(|_| text.contains("[package]"))
+            {
                 tree.write(&format!("{folder}src/lib.rs"), "");
             }
         }
@@ -90,7 +105,10 @@ impl Tree {
 
     pub fn xtask_in(&self, folder: &str, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-        command.args(arguments).current_dir(self.path().join(folder)).env("CARGO_NET_OFFLINE", "true");
+        command
+            .args(arguments)
+            .current_dir(self.path().join(folder))
+            .env("CARGO_NET_OFFLINE", "true");
         command.output().unwrap()
     }
 
@@ -106,7 +124,10 @@ impl Tree {
     pub fn refused(&self, arguments: &[&str], expected: Expect) {
         let before = self.files();
         let output = self.xtask(arguments);
-        let stderr = text(&output.stderr).replace(&self.path().canonicalize().unwrap().display().to_string(), "$TREE");
+        let stderr = text(&output.stderr).replace(
+            &self.path().canonicalize().unwrap().display().to_string(),
+            "$TREE",
+        );
         expected.assert_eq(stderr.trim_end());
         assert_eq!(output.status.code(), Some(1));
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
@@ -116,8 +137,16 @@ impl Tree {
 
     /// Runs cargo, which must succeed, and returns its stdout.
     pub fn cargo(&self, arguments: &[&str]) -> String {
-        let output = Command::new("cargo").args(arguments).current_dir(self.path()).output().unwrap();
-        assert!(output.status.success(), "cargo {arguments:?}: {}", text(&output.stderr));
+        let output = Command::new("cargo")
+            .args(arguments)
+            .current_dir(self.path())
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "cargo {arguments:?}: {}",
+            text(&output.stderr)
+        );
         text(&output.stdout)
     }
 }

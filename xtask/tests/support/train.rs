@@ -26,7 +26,10 @@ pub struct World {
 pub fn toolchain() -> &'static str {
     static FOLDER: OnceLock<String> = OnceLock::new();
     FOLDER.get_or_init(|| {
-        let output = Command::new("rustc").args(["--print", "sysroot"]).output().unwrap();
+        let output = Command::new("rustc")
+            .args(["--print", "sysroot"])
+            .output()
+            .unwrap();
         format!("{}/bin", text(&output.stdout).trim())
     })
 }
@@ -36,7 +39,11 @@ fn path() -> &'static str {
     static PATH: OnceLock<String> = OnceLock::new();
     PATH.get_or_init(|| {
         let git = World::real("git");
-        format!("{}:{}", git.trim_end_matches("/git"), std::env::var("PATH").unwrap())
+        format!(
+            "{}:{}",
+            git.trim_end_matches("/git"),
+            std::env::var("PATH").unwrap()
+        )
     })
 }
 
@@ -54,23 +61,31 @@ pub enum Merge {
 impl World {
     /// `a` and `b` at 12.0.0, `b` asks for `a`; with a lock file and notes, on main.
     pub fn new() -> World {
-        World::with("name = \"Demo\"\n", "12.0.0", "## 12.0.0\n\nUnreleased.\n\n### Added\n\n* A thing.\n")
+        World::with(
+            "name = \"Demo\"\n",
+            "12.0.0",
+            "## 12.0.0\n\nUnreleased.\n\n### Added\n\n* A thing.\n",
+        )
     }
 
     pub fn with(config: &str, version: &str, notes: &str) -> World {
         let folder = temporary();
-        let world = World { folder, env: Vec::new() };
+        let world = World {
+            folder,
+            env: Vec::new(),
+        };
         for folder in ["bin", "gh", "home", "real", "template", "tmp"] {
             fs::create_dir(world.path(folder)).unwrap();
         }
         for name in ["bin/gh", "real/gh"] {
-            std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_xtask"), world.path(name)).unwrap();
+            std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_rehearse"), world.path(name)).unwrap();
         }
         world.git("", &["init", "-q", "--bare", "-b", "main", "origin.git"]);
         // None lives long enough to be tidied up, which git looks for after each push.
         world.git("origin.git", &["config", "receive.autogc", "false"]);
         world.git("", &["clone", "-q", "origin.git", "github"]);
-        let dependency = format!("[dependencies]\na = {{ path = \"../a\", version = \"={version}\" }}\n");
+        let dependency =
+            format!("[dependencies]\na = {{ path = \"../a\", version = \"={version}\" }}\n");
         let manifest = root("a b") + "[workspace.metadata.release-train]\n" + config;
         for (file, text) in [
             ("Cargo.toml", manifest),
@@ -94,7 +109,10 @@ impl World {
 
     /// Another world in the same state.
     pub fn copy(&self) -> World {
-        let copy = World { folder: temporary(), env: self.env.clone() };
+        let copy = World {
+            folder: temporary(),
+            env: self.env.clone(),
+        };
         self.run("", "cp", &["-a", ".", &copy.path("").display().to_string()]);
         for clone in ["clone", "github"] {
             let origin = copy.path("origin.git").display().to_string();
@@ -110,19 +128,32 @@ impl World {
     /// A program, not yet started, in a folder of the world and with its environment.
     pub fn command(&self, folder: &str, program: &str) -> Command {
         let home = std::env::home_dir().unwrap();
-        let or = |name: &str, default: &str| std::env::var_os(name).unwrap_or(home.join(default).into());
+        let or =
+            |name: &str, default: &str| std::env::var_os(name).unwrap_or(home.join(default).into());
         let mut command = Command::new(program);
         command.current_dir(self.path(folder)).env_clear();
-        command.env("PATH", format!("{}:{}:{}", self.path("bin").display(), toolchain(), path()));
-        command.env("HOME", self.path("home")).env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_TERMINAL_PROMPT", "0");
-        command.env("CARGO_HOME", or("CARGO_HOME", ".cargo")).env("RUSTUP_HOME", or("RUSTUP_HOME", ".rustup"));
-        command.env("CARGO_NET_OFFLINE", "true").env("GH_CONFIG_DIR", self.path("gh"));
+        command.env(
+            "PATH",
+            format!("{}:{}:{}", self.path("bin").display(), toolchain(), path()),
+        );
+        command
+            .env("HOME", self.path("home"))
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_TERMINAL_PROMPT", "0");
+        command
+            .env("CARGO_HOME", or("CARGO_HOME", ".cargo"))
+            .env("RUSTUP_HOME", or("RUSTUP_HOME", ".rustup"));
+        command
+            .env("CARGO_NET_OFFLINE", "true")
+            .env("GH_CONFIG_DIR", self.path("gh"));
         command.env("TMPDIR", self.path("tmp"));
         // A repository without git's sample hooks is a third of the files.
         command.env("GIT_TEMPLATE_DIR", self.path("template"));
         for role in ["AUTHOR", "COMMITTER"] {
             // One moment for all commits: the same commit made again is the same object.
-            command.env(format!("GIT_{role}_NAME"), "Demo").env(format!("GIT_{role}_EMAIL"), "demo@example.com");
+            command
+                .env(format!("GIT_{role}_NAME"), "Demo")
+                .env(format!("GIT_{role}_EMAIL"), "demo@example.com");
             command.env(format!("GIT_{role}_DATE"), "2026-03-01T00:00:00Z");
         }
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
@@ -130,8 +161,16 @@ impl World {
     }
 
     fn run(&self, folder: &str, program: &str, arguments: &[&str]) -> String {
-        let output = self.command(folder, program).args(arguments).output().unwrap();
-        assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        let output = self
+            .command(folder, program)
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{program} {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8_lossy(&output.stdout).trim().to_string()
     }
 
@@ -154,20 +193,38 @@ impl World {
     pub fn task(&self, line: &str) -> Output {
         let theirs = || {
             // The former has the objects of the index, too.
-            ["status --porcelain=v2 --branch", "for-each-ref refs/heads refs/tags refs/stash"]
-                .map(|line| self.git("clone", &line.split(' ').collect::<Vec<_>>()))
+            [
+                "status --porcelain=v2 --branch",
+                "for-each-ref refs/heads refs/tags refs/stash",
+            ]
+            .map(|line| self.git("clone", &line.split(' ').collect::<Vec<_>>()))
         };
         let before = theirs();
         let output = self.xtask("clone", line).output().unwrap();
         let same = theirs().iter().zip(&before).all(|(now, before)| {
             let bare = |text: &str| {
-                text.lines().filter(|line| !line.contains("branch.ab")).map(str::to_string).collect::<Vec<_>>()
+                text.lines()
+                    .filter(|line| !line.contains("branch.ab"))
+                    .map(str::to_string)
+                    .collect::<Vec<_>>()
             };
             bare(now) == bare(before)
         });
-        assert_eq!(self.git("clone", &["worktree", "list"]).lines().count(), 1, "{line} left a worktree");
-        assert_eq!(fs::read_dir(self.path("tmp")).unwrap().count(), 0, "{line} left a temporary folder");
-        assert!(same, "{line} changed what is the maintainer's:\n{before:#?}\n{:#?}", theirs());
+        assert_eq!(
+            self.git("clone", &["worktree", "list"]).lines().count(),
+            1,
+            "{line} left a worktree"
+        );
+        assert_eq!(
+            fs::read_dir(self.path("tmp")).unwrap().count(),
+            0,
+            "{line} left a temporary folder"
+        );
+        assert!(
+            same,
+            "{line} changed what is the maintainer's:\n{before:#?}\n{:#?}",
+            theirs()
+        );
         output
     }
 
@@ -188,7 +245,12 @@ impl World {
         assert_eq!(self.state(), before, "{line} changed something");
         let last = said.lines().last().unwrap().to_string();
         assert!(
-            last.starts_with("error: ") && said.lines().filter(|line| line.starts_with("error: ")).count() == 1,
+            last.starts_with("error: ")
+                && said
+                    .lines()
+                    .filter(|line| line.starts_with("error: "))
+                    .count()
+                    == 1,
             "{said}"
         );
         last
@@ -203,7 +265,12 @@ impl World {
         for (name, value) in [
             ("CARGO_HOME", home.display().to_string()),
             ("CARGO_NET_OFFLINE", "false".to_string()),
-            ("CARGO_REGISTRIES_REHEARSAL_TOKEN", "secret-token".to_string()),
+            (
+                "CARGO_REGISTRIES_REHEARSAL_TOKEN",
+                "secret-token".to_string(),
+            ),
+            ("CARGO_REGISTRY_DEFAULT", "rehearsal".to_string()),
+            ("CARGO_REGISTRIES_REHEARSAL_INDEX", registry.index()),
         ] {
             self.env.push((name.to_string(), value));
         }
@@ -212,7 +279,16 @@ impl World {
 
     /// Checks a commit or tag of `origin` out in the maintainer's clone.
     pub fn check_out(&self, name: &str) {
-        self.git("clone", &["fetch", "-q", "origin", "refs/tags/*:refs/tags/*", "refs/heads/*:refs/remotes/origin/*"]);
+        self.git(
+            "clone",
+            &[
+                "fetch",
+                "-q",
+                "origin",
+                "refs/tags/*:refs/tags/*",
+                "refs/heads/*:refs/remotes/origin/*",
+            ],
+        );
         self.git("clone", &["checkout", "-q", "--detach", name]);
     }
 
@@ -222,7 +298,8 @@ impl World {
     pub fn refs(&self) -> BTreeMap<String, String> {
         let listing = self.git("", &["ls-remote", "origin.git", "refs/*"]);
         let refs = listing.lines().filter_map(|line| line.split_once('\t'));
-        refs.map(|(commit, name)| (name.trim_end_matches("^{}").to_string(), commit.to_string())).collect()
+        refs.map(|(commit, name)| (name.trim_end_matches("^{}").to_string(), commit.to_string()))
+            .collect()
     }
 
     /// The file of a branch or tag of `origin`.
@@ -253,15 +330,32 @@ impl World {
     pub fn pulls(&self) -> Vec<String> {
         let pull = |pull: &Value| {
             let text = |field: &str| pull[field].as_str().unwrap().to_string();
-            format!("{} {} -> {}: {}", text("state"), text("headRefName"), text("baseRefName"), text("title"))
+            format!(
+                "{} {} -> {}: {}",
+                text("state"),
+                text("headRefName"),
+                text("baseRefName"),
+                text("title")
+            )
         };
-        self.stand_in()["pulls"].as_array().unwrap().iter().map(pull).collect()
+        self.stand_in()["pulls"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(pull)
+            .collect()
     }
 
     pub fn body(&self, head: &str) -> String {
         let state = self.stand_in();
         let pulls = state["pulls"].as_array().unwrap();
-        pulls.iter().rfind(|pull| pull["headRefName"] == head).unwrap()["body"].as_str().unwrap().to_string()
+        pulls
+            .iter()
+            .rfind(|pull| pull["headRefName"] == head)
+            .unwrap()["body"]
+            .as_str()
+            .unwrap()
+            .to_string()
     }
 
     /// All that tasks change beyond the machine.
@@ -281,7 +375,10 @@ impl World {
         }
         self.git("github", &["add", "--all"]);
         self.git("github", &["commit", "-q", "--allow-empty", "-m", message]);
-        self.git("github", &["push", "-q", "origin", &format!("HEAD:refs/heads/{branch}")]);
+        self.git(
+            "github",
+            &["push", "-q", "origin", &format!("HEAD:refs/heads/{branch}")],
+        );
         self.git("github", &["rev-parse", "HEAD"])
     }
 
@@ -296,14 +393,20 @@ impl World {
     /// Checks out the head of a branch of `origin` where humans work.
     pub fn checkout(&self, branch: &str) {
         self.git("github", &["fetch", "-q", "--prune", "origin"]);
-        self.git("github", &["checkout", "-q", "--detach", &format!("origin/{branch}")]);
+        self.git(
+            "github",
+            &["checkout", "-q", "--detach", &format!("origin/{branch}")],
+        );
     }
 
     /// Merges an open pull request and deletes its branch, and returns the commit that its base is at.
     pub fn merge(&self, head: &str, how: Merge) -> String {
         let state = self.stand_in();
         let pulls = state["pulls"].as_array().unwrap();
-        let at = pulls.iter().position(|pull| pull["headRefName"] == head && pull["state"] == "OPEN").expect(head);
+        let at = pulls
+            .iter()
+            .position(|pull| pull["headRefName"] == head && pull["state"] == "OPEN")
+            .expect(head);
         let field = |name: &str| pulls[at][name].as_str().unwrap().to_string();
         let (base, title, body) = (field("baseRefName"), field("title"), field("body"));
         self.checkout(&base);
@@ -312,16 +415,40 @@ impl World {
         match how {
             Merge::Commit => {
                 let message = format!("Merge pull request #{} from {head}\n\n{title}", at + 1);
-                self.git("github", &["merge", "-q", "--no-ff", "-m", &message, &theirs]);
+                self.git(
+                    "github",
+                    &["merge", "-q", "--no-ff", "-m", &message, &theirs],
+                );
             }
             Merge::Squash | Merge::SquashTitle => {
                 self.git("github", &["merge", "-q", "--squash", &theirs]);
-                let body = if matches!(how, Merge::Squash) { body } else { String::new() };
-                self.git("github", &["commit", "-q", "-m", &format!("{title} (#{})\n\n{body}", at + 1)]);
+                let body = if matches!(how, Merge::Squash) {
+                    body
+                } else {
+                    String::new()
+                };
+                self.git(
+                    "github",
+                    &[
+                        "commit",
+                        "-q",
+                        "-m",
+                        &format!("{title} (#{})\n\n{body}", at + 1),
+                    ],
+                );
             }
             Merge::Rebase => drop(self.git("github", &["cherry-pick", &format!("HEAD..{theirs}")])),
         }
-        self.git("github", &["push", "-q", "origin", &format!("HEAD:{base}"), &format!(":{head}")]);
+        self.git(
+            "github",
+            &[
+                "push",
+                "-q",
+                "origin",
+                &format!("HEAD:{base}"),
+                &format!(":{head}"),
+            ],
+        );
         self.set_stand_in(|state| {
             state["pulls"][at]["state"] = json!("MERGED");
             state["pulls"][at]["headRefOid"] = json!(commit);
@@ -357,7 +484,10 @@ impl World {
         self.today(date);
         self.done(&format!("release-latest --date {date}"));
         self.merge(&format!("ci/release-{version}"), Merge::Commit);
-        if self.refs().contains_key(&format!("refs/heads/ci/release-date-for-{version}")) {
+        if self
+            .refs()
+            .contains_key(&format!("refs/heads/ci/release-date-for-{version}"))
+        {
             self.merge(&format!("ci/release-date-for-{version}"), Merge::Commit);
         }
         let branch = format!("release-{version}");
@@ -394,7 +524,10 @@ impl World {
     /// The real program of a name, beyond the world's own folder.
     pub fn real(program: &str) -> String {
         let path = std::env::var("PATH").unwrap();
-        let found = path.split(':').map(|folder| Path::new(folder).join(program)).find(|path| path.exists());
+        let found = path
+            .split(':')
+            .map(|folder| Path::new(folder).join(program))
+            .find(|path| path.exists());
         found.unwrap().display().to_string()
     }
 }

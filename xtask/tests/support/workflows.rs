@@ -19,7 +19,9 @@ pub fn pin(action: &str) -> String {
     let mut pins: Vec<String> = Vec::new();
     for file in workflows() {
         let text = fs::read_to_string(file).unwrap();
-        let uses = text.lines().filter_map(|line| line.split_once(&format!("uses: {action}@")));
+        let uses = text
+            .lines()
+            .filter_map(|line| line.split_once(&format!("uses: {action}@")));
         pins.extend(uses.map(|(_, pin)| pin.split(' ').next().unwrap().to_string()));
     }
     pins.sort();

@@ -1,0 +1,108 @@
+//! The command line: help, dispatch and exit codes. The tasks are in `tasks/`, one file for each; what acts beyond this
+//! machine is in `outward.rs`.
+
+mod outward;
+mod proposal;
+mod tasks;
+
+use std::process::ExitCode;
+
+use release_train::{Arguments, Result, Usage, finish, print, say, take_date};
+use time::Date;
+use xshell::Shell;
+
+use tasks::*;
+
+/// A task, with the arguments that are left and the day that stands for today.
+type Task = fn(&Shell, Arguments, Date) -> Result<()>;
+
+const HELP: &str = "\
+The release train of this workspace.
+
+cargo xtask TASK [OPTIONS]     cargo xtask TASK --help
+
+The train
+  cut                 push main to release-X.Y.0 and bump main (on the 5th)
+  release-latest      date the latest version, in pull requests (on the 20th)
+  release-patch       the same for a patch of one or more release branches
+  release-candidate   the same for the next release candidate
+  push-tag            tag the merged release
+  verify              find what would stop or spoil a release
+  dist                build binaries and a source tarball into target/dist
+  publish             publish every crate that the registry lacks
+  github-release      make the release on GitHub public, with its files
+  sync-notes          copy the notes of patch releases to main
+  yank                yank a release, or superseded candidates
+
+Overview
+  status              show where each train is, and what to run next
+
+Versions and notes
+  bump [major|minor|patch|rc|release|X.Y.Z]
+                      write the next version everywhere
+  notes new|date|show VERSION
+                      add, date or print a section of RELEASES.md
+
+Options
+  --date YYYY-MM-DD   stands for today
+
+A task acts on the workspace that holds the current directory, and is safe to
+run again. Exit code: 0 done or nothing to do, 1 an error, 2 a usage error.
+";
+
+fn main() -> ExitCode {
+    match dispatch(Arguments::from_env()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(format_args!("error: {error}"));
+            let usage = error.is::<Usage>() || error.is::<pico_args::Error>();
+            ExitCode::from(if usage { 2 } else { 1 })
+        }
+    }
+}
+
+fn dispatch(mut arguments: Arguments) -> Result<()> {
+    // Options first: pico-args would take what stands before the task for the task.
+    let help = arguments.contains(["-h", "--help"]);
+    let today = take_date(&mut arguments)?;
+    let Some(task) = arguments.subcommand()? else {
+        finish(arguments)?;
+        return print(HELP);
+    };
+    let (text, run) = task_of(&task)?;
+    match help {
+        true => print(text),
+        false => run(&Shell::new()?, arguments, today),
+    }
+}
+
+/// The help of a task, and what runs it.
+fn task_of(name: &str) -> Result<(&'static str, Task)> {
+    Ok(match name {
+        "bump" => (bump::HELP, |sh, arguments, _| bump::run(sh, arguments)),
+        "cut" => (cut::HELP, cut::run),
+        "dist" => (dist::HELP, |sh, arguments, _| dist::run(sh, arguments)),
+        "github-release" => (github_release::HELP, |sh, arguments, _| {
+            github_release::run(sh, arguments)
+        }),
+        "notes" => (notes::HELP, notes::run),
+        "publish" => (publish::HELP, |sh, arguments, _| {
+            publish::run(sh, arguments)
+        }),
+        "push-tag" => (push_tag::HELP, |sh, arguments, _| {
+            push_tag::run(sh, arguments)
+        }),
+        "release-candidate" => (release::CANDIDATE_HELP, |sh, arguments, _| {
+            release::next_candidate(sh, arguments)
+        }),
+        "release-latest" => (release::LATEST_HELP, release::latest),
+        "release-patch" => (release::PATCH_HELP, release::patch),
+        "status" => (status::HELP, status::run),
+        "sync-notes" => (sync_notes::HELP, |sh, arguments, _| {
+            sync_notes::run(sh, arguments)
+        }),
+        "verify" => (verify::HELP, |sh, arguments, _| verify::run(sh, arguments)),
+        "yank" => (yank::HELP, |sh, arguments, _| yank::run(sh, arguments)),
+        _ => return Err(Usage(format!("unknown task `{name}`")).into()),
+    })
+}

@@ -1,0 +1,99 @@
+//! `notes`: adds, dates and prints a version's section of `RELEASES.md`. The rules are in `rules/notes.rs`; this reads and
+//! writes the file.
+
+use std::path::Path;
+
+use semver::Version;
+use time::Date;
+use xshell::Shell;
+
+use release_train::rules::notes::{self, FILE};
+use release_train::rules::version;
+use release_train::world::workspace::{self, Edit, Workspace, read_notes};
+use release_train::{Arguments, Context, Result, Usage, finish, free, print, say};
+
+pub const HELP: &str = "\
+Keeps RELEASES.md, at the root of the workspace.
+
+cargo xtask notes new VERSION
+cargo xtask notes date VERSION [--date YYYY-MM-DD]
+cargo xtask notes show VERSION
+
+  new   adds a section for the version, from `notes-template` or the tool's own
+  date  replaces `Unreleased` with `Released` and the date (default: today)
+  show  prints the section
+";
+
+/// Reads the command line, and does one of the three.
+pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
+    let action = arguments.subcommand()?.unwrap_or_default();
+    if !["new", "date", "show"].contains(&action.as_str()) {
+        return Err(Usage("expected `new`, `date` or `show`".into()).into());
+    }
+    let version = free(&mut arguments)?.ok_or(Usage("VERSION is required".into()))?;
+    finish(arguments)?;
+    let version = version::parse(&version)?;
+
+    let workspace = Workspace::load(sh)?;
+    match action.as_str() {
+        "show" => {
+            let text = read_notes(&workspace.root)?;
+            let section = notes::show(&text, &version).context(FILE)?;
+            print(&format!("{section}\n"))
+        }
+        "new" => open(&workspace, &version),
+        _ => date(&workspace.root, &version, today),
+    }
+}
+
+/// Adds a section to the notes of a workspace, from its template.
+pub fn open(workspace: &Workspace, version: &Version) -> Result<()> {
+    let section = workspace.new_section(version)?;
+    add(&workspace.root, version, &section, workspace.repository())
+}
+
+/// Adds a section to the notes, in version order. `repository` is for the first link of an archive.
+pub fn add(root: &Path, version: &Version, section: &str, repository: Option<&str>) -> Result<()> {
+    let before = read_notes(root)?;
+    let after = notes::open(&before, version, section, repository).context(FILE)?;
+    write(
+        root,
+        before,
+        after,
+        &format!("{FILE}: added the section of {version}"),
+    )
+}
+
+/// Dates a section of the notes.
+pub fn date(root: &Path, version: &Version, date: Date) -> Result<()> {
+    let before = read_notes(root)?;
+    let after = notes::date(&before, version, date).context(FILE)?;
+    write(
+        root,
+        before,
+        after,
+        &format!("{FILE}: dated the section of {version}"),
+    )
+}
+
+/// Whether the notes of a workspace have a dated section of a version.
+pub fn is_dated(root: &Path, version: &Version) -> Result<bool> {
+    notes::is_dated(&read_notes(root)?, version).context(FILE)
+}
+
+fn write(root: &Path, before: String, after: Option<String>, done: &str) -> Result<()> {
+    let Some(after) = after else {
+        say(format_args!("nothing to do: already {done}"));
+        return Ok(());
+    };
+    workspace::write(
+        root,
+        &[Edit {
+            path: root.join(FILE),
+            before,
+            after,
+        }],
+    )?;
+    say(format_args!("{done}"));
+    Ok(())
+}

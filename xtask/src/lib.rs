@@ -1,0 +1,82 @@
+//! The library of the release train: it reads git, GitHub, the registry and the workspace, computes, and writes files on
+//! this machine. It cannot act beyond it: what does is in the program `xtask`, and there in `outward.rs` alone.
+//!
+//! Imports run one way: programs -> `world` -> `rules`.
+
+pub mod rules;
+pub mod world;
+
+use std::fmt::{self, Arguments as Text, Display};
+use std::io::{ErrorKind, Write};
+
+pub use pico_args::Arguments;
+use time::{Date, OffsetDateTime};
+
+use rules::calendar::parse_date;
+
+pub type Error = Box<dyn std::error::Error + Send + Sync>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Adds to an error where it happened, or what it is about: `place: error`.
+pub trait Context<T> {
+    fn context(self, place: impl Display) -> Result<T>;
+}
+
+impl<T, E: Display> Context<T> for Result<T, E> {
+    fn context(self, place: impl Display) -> Result<T> {
+        self.map_err(|error| format!("{place}: {error}").into())
+    }
+}
+
+/// A command line that is not understood: exit code 2.
+#[derive(Debug)]
+pub struct Usage(pub String);
+
+impl Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}; see --help", self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// The next argument that is not an option.
+pub fn free(arguments: &mut Arguments) -> Result<Option<String>> {
+    match arguments.opt_free_from_str::<String>()? {
+        Some(option) if option.starts_with('-') => {
+            Err(Usage(format!("unknown option `{option}`")).into())
+        }
+        argument => Ok(argument),
+    }
+}
+
+/// Fails if an argument is left.
+pub fn finish(arguments: Arguments) -> Result<()> {
+    match arguments.finish().first() {
+        Some(argument) => {
+            Err(Usage(format!("unexpected argument `{}`", argument.display())).into())
+        }
+        None => Ok(()),
+    }
+}
+
+/// Takes `--date YYYY-MM-DD`, which stands for today, or asks the clock: in UTC, as GitHub's schedules do.
+pub fn take_date(arguments: &mut Arguments) -> Result<Date> {
+    match arguments.opt_value_from_str::<_, String>("--date")? {
+        Some(date) => parse_date(&date),
+        None => Ok(OffsetDateTime::now_utc().date()),
+    }
+}
+
+/// Prints a result on stdout. A reader that closes the pipe early is not an error.
+pub fn print(text: &str) -> Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Prints a line on stderr; a closed stderr is ignored.
+pub fn say(text: Text) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

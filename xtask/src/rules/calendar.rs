@@ -1,0 +1,117 @@
+//! Days of the release train. Pure, but for `today`.
+
+use semver::Version;
+use time::format_description::well_known::Iso8601;
+use time::{Date, Month};
+
+use crate::Result;
+use crate::rules::config::Config;
+use crate::rules::version::train_number;
+
+/// Reads `YYYY-MM-DD`.
+pub fn parse_date(text: &str) -> Result<Date> {
+    // ISO 8601 has other spellings of a day, too.
+    let date = Date::parse(text, &Iso8601::DATE)
+        .ok()
+        .filter(|date| date.to_string() == text);
+    Ok(date.ok_or_else(|| format!("`{text}` is no date: write YYYY-MM-DD"))?)
+}
+
+/// The days of a month on which a train is cut, and on which it leaves.
+pub const CUT: u8 = 5;
+pub const RELEASE: u8 = 20;
+
+/// The next such day of a month, the given one included.
+pub fn next_on(day: u8, from: Date) -> Date {
+    let this_month = from.replace_day(day).unwrap_or(from);
+    if this_month >= from {
+        this_month
+    } else {
+        plus_months(this_month, 1)
+    }
+}
+
+/// Whether two days are of one month.
+pub fn same_month(one: Date, other: Date) -> bool {
+    (one.year(), one.month()) == (other.year(), other.month())
+}
+
+/// The day until which the line of a version is supported, itself not included, from the day of its X.Y.0.
+pub fn supported_until(config: &Config, line: &Version, released: Date) -> Date {
+    plus_months(
+        released,
+        if is_long_term(config, line) {
+            config.lts_months
+        } else {
+            config.support_months
+        },
+    )
+}
+
+/// Whether the line of a version is a long-term one.
+pub fn is_long_term(config: &Config, line: &Version) -> bool {
+    config
+        .lts_every
+        .is_some_and(|every| train_number(line).is_multiple_of(every))
+}
+
+/// The same day so many months later, or the last of a shorter month.
+fn plus_months(date: Date, months: u64) -> Date {
+    let count =
+        date.year() as i64 * 12 + i64::from(u8::from(date.month())) - 1 + months.min(1_200) as i64;
+    let year = (count.div_euclid(12) as i32).min(Date::MAX.year());
+    let month = Month::January.nth_next(count.rem_euclid(12) as u8);
+    Date::from_calendar_date(year, month, date.day().min(month.length(year))).unwrap_or(Date::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn months_are_counted_by_the_calendar() {
+        for (date, months, expected) in [
+            ("2024-01-20", 2, "2024-03-20"),
+            ("2023-12-31", 2, "2024-02-29"),
+            ("2024-01-20", 24, "2026-01-20"),
+        ] {
+            assert_eq!(
+                plus_months(parse_date(date).unwrap(), months),
+                parse_date(expected).unwrap()
+            );
+        }
+    }
+
+    #[test]
+    fn the_next_days_are_of_this_month_or_of_the_next_one() {
+        let day = |text: &str| parse_date(text).unwrap();
+        for (from, cut, release) in [
+            ("2026-03-05", "2026-03-05", "2026-03-20"),
+            ("2026-03-06", "2026-04-05", "2026-03-20"),
+            ("2026-12-21", "2027-01-05", "2027-01-20"),
+        ] {
+            assert_eq!(
+                (next_on(CUT, day(from)), next_on(RELEASE, day(from))),
+                (day(cut), day(release)),
+                "{from}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_twelfth_train_is_supported_for_long() {
+        let config = Config::parse(&serde_json::json!({ "lts-every": 12 })).unwrap();
+        let until = |line: [u64; 3]| {
+            let [major, minor, patch] = line;
+            supported_until(
+                &config,
+                &Version::new(major, minor, patch),
+                parse_date("2024-08-20").unwrap(),
+            )
+            .to_string()
+        };
+        assert_eq!(until([24, 0, 0]), "2026-08-20");
+        assert_eq!(until([25, 0, 0]), "2024-10-20");
+        assert_eq!(until([0, 36, 0]), "2026-08-20");
+    }
+}

@@ -1,0 +1,9 @@
+//! The only readers of git, gh, cargo and the registry's index. They decide nothing, and they change nothing beyond this
+//! machine: `process` refuses to.
+
+pub mod git;
+pub mod github;
+pub mod process;
+pub mod registry;
+pub mod workspace;
+pub mod worktree;
