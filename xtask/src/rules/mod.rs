@@ -2,7 +2,9 @@
 
 pub mod calendar;
 pub mod config;
+pub mod decisions;
 pub mod lockfile;
 pub mod manifest;
 pub mod notes;
+pub mod status;
 pub mod version;

@@ -4,8 +4,9 @@
 use xshell::Shell;
 
 use crate::outward;
+use release_train::rules::status::PullRequest;
 use release_train::world::git::{Remote, fetch, subjects};
-use release_train::world::github::{PullRequest, pull_requests};
+use release_train::world::github::pull_requests;
 use release_train::world::worktree::Worktree;
 use release_train::{Result, say};
 
