@@ -76,6 +76,11 @@ pub fn print(text: &str) -> Result<()> {
     }
 }
 
+/// `1 error`, `2 errors`.
+pub fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
 /// Prints a line on stderr; a closed stderr is ignored.
 pub fn say(text: Text) {
     let _ = writeln!(std::io::stderr(), "{text}");

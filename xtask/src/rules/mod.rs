@@ -2,6 +2,7 @@
 
 pub mod calendar;
 pub mod config;
+pub mod crates_io;
 pub mod decisions;
 pub mod lockfile;
 pub mod manifest;

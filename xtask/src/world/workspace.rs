@@ -229,6 +229,11 @@ impl Workspace {
             .find_map(|member| member.about["repository"].as_str())
     }
 
+    /// The members that some registry takes.
+    pub fn published(&self) -> impl Iterator<Item = &Crate> {
+        self.crates.iter().filter(|member| member.published)
+    }
+
     /// The crates that others rely on: those that are `public`, or without that list all that are published.
     pub fn public_crates(&self) -> impl Iterator<Item = &Crate> {
         let public = |name| {
@@ -254,11 +259,18 @@ pub fn read_notes(root: &Path) -> Result<String> {
     let file = notes::FILE;
     let text = fs::read_to_string(root.join(file)).map_err(|error| match error.kind() {
         ErrorKind::NotFound => {
-            format!("{file} is missing at the root of the workspace: create it, it may be empty")
+            format!("{file}: missing at the root of the workspace: create it, it may be empty")
         }
         _ => format!("{file}: {error}"),
     });
     Ok(text?)
+}
+
+impl Crate {
+    /// Whether `publish` allows a registry.
+    pub fn is_allowed_in(&self, registry: &str) -> bool {
+        self.registries.is_empty() || self.registries.iter().any(|allowed| allowed == registry)
+    }
 }
 
 /// What cargo says of the workspace around the shell's current directory and of its members.
