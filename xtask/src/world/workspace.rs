@@ -42,6 +42,8 @@ pub struct Crate {
     pub registries: Vec<String>,
     /// Whether it moves with the train: published and not `independent`, or of an inherited version.
     pub follows_train: bool,
+    /// Whether `dist` builds its binaries: it is among the default members, or published where those are all members.
+    pub shipped: bool,
     /// What cargo says of the package (`cargo metadata`).
     pub about: Value,
     /// Its place in `manifests`.
@@ -68,6 +70,12 @@ impl Workspace {
         let table = "Cargo.toml: [workspace.metadata.release-train]";
         let config = Config::parse(&metadata["metadata"]["release-train"]).context(table)?;
 
+        let defaults = metadata["workspace_default_members"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let all_default = defaults.len() == packages.len();
+        let is_default = |package: &Value| defaults.contains(&package["id"]);
         let mut manifests = vec![read_manifest(&root, &root.join("Cargo.toml"))?];
         let mut crates = Vec::new();
         for package in packages {
@@ -95,6 +103,11 @@ impl Workspace {
             crates.push(Crate {
                 version: Version::parse(&text(&package["version"]))?,
                 published,
+                shipped: if all_default {
+                    published
+                } else {
+                    is_default(package)
+                },
                 registries: package["publish"]
                     .as_array()
                     .into_iter()
