@@ -6,7 +6,7 @@
 pub mod rules;
 pub mod world;
 
-use std::fmt::{self, Arguments as Text, Display};
+use std::fmt::{self, Display};
 use std::io::{ErrorKind, Write};
 
 pub use pico_args::Arguments;
@@ -82,6 +82,16 @@ pub fn count(number: usize, noun: &str) -> String {
 }
 
 /// Prints a line on stderr; a closed stderr is ignored.
-pub fn say(text: Text) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+#[macro_export]
+macro_rules! say {
+    ($($line:tt)*) => {{
+        use std::io::Write;
+        let _ = writeln!(std::io::stderr(), $($line)*);
+    }};
+}
+
+/// Returns an error that is a sentence.
+#[macro_export]
+macro_rules! bail {
+    ($($sentence:tt)*) => { return Err(format!($($sentence)*).into()) };
 }

@@ -93,9 +93,9 @@ fn what_is_packed_is_the_same_in_two_places_and_at_two_times() {
     let folder = one.path("clone/target/dist");
     expect![[r#"
         drwxr-xr-x root/root demo-v12.0.0-HOST/
-        -rwxr-xr-x root/root b
-        -rw-r--r-- root/root LICENSE-MIT
-        -rw-r--r-- root/root README.md"#]]
+        -rwxr-xr-x root/root demo-v12.0.0-HOST/b
+        -rw-r--r-- root/root demo-v12.0.0-HOST/LICENSE-MIT
+        -rw-r--r-- root/root demo-v12.0.0-HOST/README.md"#]]
     .assert_eq(&listing(&folder, &program).join("\n").replace(&host, "HOST"));
     expect![[r#"
         drwxr-xr-x root/root demo-v12.0.0-src/

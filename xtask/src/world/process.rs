@@ -114,7 +114,7 @@ pub fn collect(mut command: Command, stdin: &str, expected: &[i32]) -> Result<St
 
 fn wait_visible(mut command: Command, stdout: Stdio) -> Result<Output> {
     let line = shown(&command);
-    say(format_args!("$ {line}"));
+    say!("$ {line}");
     command
         .stdin(Stdio::inherit())
         .stdout(stdout)

@@ -13,7 +13,7 @@ use ureq::Agent;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 use crate::world::workspace::{Crate, Workspace};
-use crate::{Context, Result};
+use crate::{Context, Result, bail};
 
 pub const CRATES_IO: &str = "crates-io";
 
@@ -58,7 +58,7 @@ impl Registry {
         };
         if refused {
             let error = "not every crate may be published there, by its `publish`: use --registry";
-            return Err(format!("registry `{name}`: {error}").into());
+            bail!("registry `{name}`: {error}");
         }
         let variable = format!(
             "CARGO_REGISTRIES_{}_INDEX",
@@ -68,10 +68,7 @@ impl Registry {
             _ if name == CRATES_IO => "sparse+https://index.crates.io/".to_string(),
             Ok(index) => index,
             Err(_) => {
-                return Err(format!(
-                    "registry `{name}`: set {variable} to its index, sparse+https://..."
-                )
-                .into());
+                bail!("registry `{name}`: set {variable} to its index, sparse+https://...");
             }
         };
         let Some(address) = index
@@ -79,7 +76,7 @@ impl Registry {
             .filter(|address| !address.contains('@'))
         else {
             let error = "is not a sparse index without credentials, sparse+https://...";
-            return Err(format!("registry `{name}`: {variable} {error}").into());
+            bail!("registry `{name}`: {variable} {error}");
         };
         let index = format!("{}/", address.trim_end_matches('/'));
         Ok(Registry {
@@ -121,11 +118,10 @@ impl Registry {
         let config = self.get("config.json")?.unwrap_or_default();
         let config: Value = serde_json::from_str(&config).unwrap_or_default();
         if config["auth-required"] == true {
-            return Err(format!(
+            bail!(
                 "registry `{}`: its index needs a token, and none is sent",
                 self.name
-            )
-            .into());
+            );
         }
         match config["dl"].is_string() {
             true => Ok(()),
@@ -166,7 +162,7 @@ impl Registry {
                 Err(error) => error.to_string(),
             };
             if begun.elapsed() + pause > self.timeout {
-                return Err(format!("{address}: {error}: what is published is unknown").into());
+                bail!("{address}: {error}: what is published is unknown");
             }
             thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_secs(30));

@@ -15,7 +15,7 @@ use crate::rules::config::Config;
 use crate::rules::manifest::{Manifest, Requirement, UNDO};
 use crate::rules::notes;
 use crate::rules::version::is_exact;
-use crate::{Context, Result, world::process};
+use crate::{Context, Result, bail, world::process};
 
 pub struct Workspace {
     pub root: PathBuf,
@@ -92,10 +92,7 @@ impl Workspace {
             let inherits = manifests[manifest].inherits_version();
             let independent = config.independent.contains(&name);
             if independent && inherits {
-                return Err(format!(
-                    "{table}: `independent`: `{name}` takes its version from the workspace"
-                )
-                .into());
+                bail!("{table}: `independent`: `{name}` takes its version from the workspace");
             }
             let published = package["publish"]
                 .as_array()
@@ -131,7 +128,7 @@ impl Workspace {
             ("independent", &config.independent),
         ] {
             if let Some(name) = names.iter().find(|name| !published(name)) {
-                return Err(format!("{table}: `{key}`: `{name}` is no published member").into());
+                bail!("{table}: `{key}`: `{name}` is no published member");
             }
         }
         let version = train_version(&config, &manifests[0], &crates).context(table)?;

@@ -64,7 +64,7 @@ fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            release_train::say(format_args!("error: {error}"));
+            release_train::say!("error: {error}");
             ExitCode::FAILURE
         }
     }

@@ -54,7 +54,7 @@ fn main() -> ExitCode {
     match dispatch(Arguments::from_env()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say(format_args!("error: {error}"));
+            say!("error: {error}");
             let usage = error.is::<Usage>() || error.is::<pico_args::Error>();
             ExitCode::from(if usage { 2 } else { 1 })
         }

@@ -145,13 +145,13 @@ pub fn mark_latest(sh: &Shell, tag: &str) -> Result<()> {
 /// Prints a command, runs it, and returns its stdout. A text goes in as stdin: untrusted text must not begin a line of a
 /// workflow's log, where GitHub would read it as a command.
 fn act(cmd: Cmd, stdin: &str) -> Result<String> {
-    say(format_args!("$ {cmd}"));
+    say!("$ {cmd}");
     process::collect(process::without_inherited_env(cmd), stdin, &[0])
 }
 
 /// Prints a command, runs it, and passes on each line of its stderr as it comes. Returns whether it succeeded.
 fn stream_stderr(cmd: Cmd, on_line: &mut dyn FnMut(&str)) -> Result<bool> {
-    say(format_args!("$ {cmd}"));
+    say!("$ {cmd}");
     let mut command = process::without_inherited_env(cmd);
     // Whatever the user's configuration of cargo says, the lines are those that `publish` reads.
     command.envs([

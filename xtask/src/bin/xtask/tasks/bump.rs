@@ -14,7 +14,9 @@ use release_train::rules::lockfile::{self, Move};
 use release_train::rules::manifest::{Manifest, Requirement, parse};
 use release_train::rules::version::{Bump, follow};
 use release_train::world::workspace::{self, Edit, Workspace};
-use release_train::{Arguments, Context, Error, Result, finish, free, print, say, world::process};
+use release_train::{
+    Arguments, Context, Error, Result, bail, finish, free, print, say, world::process,
+};
 
 pub const HELP: &str = "\
 cargo xtask bump [major|minor|patch|rc|release|X.Y.Z]
@@ -51,7 +53,7 @@ pub fn bump_workspace(sh: &Shell, folder: &Path, bump: &Bump) -> Result<Version>
         } else {
             format!(" ({} more of the kind)", more.len())
         };
-        return Err(format!("{first}{more}").into());
+        bail!("{first}{more}");
     }
 
     let plan = Plan::decide(&workspace, bump)?;
@@ -156,9 +158,7 @@ impl Plan<'_> {
             (Some(at), None)
                 if self.workspace.crates[at].follows_train && !manifest.inherits_version() =>
             {
-                return Err(
-                    format!("{}: the version of the package is not found", manifest.file).into(),
-                );
+                bail!("{}: the version of the package is not found", manifest.file);
             }
             _ => {}
         }
@@ -207,16 +207,10 @@ impl Plan<'_> {
         match text.lines().filter(|line| line.trim() == old).count() {
             1 => {}
             0 => {
-                return Err(format!(
-                    "no line is `{old}`: mend it, or `version-strings` in Cargo.toml"
-                )
-                .into());
+                bail!("no line is `{old}`: mend it, or `version-strings` in Cargo.toml");
             }
             count => {
-                return Err(format!(
-                    "{count} lines are `{old}`: `version-strings` in Cargo.toml must name one"
-                )
-                .into());
+                bail!("{count} lines are `{old}`: `version-strings` in Cargo.toml must name one");
             }
         }
         let moved = |line: &str| {
@@ -252,30 +246,31 @@ impl Plan<'_> {
 
     fn report(&self, edits: &[Edit]) {
         if edits.is_empty() {
-            return say(format_args!("nothing to do: the version is {}", self.train));
+            return say!("nothing to do: the version is {}", self.train);
         }
         for Move { name, from, to } in self.moves().filter(|moved| moved.from != moved.to) {
-            say(format_args!("{name} {from} -> {to}"));
+            say!("{name} {from} -> {to}");
         }
         for (member, to) in self.workspace.crates.iter().zip(&self.crates) {
             if member.follows_train && member.version == *to && *to != self.train {
-                say(format_args!(
+                say!(
                     "{} {to} left alone: its version is not the train's",
                     member.name
-                ));
+                );
             }
         }
         if self.moves().all(|moved| moved.from == moved.to) {
-            say(format_args!(
+            say!(
                 "[workspace.package] {} -> {}",
-                self.workspace.version, self.train
-            ));
+                self.workspace.version,
+                self.train
+            );
         }
         for edit in edits {
-            say(format_args!(
+            say!(
                 "changed {}",
                 workspace::relative(&self.workspace.root, &edit.path)
-            ));
+            );
         }
     }
 }

@@ -72,7 +72,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     });
     match decision {
         Decision::Go(()) => {}
-        Decision::Nothing(why) => return Ok(say(format_args!("nothing to do: {why}"))),
+        Decision::Nothing(why) => return Ok(say!("nothing to do: {why}")),
         Decision::Refuse(why) => return Err(why.into()),
     }
 

@@ -12,7 +12,7 @@ use release_train::rules::version::tag;
 use release_train::world::git::{commit_time, committed};
 use release_train::world::process::{output_of, output_with_input, visible_output};
 use release_train::world::workspace::{Crate, Workspace, relative};
-use release_train::{Arguments, Context, Result, finish, say};
+use release_train::{Arguments, Context, Result, bail, finish, say};
 
 pub const HELP: &str = "\
 Builds the binaries of the workspace with the release profile and --locked: those
@@ -147,11 +147,10 @@ fn build(sh: &Shell, workspace: &Workspace, target: &str) -> Result<Vec<PathBuf>
     }
     binaries.sort();
     if let Some(twice) = binaries.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(format!(
+        bail!(
             "{}: two packages build a binary of this name",
             twice[0].display()
-        )
-        .into());
+        );
     }
     Ok(binaries)
 }
@@ -173,20 +172,16 @@ fn archive(
         "tar.tar.gz.command=git archive gzip",
     ];
     let own = own.iter().flat_map(|setting| ["-c", setting]);
-    let options = options
-        .into_iter()
-        .chain([format!("--format={format}"), format!("--prefix={name}/")]);
+    // The prefix is for what comes after it.
+    let form = [format!("--format={format}"), format!("--prefix={name}/")];
     // A file that is not whole must not be uploaded.
     let (part, file) = (dist.join(".part"), dist.join(format!("{name}.{format}")));
     let archive = cmd!(
         sh,
-        "git {own...} archive {options...} --output={part} {tree}"
+        "git {own...} archive {form...} {options...} --output={part} {tree}"
     );
     output_of(archive.env("TZ", "UTC").env("GIT_ATTR_NOSYSTEM", "1"))?;
     fs::rename(&part, &file).context(file.display())?;
-    say(format_args!(
-        "packed {}",
-        relative(&sh.current_dir(), &file)
-    ));
+    say!("packed {}", relative(&sh.current_dir(), &file));
     Ok(())
 }

@@ -89,7 +89,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     match decision {
         Decision::Refuse(why) => Err(why.into()),
         Decision::Nothing(why) => {
-            say(format_args!("nothing to do: {why}"));
+            say!("nothing to do: {why}");
             // The workflow continues a release that an earlier run did not complete.
             let in_workflow = std::env::var_os("GITHUB_OUTPUT").is_some();
             let incomplete = tagged.is_some() && in_workflow && !is_public(sh, &tag)?;
@@ -100,7 +100,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
             }
         }
         Decision::Go(commit) if find => {
-            say(format_args!("{commit} is to be tagged as {tag}"));
+            say!("{commit} is to be tagged as {tag}");
             write_output(&format!("commit={commit}\n"))
         }
         Decision::Go(commit) => {
@@ -129,7 +129,7 @@ fn newest_marked(
         if of_main.contains(commit) || tagged.contains(&commit) {
             break;
         }
-        let messages = git::messages(sh, commits.get(at + 1), commit)?;
+        let messages = git::messages(sh, commits.get(at + 1).map(String::as_str), commit)?;
         if messages.iter().any(|message| is_marked(message)) && is_this_release(commit) {
             return Ok(Some(commit.clone()));
         }
@@ -167,7 +167,7 @@ fn push(sh: &Shell, commit: &str, version: &Version) -> Result<()> {
             None => return Err(error),
         }
     }
-    say(format_args!("{tag} is at {commit}"));
+    say!("{tag} is at {commit}");
     Ok(())
 }
 

@@ -19,7 +19,7 @@ use release_train::world::git::{
 };
 use release_train::world::workspace::{Workspace, read_notes};
 use release_train::world::worktree::Worktree;
-use release_train::{Arguments, Context, Result, finish, say};
+use release_train::{Arguments, Context, Result, bail, finish, say};
 
 pub const LATEST_HELP: &str = "\
 For the highest release branch, until a release of it is tagged: opens a pull
@@ -58,10 +58,10 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
     let (_lock, remote) = lock_and_read_remote(sh)?;
     let (version, branch) = highest(&remote)?;
     if let Some((first, _)) = remote.first_release(&version) {
-        say(format_args!(
+        say!(
             "nothing to do: the latest train is {version}, and {} is tagged",
             tag(first)
-        ));
+        );
         return Ok(());
     }
     let main = &remote.main;
@@ -71,17 +71,14 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
     let workspace = load(sh, &tree, branch)?;
     let now = &workspace.version;
     if release_of(now) != version {
-        return Err(format!(
+        bail!(
             "`{branch}` is at {now}, but {version} is not tagged: fix its version, with `cargo xtask bump {version}`"
-        )
-        .into());
+        );
     }
     let mut release_proposal = None;
     let is_candidate = !now.pre.is_empty();
     if !is_candidate && notes::is_dated(&tree.root, &version).context(branch)? {
-        say(format_args!(
-            "`{branch}` is dated: run `cargo xtask push-tag --branch {branch}`"
-        ));
+        say!("`{branch}` is dated: run `cargo xtask push-tag --branch {branch}`");
     } else {
         if is_candidate {
             bump_workspace(sh, &tree.root, &Bump::Release).context(branch)?;
@@ -94,13 +91,9 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
     let text = read_notes(&tree.root).context(main)?;
     let mut proposals = Vec::new();
     if !has(&text, &version).context(main)? {
-        say(format_args!(
-            "nothing to date on {main}: its {FILE} has no section of {version}"
-        ));
+        say!("nothing to date on {main}: its {FILE} has no section of {version}");
     } else if is_dated(&text, &version).context(main)? {
-        say(format_args!(
-            "nothing to date on {main}: {version} is dated there"
-        ));
+        say!("nothing to date on {main}: {version} is dated there");
     } else {
         notes::date(&tree.root, &version, today).context(main)?;
         let title = format!(
@@ -159,29 +152,23 @@ fn patch_of(
     let workspace = load(sh, &tree, branch)?;
     let now = &workspace.version;
     if !now.pre.is_empty() {
-        return Err(
-            format!("`{branch}` is at {now}: `cargo xtask release-latest` releases it").into(),
-        );
+        bail!("`{branch}` is at {now}: `cargo xtask release-latest` releases it");
     }
     let Some(tagged) = remote.tags.get(now) else {
         if !notes::is_dated(&tree.root, now).context(branch)? {
-            return Err(format!(
+            bail!(
                 "`{branch}` is at {now}, which is neither dated nor tagged: release that first; `cargo xtask status` says what comes next"
-            )
-            .into());
+            );
         }
-        say(format_args!(
-            "nothing to do: {now} waits for `cargo xtask push-tag --branch {branch}`"
-        ));
+        say!("nothing to do: {now} waits for `cargo xtask push-tag --branch {branch}`");
         return Ok(None);
     };
     let unchanged = tagged == head;
     if unchanged && !allow_empty {
-        return Err(format!(
+        bail!(
             "`{branch}` has not changed since {}: backport the fixes first, or pass --allow-empty",
             tag(now)
-        )
-        .into());
+        );
     }
     fetch(sh, &[format!("refs/tags/{}", tag(now))])?; // it need not be on the branch
     let subjects = subjects(sh, tagged, head)?;
@@ -218,9 +205,9 @@ pub fn next_candidate(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     fetch(sh, &[&branch])?;
     let proposal = candidate(sh, &remote, &branch, remote.branch(&branch)?)?;
     if proposal.is_none() {
-        say(format_args!(
+        say!(
             "nothing to do: `{branch}` is released, or waits for `cargo xtask push-tag --branch {branch}`"
-        ));
+        );
     }
     propose(sh, &remote, None, Vec::from_iter(proposal))
 }
@@ -237,18 +224,14 @@ pub fn candidate(
     let workspace = load(sh, &tree, branch)?;
     let now = &workspace.version;
     if !workspace.config.release_candidates {
-        return Err(format!(
-            "`{branch}` has no candidates: Cargo.toml there says `release-candidates = false`"
-        )
-        .into());
+        bail!("`{branch}` has no candidates: Cargo.toml there says `release-candidates = false`");
     }
     match remote.tags.get(now) {
         Some(tagged) if tagged == commit && !now.pre.is_empty() => {
-            return Err(format!(
+            bail!(
                 "`{branch}` has not changed since {}: backport the fixes first",
                 tag(now)
-            )
-            .into());
+            );
         }
         Some(_) if !now.pre.is_empty() => {}
         None if now.pre.as_str() == "dev" => {}

@@ -30,9 +30,7 @@ pub fn run(sh: &Shell, arguments: Arguments) -> Result<()> {
     let text = read_notes(&tree.root).context(main)?;
     let missing = missing(sh, &remote, &text).context(main)?;
     let Some((newest, _)) = missing.last() else {
-        say(format_args!(
-            "nothing to do: {main} lacks no notes of patch releases"
-        ));
+        say!("nothing to do: {main} lacks no notes of patch releases");
         return Ok(());
     };
     for (version, section) in &missing {

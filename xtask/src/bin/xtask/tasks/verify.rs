@@ -16,7 +16,7 @@ use release_train::world::git::{Remote, current_branch, fetch, is_ancestor};
 use release_train::world::process::{output_of, run_visible};
 use release_train::world::registry::{CRATES_IO, Registry};
 use release_train::world::workspace::{Crate, Workspace, read_notes};
-use release_train::{Arguments, Context, Result, count, finish, say};
+use release_train::{Arguments, Context, Result, bail, count, finish, say};
 
 pub const HELP: &str = "\
 Finds what would stop or spoil a release: versions, requirements, pins, version
@@ -57,14 +57,14 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
 
     let Findings { errors, warnings } = findings;
     if errors > 0 {
-        return Err(format!("{}, {}", count(errors, "error"), count(warnings, "warning")).into());
+        bail!("{}, {}", count(errors, "error"), count(warnings, "warning"));
     }
-    say(format_args!(
+    say!(
         "verified {} and its {}: 0 errors, {}",
         workspace.version,
         count(workspace.published().count(), "crate"),
         count(warnings, "warning")
-    ));
+    );
     Ok(())
 }
 
@@ -81,16 +81,14 @@ impl Findings {
         self.errors += 1;
         if std::env::var_os("GITHUB_ACTIONS").is_some() {
             let (file, line) = place.rsplit_once(':').unwrap_or((place, "1"));
-            return say(format_args!(
-                "::error file={file},line={line}::{place}: {what}"
-            ));
+            return say!("::error file={file},line={line}::{place}: {what}");
         }
-        say(format_args!("{place}: {what}"));
+        say!("{place}: {what}");
     }
 
     fn warning(&mut self, what: impl Display) {
         self.warnings += 1;
-        say(format_args!("warning: {what}"));
+        say!("warning: {what}");
     }
 }
 
