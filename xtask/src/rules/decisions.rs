@@ -86,12 +86,7 @@ pub struct TagFacts<'a> {
 }
 
 pub fn tag_commit(facts: &TagFacts) -> Decision<String> {
-    let TagFacts {
-        branch,
-        version,
-        newest_change,
-        ..
-    } = facts;
+    let (branch, version, newest_change) = (facts.branch, facts.version, facts.newest_change);
     let tag = tag(version);
     let notes = if version.pre.is_empty() {
         ", with dated notes"

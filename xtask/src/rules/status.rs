@@ -94,10 +94,8 @@ impl Facts {
             return steps;
         }
         let mut run = |command: String, why: &str| {
-            steps.push(Step {
-                action: Action::Run(command),
-                why: why.to_string(),
-            });
+            let (action, why) = (Action::Run(command), why.to_string());
+            steps.push(Step { action, why });
         };
         for branch in &self.branches {
             for version in &branch.unfinished {
@@ -124,38 +122,31 @@ impl Facts {
         if let Some(version) = &self.notes_missing
             && !self.is_open(&format!("ci/sync-notes-{version}"))
         {
-            run(
-                "cargo xtask sync-notes".to_string(),
-                &format!("{} lacks the notes of {version}", self.main),
-            );
+            let why = format!("{} lacks the notes of {version}", self.main);
+            run("cargo xtask sync-notes".to_string(), &why);
         }
         for proposal in &self.proposals {
             let action = Action::Human(self.for_human(proposal), proposal.url.clone());
-            steps.push(Step {
-                action,
-                why: proposal.title.clone(),
-            });
+            let why = proposal.title.clone();
+            steps.push(Step { action, why });
         }
         steps
     }
 
     /// The task that a release branch needs, and why: the first row that applies.
     fn next_for_branch(&self, branch: &ReleaseBranch) -> Option<(String, String)> {
-        let ReleaseBranch {
-            name,
-            version,
-            changes,
-            ..
-        } = branch;
+        let (name, version, changes) = (&branch.name, &branch.version, branch.changes);
         let release = release_of(version);
         let newest = self.branches.last().is_some_and(|last| last.name == *name);
         let opened_here = self.proposals.iter().any(|proposal| proposal.base == *name);
+        let unreleased = !branch.released && newest;
 
         let pull_request = format!("ci/release-{release}");
         let incomplete = self.is_incomplete(&pull_request)
             || self.is_incomplete(&format!("ci/release-date-for-{release}"));
         let due = self.today >= self.release_day() && !self.is_open(&pull_request);
-        let candidate_due = version.pre.as_str() == "dev" || branch.tagged && *changes > 0;
+        let candidate_due = version.pre.as_str() == "dev" || branch.tagged && changes > 0;
+        let empty = if changes == 0 { " --allow-empty" } else { "" };
 
         let rules = [
             (
@@ -165,23 +156,16 @@ impl Facts {
             ),
             (
                 branch.released && self.patch_is_due(branch),
-                format!(
-                    "release-patch --branch {name}{}",
-                    if *changes == 0 { " --allow-empty" } else { "" }
-                ),
+                format!("release-patch --branch {name}{empty}"),
                 format!("{changes} commits of {name} are not released"),
             ),
             (
-                !branch.released && newest && (incomplete || due),
+                unreleased && (incomplete || due),
                 "release-latest".to_string(),
                 format!("{release} is due on {}", self.release_day()),
             ),
             (
-                !branch.released
-                    && newest
-                    && candidate_due
-                    && !opened_here
-                    && !self.cut_is_incomplete(),
+                unreleased && candidate_due && !opened_here && !self.cut_is_incomplete(),
                 format!("release-candidate --branch {name}"),
                 format!("{changes} commits of {name} are in no candidate"),
             ),
@@ -196,9 +180,8 @@ impl Facts {
         };
         let pull_request = format!("ci/release-{next}");
         let due = branch.until.is_some() && branch.changes > 0 && !self.is_open(&pull_request);
-        branch.tagged
-            && same_line(&next, &branch.version)
-            && (due || self.is_incomplete(&pull_request))
+        let wanted = due || self.is_incomplete(&pull_request);
+        wanted && branch.tagged && same_line(&next, &branch.version)
     }
 
     /// Why a cut is due, if it is.
@@ -206,10 +189,8 @@ impl Facts {
         let can_be_cut = branch_version(&release_branch(&self.version)).is_some();
         let waits = self.branches.last().is_some_and(|branch| !branch.released);
         let due = can_be_cut && !waits && self.today >= self.cut_day();
-        let open = self
-            .proposals
-            .iter()
-            .any(|proposal| proposal.branch.starts_with("ci/bump-to-"));
+        let is_bump = |proposal: &PullRequest| proposal.branch.starts_with("ci/bump-to-");
+        let open = self.proposals.iter().any(is_bump);
         let why = format!("{} is due on {}", release_of(&self.version), self.cut_day());
         (!open && (due || self.cut_is_incomplete())).then_some(why)
     }
@@ -217,29 +198,20 @@ impl Facts {
     /// What a human does with a pull request. Patches of several branches are merged together: the first one makes the fix
     /// public.
     fn for_human(&self, pull_request: &PullRequest) -> String {
-        let PullRequest {
-            url,
-            base,
-            ci,
-            branch,
-            ..
-        } = pull_request;
-        let patched = |base: &str| {
-            self.branches
-                .iter()
-                .find(|branch| branch.name == base && branch.released)
-        };
-        let is_patch = |proposal: &&PullRequest| patched(&proposal.base).is_some();
-        let patches: Vec<&PullRequest> = self.proposals.iter().filter(is_patch).collect();
-        let wait_for_others =
-            patches.len() > 1 && patches.iter().any(|patch| patch.ci != Ci::Passed);
-        match (patched(base), ci) {
+        let (url, base) = (&pull_request.url, &pull_request.base);
+        let mut released = self.branches.iter().filter(|branch| branch.released);
+        let is_patch =
+            |proposal: &&PullRequest| released.clone().any(|branch| branch.name == proposal.base);
+        let patches: Vec<_> = self.proposals.iter().filter(is_patch).collect();
+        let not_passed = patches.iter().any(|patch| patch.ci != Ci::Passed);
+        let patched = released.find(|branch| branch.name == *base);
+        match (patched, pull_request.ci) {
             (Some(branch), _) if branch.changes == 0 => {
                 format!("merge the fixes into `{base}`, then {url}")
             }
             (_, Ci::Failed) => format!("repair the CI of {url}"),
             (_, Ci::Running) => format!("wait for the CI of {url}"),
-            (Some(_), _) if wait_for_others && branch.starts_with("ci/release-") => {
+            (Some(_), _) if patches.len() > 1 && not_passed => {
                 format!(
                     "wait with {url}: patches are merged together, and CI has not passed for all"
                 )
@@ -249,9 +221,7 @@ impl Facts {
     }
 
     fn is_open(&self, branch: &str) -> bool {
-        self.proposals
-            .iter()
-            .any(|proposal| proposal.branch == branch)
+        self.proposals.iter().any(|open| open.branch == branch)
     }
 
     /// Whether a branch was pushed for a pull request that is not open.
@@ -261,9 +231,8 @@ impl Facts {
 
     /// Whether the release branch of main's version is there and the bump of main is not merged.
     fn cut_is_incomplete(&self) -> bool {
-        self.branches
-            .iter()
-            .any(|branch| branch.name == release_branch(&self.version))
+        let cut = release_branch(&self.version);
+        self.branches.iter().any(|branch| branch.name == cut)
     }
 
     /// The next day of a cut; a day that has passed without one is still due.
@@ -276,21 +245,15 @@ impl Facts {
     }
 
     fn release_day(&self) -> Date {
-        next_on(
-            RELEASE,
-            self.last_cut
-                .or(self.today.replace_day(1).ok())
-                .unwrap_or(self.today),
-        )
+        let this_month = self.today.replace_day(1).unwrap_or(self.today);
+        next_on(RELEASE, self.last_cut.unwrap_or(this_month))
     }
 
     /// The overview in Markdown, which also fits a terminal of 100 columns.
     pub fn overview(&self, name: &str) -> String {
         let (cut, release) = (self.cut_day(), self.release_day());
-        let mut text = format!(
-            "{name} on {}: next cut {cut}, next release {release}\n\n",
-            self.today
-        );
+        let today = self.today;
+        let mut text = format!("{name} on {today}: next cut {cut}, next release {release}\n\n");
         let mut row = |cells: [&str; 4]| {
             let [branch, version, state, until] = cells;
             text += &format!("| {branch:<16} | {version:<12} | {state:<38} | {until:<15} |\n");
@@ -303,27 +266,17 @@ impl Facts {
                 None if branch.released => "ended".to_string(),
                 None => String::new(),
             };
-            row([
-                &branch.name,
-                &branch.version.to_string(),
-                &branch.state(),
-                &until,
-            ]);
+            let version = branch.version.to_string();
+            row([&branch.name, &version, &branch.state(), &until]);
         }
         row([&self.main, &self.version.to_string(), "development", ""]);
         if !self.proposals.is_empty() {
             text += "\nOpen pull requests, and their CI:\n\n";
         }
-        for PullRequest {
-            url,
-            title,
-            base,
-            ci,
-            ..
-        } in &self.proposals
-        {
-            let ci = format!("{ci:?}").to_lowercase();
-            text += &format!("- {url} to {base}, {ci}: {}\n", code(title));
+        for proposal in &self.proposals {
+            let ci = format!("{:?}", proposal.ci).to_lowercase();
+            let title = code(&proposal.title);
+            text += &format!("- {} to {}, {ci}: {title}\n", proposal.url, proposal.base);
         }
         for unknown in &self.unknown {
             text += &format!("\nUnknown: {}\n", plain(unknown));
@@ -361,24 +314,12 @@ impl Facts {
 
 impl ReleaseBranch {
     fn state(&self) -> String {
-        match self {
-            branch if !branch.unfinished.is_empty() => "tagged, not public on GitHub".to_string(),
-            ReleaseBranch {
-                ready: true,
-                tagged: false,
-                ..
-            } => "merged, not tagged".to_string(),
-            ReleaseBranch {
-                tagged: true,
-                changes: 0,
-                ..
-            } => "released".to_string(),
-            ReleaseBranch {
-                tagged: true,
-                changes,
-                ..
-            } => format!("released, {changes} commits since"),
-            _ => "not released".to_string(),
+        match (self.tagged, self.changes) {
+            _ if !self.unfinished.is_empty() => "tagged, not public on GitHub".to_string(),
+            (true, 0) => "released".to_string(),
+            (true, changes) => format!("released, {changes} commits since"),
+            (false, _) if self.ready => "merged, not tagged".to_string(),
+            (false, _) => "not released".to_string(),
         }
     }
 }

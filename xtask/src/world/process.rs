@@ -144,6 +144,7 @@ pub fn without_inherited_env(cmd: Cmd) -> Command {
     let mut command = Command::from(cmd);
     let needs_token = needs_token(&command);
     let by_cargo = std::env::var_os("CARGO_MANIFEST_DIR").is_some();
+    command.env("GH_PROMPT_DISABLED", "1");
     for (name, _) in std::env::vars_os() {
         if is_inherited(&name.to_string_lossy(), needs_token, by_cargo) {
             command.env_remove(&name);

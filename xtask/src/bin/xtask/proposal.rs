@@ -82,14 +82,8 @@ pub fn propose(
         }
     }
     for wanted in &missing {
-        let Proposal {
-            branch,
-            base,
-            title,
-            body,
-            ..
-        } = wanted;
-        match outward::open_pull_request(sh, branch, base, title, body) {
+        let (branch, base, title) = (&wanted.branch, &wanted.base, &wanted.title);
+        match outward::open_pull_request(sh, branch, base, title, &wanted.body) {
             Ok(url) => say!("opened {url}: {title}"),
             Err(error) => {
                 let found = pull_requests(sh, branch, base)?;
@@ -103,12 +97,7 @@ pub fn propose(
 
 /// The URL of the pull request, if it is open. Fails if its branch is on origin and must not be proposed.
 fn find_open(sh: &Shell, remote: &Remote, proposal: &Proposal) -> Result<Option<String>> {
-    let Proposal {
-        branch,
-        base,
-        title,
-        ..
-    } = proposal;
+    let (branch, base) = (&proposal.branch, &proposal.base);
     let found = pull_requests(sh, branch, base)?;
     let Some(head) = remote
         .branches
@@ -129,7 +118,7 @@ fn find_open(sh: &Shell, remote: &Remote, proposal: &Proposal) -> Result<Option<
     }
     fetch(sh, &[branch, base])?;
     // A killed run leaves one commit of ours.
-    match subjects(sh, remote.branch(base)?, head)? == [title.as_str()] {
+    match subjects(sh, remote.branch(base)?, head)? == [&*proposal.title] {
         true => Ok(None),
         false => Err(format!(
             "`{branch}` on origin holds other commits: open its pull request by hand, or delete it"

@@ -11,12 +11,9 @@ use crate::outward;
 use crate::tasks::{notes, release};
 use release_train::rules::decisions::{Decision, TagFacts, tag_commit, wrong_commit};
 use release_train::rules::version::{branch_version, is_marked, tag};
-use release_train::world::git::{
-    self, Remote, fetch, first_parents, lock_and_read_remote, release_changes,
-};
-use release_train::world::github::is_public;
-use release_train::world::process;
-use release_train::world::worktree::Worktree;
+use release_train::world::git::{self, Remote, first_parents, lock_and_read_remote};
+use release_train::world::process::{output_of, output_with_input};
+use release_train::world::{github::is_public, worktree::Worktree};
 use release_train::{Arguments, Context, Result, finish, say};
 
 pub const HELP: &str = "\
@@ -48,7 +45,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
 
     let (_lock, remote) = lock_and_read_remote(sh)?;
     let head = remote.branch(&branch)?;
-    fetch(sh, &[&branch, &remote.main])?;
+    git::fetch(sh, &[&branch, &remote.main])?;
     write_output("")?; // fails before anything is pushed, not after
     let (version, ready) = state_of(sh, &branch, head)?;
     let named = named.map(|commit| resolve(sh, &commit)).transpose()?;
@@ -66,14 +63,14 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         };
         // If it was reverted since, and what was reverted was done again, this is not the commit any more.
         if let Some(commit) = candidate.filter(is_this_release)
-            && release_changes(sh, Some(&commit), head)?
+            && git::release_changes(sh, Some(&commit), head)?
                 .iter()
                 .all(is_this_release)
         {
             chosen = Some(commit);
         }
     }
-    let changes = release_changes(sh, None, head)?;
+    let changes = git::release_changes(sh, None, head)?;
     let decision = tag_commit(&TagFacts {
         branch: &branch,
         version: &version,
@@ -149,16 +146,16 @@ pub fn state_of(sh: &Shell, branch: &str, commit: &str) -> Result<(Version, bool
 }
 
 fn resolve(sh: &Shell, commit: &str) -> Result<String> {
-    let resolved = process::output_of(cmd!(sh, "git rev-list -1 --end-of-options {commit} --"));
+    let resolved = output_of(cmd!(sh, "git rev-list -1 --end-of-options {commit} --"));
     Ok(resolved.map_err(|_| format!("`{commit}` is not a commit of this repository"))?)
 }
 
 /// Pushes an annotated tag as an object: no local tag is made.
 fn push(sh: &Shell, commit: &str, version: &Version) -> Result<()> {
     let tag = tag(version);
-    let tagger = process::output_of(cmd!(sh, "git var GIT_COMMITTER_IDENT"))?;
+    let tagger = output_of(cmd!(sh, "git var GIT_COMMITTER_IDENT"))?;
     let text = format!("object {commit}\ntype commit\ntag {tag}\ntagger {tagger}\n\n{tag}\n");
-    let object = process::output_with_input(cmd!(sh, "git mktag"), &text)?;
+    let object = output_with_input(cmd!(sh, "git mktag"), &text)?;
     if let Err(error) = outward::push(sh, &[(object, format!("refs/tags/{tag}"))]) {
         // Another run may have been faster.
         match Remote::read(sh)?.tags.get(version) {

@@ -8,15 +8,11 @@ use time::Date;
 use xshell::Shell;
 
 use crate::proposal::{Proposal, propose};
-use crate::tasks::bump::bump_workspace;
-use crate::tasks::{notes, project_name};
-use release_train::rules::calendar::supported_until;
-use release_train::rules::config::Config;
+use crate::tasks::{bump::bump_workspace, notes, project_name};
 use release_train::rules::notes::{FILE, draft, has, is_dated};
 use release_train::rules::version::{Bump, MARKER, branch_version, release_of, same_line, tag};
-use release_train::world::git::{
-    Remote, commit_dates, current_branch, fetch, lock_and_read_remote, subjects,
-};
+use release_train::rules::{calendar, config::Config};
+use release_train::world::git::{self, Remote, lock_and_read_remote};
 use release_train::world::workspace::{Workspace, read_notes};
 use release_train::world::worktree::Worktree;
 use release_train::{Arguments, Context, Result, bail, finish, say};
@@ -65,7 +61,7 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
         return Ok(());
     }
     let main = &remote.main;
-    fetch(sh, &[main.as_str(), branch])?;
+    git::fetch(sh, &[main.as_str(), branch])?;
 
     let tree = Worktree::add(sh, remote.branch(branch)?)?;
     let workspace = load(sh, &tree, branch)?;
@@ -122,7 +118,7 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     if all {
         branches.extend(all_supported(sh, &remote, today)?);
     } else if branches.is_empty() {
-        branches.push(current_branch(sh)?);
+        branches.push(git::current_branch(sh)?);
     }
     let mut by_version = BTreeMap::new();
     for branch in &branches {
@@ -131,7 +127,7 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         remote.branch(branch)?;
         by_version.insert(version, branch);
     }
-    fetch(sh, &branches)?;
+    git::fetch(sh, &branches)?;
     let mut proposals = Vec::new();
     for branch in by_version.values() {
         proposals.extend(patch_of(sh, &remote, branch, today, allow_empty)?);
@@ -170,8 +166,8 @@ fn patch_of(
             tag(now)
         );
     }
-    fetch(sh, &[format!("refs/tags/{}", tag(now))])?; // it need not be on the branch
-    let subjects = subjects(sh, tagged, head)?;
+    git::fetch(sh, &[format!("refs/tags/{}", tag(now))])?; // it need not be on the branch
+    let subjects = git::subjects(sh, tagged, head)?;
     let version = bump_workspace(sh, &tree.root, &Bump::Patch).context(branch)?;
     load(sh, &tree, branch)?; // below 0.1 there are no patches: the next version is another train's
     let mut checks = String::new();
@@ -202,7 +198,7 @@ pub fn next_candidate(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         Some(branch) => branch,
         None => highest(&remote)?.1.to_string(),
     };
-    fetch(sh, &[&branch])?;
+    git::fetch(sh, &[&branch])?;
     let proposal = candidate(sh, &remote, &branch, remote.branch(&branch)?)?;
     if proposal.is_none() {
         say!(
@@ -307,7 +303,7 @@ fn all_supported(sh: &Shell, remote: &Remote, today: Date) -> Result<Vec<String>
                 .map(|(version, _)| format!("refs/tags/{}", tag(version))),
         );
     }
-    fetch(sh, &refs)?;
+    git::fetch(sh, &refs)?;
     let tree = Worktree::add(sh, remote.branch(&remote.main)?)?;
     let Workspace { config, .. } = Workspace::load_in(sh, &tree.root).context(&remote.main)?;
     let supported = supported(sh, remote, &config, today)?;
@@ -339,10 +335,10 @@ pub fn supported(
                 .map(|(version, commit)| (name, version, commit)),
         );
     }
-    let dates = commit_dates(sh, released.iter().map(|(.., commit)| *commit))?;
+    let dates = git::commit_dates(sh, released.iter().map(|(.., commit)| *commit))?;
     let mut supported = Vec::new();
     for (at, (name, version, commit)) in released.iter().enumerate() {
-        let until = supported_until(config, version, dates[*commit]);
+        let until = calendar::supported_until(config, version, dates[*commit]);
         if today < until || at + 1 == released.len() {
             supported.push(Supported {
                 name: name.to_string(),

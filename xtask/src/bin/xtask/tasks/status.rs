@@ -7,15 +7,14 @@ use serde_json::json;
 use time::{Date, Duration};
 use xshell::Shell;
 
-use crate::tasks::github_release::wrongly_not_latest;
-use crate::tasks::{project_name, push_tag, release, sync_notes};
+use crate::tasks::{github_release, project_name, push_tag, release, sync_notes};
 use release_train::rules::status::{Action, Facts, ReleaseBranch, Step};
 use release_train::rules::version::{bump_branch, tag};
-use release_train::world::git::{Remote, commit_dates, fetch, lock_and_read_remote, subjects};
-use release_train::world::github::{Release, latest_release, proposals, pull_requests, releases};
+use release_train::world::git::{self, Remote, lock_and_read_remote};
+use release_train::world::github::{self, Release};
 use release_train::world::workspace::{Workspace, read_notes};
 use release_train::world::worktree::Worktree;
-use release_train::{Arguments, Context, Result, finish, print};
+use release_train::{Arguments, Context, Error, Result, finish, print};
 
 pub const HELP: &str = "\
 Shows main and every release branch that is supported or has work under way, the
@@ -39,11 +38,11 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
 
     // What GitHub does not answer is named, and the rest is shown.
     let mut unknown = Vec::new();
-    let opened = proposals(sh).unwrap_or_else(|error| note(&mut unknown, error));
-    let bumps = pull_requests(sh, &bump_branch(&workspace.version), main);
+    let opened = github::proposals(sh).unwrap_or_else(|error| note(&mut unknown, error));
+    let bumps = github::pull_requests(sh, &bump_branch(&workspace.version), main);
     let bumps = bumps.unwrap_or_else(|error| note(&mut unknown, error));
-    let pages = releases(sh).unwrap_or_else(|error| note(&mut unknown, error));
-    let latest = latest_release(sh).unwrap_or_else(|error| note(&mut unknown, error));
+    let pages = github::releases(sh).unwrap_or_else(|error| note(&mut unknown, error));
+    let latest = github::latest_release(sh).unwrap_or_else(|error| note(&mut unknown, error));
     unknown.dedup();
 
     let trains = remote.release_branches();
@@ -80,7 +79,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         today,
         pushed_proposals: ours.cloned().collect(),
         last_cut: bumps.iter().map(|bump| bump.opened).max(),
-        wrongly_not_latest: wrongly_not_latest(&pages, latest.as_deref()),
+        wrongly_not_latest: github_release::wrongly_not_latest(&pages, latest.as_deref()),
         notes_missing: newest_missing(sh, &remote, &tree)?,
         version: workspace.version.clone(),
         proposals: opened,
@@ -107,7 +106,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
 }
 
 /// Notes what could not be asked, and returns an empty answer.
-fn note<T: Default>(unknown: &mut Vec<String>, error: release_train::Error) -> T {
+fn note<T: Default>(unknown: &mut Vec<String>, error: Error) -> T {
     unknown.push(error.to_string());
     T::default()
 }
@@ -120,7 +119,7 @@ fn fetch_trains(sh: &Shell, remote: &Remote) -> Result<()> {
             refs.push(format!("refs/tags/{}", tag(version)));
         }
     }
-    fetch(sh, &refs)
+    git::fetch(sh, &refs)
 }
 
 /// A release branch, as far as git knows it.
@@ -133,7 +132,7 @@ fn release_branch(
     let head = remote.branch(name)?;
     let (version, ready) = push_tag::state_of(sh, name, head)?;
     let changes = match remote.line(first).pop() {
-        Some((_, tagged)) => subjects(sh, tagged, head)?.len(),
+        Some((_, tagged)) => git::subjects(sh, tagged, head)?.len(),
         None => 0,
     };
     Ok(ReleaseBranch {
@@ -157,7 +156,7 @@ fn unfinished(
     today: Date,
 ) -> Result<Vec<Version>> {
     let tags = remote.line(first);
-    let dates = commit_dates(sh, tags.iter().map(|(_, commit)| *commit))?;
+    let dates = git::commit_dates(sh, tags.iter().map(|(_, commit)| *commit))?;
     let mut unfinished = Vec::new();
     for (at, (version, commit)) in tags.iter().enumerate() {
         let recent_last = at + 1 == tags.len() && today - dates[*commit] < Duration::days(31);

@@ -9,10 +9,9 @@ use semver::Version;
 use xshell::{Shell, cmd};
 
 use crate::tasks::bump;
-use release_train::rules::crates_io;
-use release_train::rules::notes;
 use release_train::rules::version::{branch_version, release_of, same_line, tag};
-use release_train::world::git::{Remote, current_branch, fetch, is_ancestor};
+use release_train::rules::{crates_io, notes};
+use release_train::world::git::{self, Remote};
 use release_train::world::process::{output_of, run_visible};
 use release_train::world::registry::{CRATES_IO, Registry};
 use release_train::world::workspace::{Crate, Workspace, read_notes};
@@ -127,7 +126,7 @@ fn branch_and_tags(
         .or_else(|| set("GITHUB_BASE_REF"))
         .or_else(|| set("GITHUB_REF_NAME"));
     let branch = branch
-        .or_else(|| current_branch(sh).ok())
+        .or_else(|| git::current_branch(sh).ok())
         .unwrap_or_default();
     if branch_version(&branch).is_some_and(|first| !same_line(&first, version)) {
         findings.error(
@@ -145,9 +144,9 @@ fn branch_and_tags(
     let head = output_of(cmd!(sh, "git rev-parse HEAD"))?;
     if let Some(commit) = remote.tags.get(version).filter(|commit| **commit != head) {
         let tag = tag(version);
-        fetch(sh, &[format!("refs/tags/{tag}")])?;
+        git::fetch(sh, &[format!("refs/tags/{tag}")])?;
         // A branch continues after its release, at the same version until the next bump.
-        if !is_ancestor(sh, commit, &head)? {
+        if !git::is_ancestor(sh, commit, &head)? {
             findings.error(
                 "Cargo.toml",
                 format_args!("{tag} is at {commit}, not below HEAD: bump the version"),
@@ -239,17 +238,12 @@ fn package(
         );
         return Ok(());
     }
-    for Crate {
-        name,
-        version,
-        manifest,
-        ..
-    } in crates
-    {
+    for member in crates {
+        let (name, version) = (&member.name, &member.version);
         let package = target.join(format!("package/{name}-{version}.crate"));
         let size = fs::metadata(&package).context(package.display())?.len();
         if size > LIMIT {
-            let place = workspace.manifests[*manifest].place("name");
+            let place = workspace.manifests[member.manifest].place("name");
             let (size, limit) = (size >> 10, LIMIT >> 10);
             findings.error(
                 &place,
@@ -268,7 +262,7 @@ fn compare(
     commit: &str,
     findings: &mut Findings,
 ) -> Result<()> {
-    fetch(sh, &[format!("refs/tags/{}", tag(version))])?;
+    git::fetch(sh, &[format!("refs/tags/{}", tag(version))])?;
     let members = workspace
         .public_crates()
         .filter(|member| member.follows_train);
