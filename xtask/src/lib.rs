@@ -10,10 +10,6 @@ use std::fmt::{self, Display};
 use std::io::{ErrorKind, Write};
 
 pub use pico_args::Arguments;
-use time::{Date, OffsetDateTime};
-
-use rules::calendar::parse_date;
-
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -57,14 +53,6 @@ pub fn finish(arguments: Arguments) -> Result<()> {
             Err(Usage(format!("unexpected argument `{}`", argument.display())).into())
         }
         None => Ok(()),
-    }
-}
-
-/// Takes `--date YYYY-MM-DD`, which stands for today, or asks the clock: in UTC, as GitHub's schedules do.
-pub fn take_date(arguments: &mut Arguments) -> Result<Date> {
-    match arguments.opt_value_from_str::<_, String>("--date")? {
-        Some(date) => parse_date(&date),
-        None => Ok(OffsetDateTime::now_utc().date()),
     }
 }
 

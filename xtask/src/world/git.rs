@@ -8,12 +8,12 @@ use semver::Version;
 use time::Date;
 use xshell::{Shell, cmd};
 
-use crate::Result;
 use crate::rules::calendar::parse_date;
 use crate::rules::version::{branch_version, same_line, tag_version};
 use crate::world::process::output_of;
 use crate::world::workspace;
 use crate::world::worktree::lock_clone;
+use crate::{Result, bail};
 
 /// The refs of `origin`, read at one moment.
 pub struct Remote {
@@ -27,11 +27,8 @@ pub struct Remote {
 
 impl Remote {
     pub fn read(sh: &Shell) -> Result<Remote> {
-        Ok(Remote::parse(
-            &output_of(cmd!(sh, "git ls-remote --symref origin"))?,
-            "refs/heads/",
-            "HEAD",
-        ))
+        let listing = output_of(cmd!(sh, "git ls-remote --symref origin"))?;
+        Ok(Remote::parse(&listing, "refs/heads/", "HEAD"))
     }
 
     /// Reads what `git ls-remote --symref` prints. `heads` comes before the name of a branch; `head` names the default one.
@@ -39,9 +36,8 @@ impl Remote {
         let (mut branches, mut tags) = (BTreeMap::new(), BTreeMap::new());
         let mut main = "main".to_string();
         for (value, name) in listing.lines().filter_map(|line| line.split_once('\t')) {
-            let target = value
-                .strip_prefix("ref: ")
-                .and_then(|target| target.strip_prefix(heads));
+            let target = value.strip_prefix("ref: ");
+            let target = target.and_then(|target| target.strip_prefix(heads));
             if let (Some(target), true) = (target, name == head) {
                 main = target.to_string();
             } else if let Some(branch) = name.strip_prefix(heads) {
@@ -76,17 +72,14 @@ impl Remote {
 
     /// The tags that belong to the release branch of a version, candidates too, oldest first, with their commits.
     pub fn line(&self, of: &Version) -> Vec<(&Version, &String)> {
-        self.tags
-            .iter()
-            .filter(|(version, _)| same_line(version, of))
-            .collect()
+        let of_line = self.tags.iter().filter(|(tagged, _)| same_line(tagged, of));
+        of_line.collect()
     }
 
     /// The first tagged release of a release branch, with its commit.
     pub fn first_release(&self, of: &Version) -> Option<(&Version, &String)> {
-        self.line(of)
-            .into_iter()
-            .find(|(version, _)| version.pre.is_empty())
+        let mut line = self.line(of).into_iter();
+        line.find(|(version, _)| version.pre.is_empty())
     }
 }
 
@@ -108,18 +101,10 @@ pub fn fetch(sh: &Shell, names: &[impl AsRef<str>]) -> Result<()> {
         refs.push(format!("{heads}{name}"));
     }
     let unshallow = is_shallow(sh)?.then_some("--unshallow");
-    let only = [
-        "--no-tags",
-        "--no-write-fetch-head",
-        "--refmap=",
-        "--recurse-submodules=no",
-    ];
-    let fetch = ["--quiet", "--no-auto-maintenance"];
-    output_of(cmd!(
-        sh,
-        "git fetch {fetch...} {only...} {unshallow...} origin {refs...}"
-    ))
-    .map(drop)
+    let only = "--no-tags --no-write-fetch-head --no-auto-maintenance --recurse-submodules=no";
+    let only = only.split(' ').chain(["--refmap="]).chain(unshallow);
+    output_of(cmd!(sh, "git fetch --quiet {only...} origin {refs...}"))?;
+    Ok(())
 }
 
 /// Whether history is missing here.
@@ -135,24 +120,18 @@ pub fn file_at(sh: &Shell, commit: &str, file: &str) -> Option<String> {
 
 /// A file that differs from HEAD, if there is one; with `untracked` at `normal` instead of `no`, also a new file.
 pub fn uncommitted(sh: &Shell, untracked: &str) -> Result<Option<String>> {
-    let changes = output_of(cmd!(
-        sh,
-        "git status --porcelain --untracked-files={untracked}"
-    ))?;
-    Ok(changes
-        .lines()
-        .find_map(|change| change.get(3..))
-        .map(str::to_string))
+    let untracked = format!("--untracked-files={untracked}");
+    let changes = output_of(cmd!(sh, "git status --porcelain {untracked}"))?;
+    let mut files = changes.lines().filter_map(|change| change.get(3..));
+    Ok(files.next().map(str::to_string))
 }
 
 /// Fails if a file differs from HEAD, `untracked` as in `uncommitted`.
 pub fn committed(sh: &Shell, untracked: &str) -> Result<()> {
-    match uncommitted(sh, untracked)? {
-        Some(file) => {
-            Err(format!("`{file}` is not committed: only a commit can be released").into())
-        }
-        None => Ok(()),
+    if let Some(file) = uncommitted(sh, untracked)? {
+        bail!("`{file}` is not committed: only a commit can be released");
     }
+    Ok(())
 }
 
 /// Whether this clone has a tag of a version, in whatever form: other projects name their tags differently.
@@ -173,12 +152,12 @@ pub fn first_parents(sh: &Shell, to: &str) -> Result<Vec<String>> {
 /// The commits after one and up to another, along first parents, newest first, that changed a version or the notes.
 pub fn release_changes(sh: &Shell, since: Option<&str>, to: &str) -> Result<Vec<String>> {
     let range = range(since, to);
-    let files = [":(top,glob)**/RELEASES.md", ":(top,glob)**/Cargo.toml"];
-    output_of(cmd!(
-        sh,
-        "git rev-list --first-parent {range} -- {files...}"
-    ))
-    .map(lines)
+    let files = [
+        "--",
+        ":(top,glob)**/RELEASES.md",
+        ":(top,glob)**/Cargo.toml",
+    ];
+    output_of(cmd!(sh, "git rev-list --first-parent {range} {files...}")).map(lines)
 }
 
 /// The messages of a commit and of all that it merged. `since` is the commit below it along first parents, if any.
@@ -203,10 +182,8 @@ fn lines(text: String) -> Vec<String> {
 /// `git log`, whatever the user has configured for their own eyes.
 fn log(sh: &Shell, arguments: &[&str]) -> Result<String> {
     let plain = ["-c", "log.showSignature=false", "-c", "color.ui=false"];
-    output_of(cmd!(
-        sh,
-        "git {plain...} log --encoding=UTF-8 {arguments...}"
-    ))
+    let utf8 = "--encoding=UTF-8";
+    output_of(cmd!(sh, "git {plain...} log {utf8} {arguments...}"))
 }
 
 /// Whether everything in one commit is also in another.
@@ -215,29 +192,22 @@ pub fn is_ancestor(sh: &Shell, ancestor: &str, of: &str) -> Result<bool> {
 }
 
 /// The dates of commits. Fails if one is not a commit, so that each that was asked for is among them.
-pub fn commit_dates<'a>(
-    sh: &Shell,
-    commits: impl IntoIterator<Item = &'a String>,
-) -> Result<BTreeMap<String, Date>> {
-    let commits: Vec<&str> = commits.into_iter().map(String::as_str).collect();
+pub fn commit_dates(sh: &Shell, commits: &[&String]) -> Result<BTreeMap<String, Date>> {
     let mut dates = BTreeMap::new();
     if commits.is_empty() {
         return Ok(dates); // git would take HEAD
     }
-    let printed = log(
-        sh,
-        &[&["--no-walk=unsorted", "--format=%H %cs"], &commits[..]].concat(),
-    )?;
-    for (commit, date) in printed.lines().filter_map(|line| line.split_once(' ')) {
-        dates.insert(commit.to_string(), parse_date(date)?);
+    let mut arguments = vec!["--no-walk=unsorted", "--format=%H %cs"];
+    arguments.extend(commits.iter().map(|commit| commit.as_str()));
+    for line in log(sh, &arguments)?.lines() {
+        if let Some((commit, date)) = line.split_once(' ') {
+            dates.insert(commit.to_string(), parse_date(date)?);
+        }
     }
-    match commits.iter().find(|commit| !dates.contains_key(**commit)) {
-        Some(object) => Err(format!(
-            "the tag of a version points to {object}, not to a commit: delete it"
-        )
-        .into()),
-        None => Ok(dates),
+    if let Some(object) = commits.iter().find(|commit| !dates.contains_key(**commit)) {
+        bail!("the tag of a version points to {object}, not to a commit: delete it");
     }
+    Ok(dates)
 }
 
 /// The commit date of HEAD, in ISO 8601.
@@ -257,15 +227,10 @@ pub fn repository_name(sh: &Shell) -> Result<String> {
     let folder = output_of(cmd!(sh, "git rev-parse --show-toplevel"))?;
     for place in [address, folder] {
         // A clone of `.` has an address that ends so.
-        let name = Path::new(&place)
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy();
-        let name = name
-            .rsplit([':', '\\'])
-            .next()
-            .unwrap_or_default()
-            .trim_end_matches(".git");
+        let name = Path::new(&place).file_name().unwrap_or_default();
+        let name = name.to_string_lossy();
+        let name = name.rsplit([':', '\\']).next().unwrap_or_default();
+        let name = name.trim_end_matches(".git");
         if !name.is_empty() {
             return Ok(name.to_string());
         }

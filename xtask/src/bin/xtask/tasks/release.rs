@@ -335,7 +335,8 @@ pub fn supported(
                 .map(|(version, commit)| (name, version, commit)),
         );
     }
-    let dates = git::commit_dates(sh, released.iter().map(|(.., commit)| *commit))?;
+    let commits: Vec<_> = released.iter().map(|(.., commit)| *commit).collect();
+    let dates = git::commit_dates(sh, &commits)?;
     let mut supported = Vec::new();
     for (at, (name, version, commit)) in released.iter().enumerate() {
         let until = calendar::supported_until(config, version, dates[*commit]);

@@ -156,7 +156,8 @@ fn unfinished(
     today: Date,
 ) -> Result<Vec<Version>> {
     let tags = remote.line(first);
-    let dates = git::commit_dates(sh, tags.iter().map(|(_, commit)| *commit))?;
+    let commits: Vec<_> = tags.iter().map(|(_, commit)| *commit).collect();
+    let dates = git::commit_dates(sh, &commits)?;
     let mut unfinished = Vec::new();
     for (at, (version, commit)) in tags.iter().enumerate() {
         let recent_last = at + 1 == tags.len() && today - dates[*commit] < Duration::days(31);
