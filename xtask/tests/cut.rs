@@ -74,7 +74,7 @@ fn a_retry_finds_everything_there() {
     assert!(
         world
             .done("cut --date 2026-03-06")
-            .contains("there is https://")
+            .contains("/pull/1 is open: ")
     );
     assert_eq!(world.state(), state);
     // The bump is merged on the 6th: the retry of the 7th cuts no second train.
@@ -206,7 +206,7 @@ fn wasmtime_3894_a_branch_with_a_humans_commits_is_never_overwritten() {
         "My own attempt",
         &[("a/src/lib.rs", "// mine\n")],
     );
-    expect!["error: `ci/bump-to-13.0.0` on origin holds other commits: open its pull request, or delete it, by hand"]
+    expect!["error: `ci/bump-to-13.0.0` on origin holds other commits: open its pull request by hand, or delete it"]
         .assert_eq(&world.refused("cut --date 2026-03-05"));
 }
 

@@ -653,7 +653,7 @@ fn a_tag_of_a_version_that_leads_to_no_commit_is_named() {
     let said = world.refused("release-patch --all-supported --date 2026-04-04");
     assert_eq!(
         said,
-        format!("error: a tag of a version leads to {blob}, which is no commit: delete that tag")
+        format!("error: the tag of a version points to {blob}, not to a commit: delete it")
     );
 }
 

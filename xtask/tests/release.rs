@@ -47,7 +47,7 @@ fn the_twentieth_of_the_month() {
     "#]]
     .assert_eq(&world.body("ci/release-12.0.0").replace(&head[..12], "HEAD"));
     expect![[r#"
-        Dates 12.0.0 in `RELEASES.md` of main, as its release does on `release-12.0.0`. Check the date.
+        Dates 12.0.0 in `RELEASES.md` of main, as on `release-12.0.0`. Check the date.
     "#]]
     .assert_eq(&world.body("ci/release-date-for-12.0.0"));
     let log = world.git(
@@ -335,7 +335,7 @@ fn without_a_name_the_branch_that_is_checked_out_is_patched() {
     world.done("release-patch");
     assert!(world.refs().contains_key("refs/heads/ci/release-12.0.1"));
     world.git("clone", &["checkout", "-q", "--detach"]);
-    expect!["error: no branch is checked out: say `--branch`"]
+    expect!["error: no branch is checked out: pass `--branch`"]
         .assert_eq(&world.refused("release-patch"));
 }
 

@@ -5,6 +5,7 @@ use xshell::Shell;
 
 use crate::outward;
 use release_train::rules::status::PullRequest;
+use release_train::rules::version::MARKER;
 use release_train::world::git::{Remote, fetch, subjects};
 use release_train::world::github::pull_requests;
 use release_train::world::worktree::Worktree;
@@ -23,16 +24,16 @@ pub struct Proposal {
 }
 
 impl Proposal {
-    /// Commits the changes in a tree, with the title as the subject of the message and `below` under it.
+    /// Commits the changes in a tree. The title is the subject of the message; a marker in the body is in it, too.
     pub fn commit(
         tree: &Worktree,
         branch: String,
         base: &str,
         title: String,
-        below: &str,
         body: String,
     ) -> Result<Proposal> {
-        let commit = tree.commit(format!("{title}\n\n{below}").trim_end())?;
+        let marker = if body.contains(MARKER) { MARKER } else { "" };
+        let commit = tree.commit(format!("{title}\n\n{marker}").trim_end())?;
         let commit = commit.ok_or_else(|| format!("{title}: there is nothing to commit"))?;
         Ok(Proposal {
             branch,

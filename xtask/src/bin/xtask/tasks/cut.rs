@@ -84,7 +84,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         Changes that {version} still needs land on {main} first and are backported to `{branch}`. \
         Check the versions, and the new section in `RELEASES.md`.\n"
     );
-    let bump = Proposal::commit(&tree, next_branch, main, title, "", body)?;
+    let bump = Proposal::commit(&tree, next_branch, main, title, body)?;
     let mut proposals = Vec::new();
     if workspace.config.release_candidates && remote.line(&version).is_empty() {
         proposals.extend(release::candidate(sh, &remote, &branch, commit)?);

@@ -54,10 +54,8 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
     let (_lock, remote) = lock_and_read_remote(sh)?;
     let (version, branch) = highest(&remote)?;
     if let Some((first, _)) = remote.first_release(&version) {
-        say!(
-            "nothing to do: the latest train is {version}, and {} is tagged",
-            tag(first)
-        );
+        let tag = tag(first);
+        say!("nothing to do: the latest train is {version}, and {tag} is tagged");
         return Ok(());
     }
     let main = &remote.main;
@@ -92,15 +90,12 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
         say!("nothing to date on {main}: {version} is dated there");
     } else {
         notes::date(&tree.root, &version, today).context(main)?;
-        let title = format!(
-            "Update release date of {} {version}",
-            project_name(sh, &workspace.config)?
-        );
-        let body = format!(
-            "Dates {version} in `{FILE}` of {main}, as its release does on `{branch}`. Check the date.\n"
-        );
+        let name = project_name(sh, &workspace.config)?;
+        let title = format!("Update release date of {name} {version}");
+        let body =
+            format!("Dates {version} in `{FILE}` of {main}, as on `{branch}`. Check the date.\n");
         let head = format!("ci/release-date-for-{version}");
-        proposals.push(Proposal::commit(&tree, head, main, title, "", body)?);
+        proposals.push(Proposal::commit(&tree, head, main, title, body)?);
     }
     // The release comes last: once it is tagged, nothing is left to do.
     proposals.extend(release_proposal);
@@ -122,8 +117,9 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     }
     let mut by_version = BTreeMap::new();
     for branch in &branches {
-        let version =
-            branch_version(branch).ok_or_else(|| format!("`{branch}` is not a release branch"))?;
+        let Some(version) = branch_version(branch) else {
+            bail!("`{branch}` is not a release branch");
+        };
         remote.branch(branch)?;
         by_version.insert(version, branch);
     }
@@ -159,28 +155,23 @@ fn patch_of(
         say!("nothing to do: {now} waits for `cargo xtask push-tag --branch {branch}`");
         return Ok(None);
     };
-    let unchanged = tagged == head;
+    let (tag, unchanged) = (tag(now), tagged == head);
     if unchanged && !allow_empty {
         bail!(
-            "`{branch}` has not changed since {}: backport the fixes first, or pass --allow-empty",
-            tag(now)
+            "`{branch}` has not changed since {tag}: backport the fixes first, or pass --allow-empty"
         );
     }
-    git::fetch(sh, &[format!("refs/tags/{}", tag(now))])?; // it need not be on the branch
+    git::fetch(sh, &[format!("refs/tags/{tag}")])?; // it need not be on the branch
     let subjects = git::subjects(sh, tagged, head)?;
     let version = bump_workspace(sh, &tree.root, &Bump::Patch).context(branch)?;
     load(sh, &tree, branch)?; // below 0.1 there are no patches: the next version is another train's
     let mut checks = String::new();
-    if has(&read_notes(&tree.root).context(branch)?, &version).context(branch)? {
+    let text = read_notes(&tree.root).context(branch)?;
+    if has(&text, &version).context(branch)? {
         notes::date(&tree.root, &version, today).context(branch)?;
     } else {
-        notes::add(
-            &tree.root,
-            &version,
-            &draft(&version, today, &subjects),
-            None,
-        )
-        .context(branch)?;
+        let section = draft(&version, today, &subjects);
+        notes::add(&tree.root, &version, &section, None).context(branch)?;
         checks += "- [ ] The notes are a draft from the subjects of the commits: rewrite them for users.\n";
     }
     if unchanged {
@@ -224,10 +215,8 @@ pub fn candidate(
     }
     match remote.tags.get(now) {
         Some(tagged) if tagged == commit && !now.pre.is_empty() => {
-            bail!(
-                "`{branch}` has not changed since {}: backport the fixes first",
-                tag(now)
-            );
+            let tag = tag(now);
+            bail!("`{branch}` has not changed since {tag}: backport the fixes first");
         }
         Some(_) if !now.pre.is_empty() => {}
         None if now.pre.as_str() == "dev" => {}
@@ -261,31 +250,22 @@ fn release(
         {MARKER}\n"
     );
     let kind = if version.pre.is_empty() {
-        "release"
+        ""
     } else {
-        "release-candidate"
+        "-candidate"
     };
-    Proposal::commit(
-        tree,
-        format!("ci/{kind}-{version}"),
-        base,
-        title,
-        MARKER,
-        body,
-    )
+    let head = format!("ci/release{kind}-{version}");
+    Proposal::commit(tree, head, base, title, body)
 }
 
 /// The workspace of a branch. Fails if its version does not belong to the branch.
 pub fn load(sh: &Shell, tree: &Worktree, branch: &str) -> Result<Workspace> {
     let workspace = Workspace::load_in(sh, &tree.root).context(branch)?;
-    match branch_version(branch).is_some_and(|first| same_line(&first, &workspace.version)) {
-        true => Ok(workspace),
-        false => Err(format!(
-            "`{branch}` is at {}, which does not belong to it",
-            workspace.version
-        )
-        .into()),
+    let version = &workspace.version;
+    if !branch_version(branch).is_some_and(|first| same_line(&first, version)) {
+        bail!("`{branch}` is at {version}, which does not belong to it");
     }
+    Ok(workspace)
 }
 
 fn highest(remote: &Remote) -> Result<(Version, &str)> {
@@ -293,58 +273,54 @@ fn highest(remote: &Remote) -> Result<(Version, &str)> {
     Ok(last.ok_or("origin has no release branch: `cargo xtask cut` pushes one")?)
 }
 
+/// Fetches main, the release branches and their tags.
+pub fn fetch_trains(sh: &Shell, remote: &Remote) -> Result<()> {
+    let mut refs = vec![remote.main.clone()];
+    for (first, name) in remote.release_branches() {
+        refs.push(name.to_string());
+        for (version, _) in remote.line(&first) {
+            refs.push(format!("refs/tags/{}", tag(version)));
+        }
+    }
+    git::fetch(sh, &refs)
+}
+
 /// The supported release branches, by main's configuration.
 fn all_supported(sh: &Shell, remote: &Remote, today: Date) -> Result<Vec<String>> {
-    let mut refs = vec![remote.main.clone()];
-    for first in remote.release_branches().keys() {
-        refs.extend(
-            remote
-                .first_release(first)
-                .map(|(version, _)| format!("refs/tags/{}", tag(version))),
-        );
-    }
-    git::fetch(sh, &refs)?;
+    fetch_trains(sh, remote)?;
     let tree = Worktree::add(sh, remote.branch(&remote.main)?)?;
-    let Workspace { config, .. } = Workspace::load_in(sh, &tree.root).context(&remote.main)?;
-    let supported = supported(sh, remote, &config, today)?;
-    match supported.is_empty() {
-        true => Err("no release branch is released: there is nothing to patch".into()),
-        false => Ok(supported.into_iter().map(|branch| branch.name).collect()),
+    let workspace = Workspace::load_in(sh, &tree.root).context(&remote.main)?;
+    let supported = supported(sh, remote, &workspace.config, today)?;
+    if supported.is_empty() {
+        bail!("no release branch is released: there is nothing to patch");
     }
+    Ok(supported.into_iter().map(|(name, _)| name).collect())
 }
 
-pub struct Supported {
-    pub name: String,
-    /// The first day without support.
-    pub until: Date,
-}
-
-/// The release branches that are supported on a day, and the latest released one, oldest first. The commits of their first
-/// releases must have been fetched.
+/// The release branches that are supported on a day, and the latest released one, oldest first, each with the first day
+/// without support. The trains must have been fetched.
 pub fn supported(
     sh: &Shell,
     remote: &Remote,
     config: &Config,
     today: Date,
-) -> Result<Vec<Supported>> {
-    let mut released = Vec::new();
+) -> Result<Vec<(String, Date)>> {
+    let mut names = Vec::new();
+    let (mut versions, mut commits) = (Vec::new(), Vec::new());
     for (first, name) in remote.release_branches() {
-        released.extend(
-            remote
-                .first_release(&first)
-                .map(|(version, commit)| (name, version, commit)),
-        );
+        if let Some((version, commit)) = remote.first_release(&first) {
+            names.push(name.to_string());
+            versions.push(version);
+            commits.push(commit);
+        }
     }
-    let commits: Vec<_> = released.iter().map(|(.., commit)| *commit).collect();
     let dates = git::commit_dates(sh, &commits)?;
     let mut supported = Vec::new();
-    for (at, (name, version, commit)) in released.iter().enumerate() {
-        let until = calendar::supported_until(config, version, dates[*commit]);
-        if today < until || at + 1 == released.len() {
-            supported.push(Supported {
-                name: name.to_string(),
-                until,
-            });
+    let last = names.len();
+    for (at, name) in names.into_iter().enumerate() {
+        let until = calendar::supported_until(config, versions[at], dates[commits[at]]);
+        if today < until || at + 1 == last {
+            supported.push((name, until));
         }
     }
     Ok(supported)

@@ -31,7 +31,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     finish(arguments)?;
     let (_lock, remote) = lock_and_read_remote(sh)?;
     let main = &remote.main;
-    fetch_trains(sh, &remote)?;
+    release::fetch_trains(sh, &remote)?;
     let tree = Worktree::add(sh, remote.branch(main)?)?;
     let workspace = Workspace::load_in(sh, &tree.root).context(main)?;
     let supported = release::supported(sh, &remote, &workspace.config, today)?;
@@ -51,10 +51,8 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         .rfind(|first| remote.first_release(first).is_some());
     let mut branches = Vec::new();
     for (first, name) in &trains {
-        let until = supported
-            .iter()
-            .find(|branch| branch.name == *name)
-            .map(|branch| branch.until);
+        let until = supported.iter().find(|(supported, _)| supported == name);
+        let until = until.map(|(_, until)| *until);
         let unfinished = match unknown.is_empty() {
             true => unfinished(sh, &remote, &pages, first, today)?,
             false => Vec::new(),
@@ -97,7 +95,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
             Action::Human(sentence, url) => json!({ "human": sentence, "url": url, "why": why }),
         });
     }
-    let supported: Vec<_> = supported.into_iter().map(|branch| branch.name).collect();
+    let supported: Vec<_> = supported.into_iter().map(|(name, _)| name).collect();
     let unknown = &facts.unknown;
     print(&format!(
         "{}\n",
@@ -109,17 +107,6 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
 fn note<T: Default>(unknown: &mut Vec<String>, error: Error) -> T {
     unknown.push(error.to_string());
     T::default()
-}
-
-fn fetch_trains(sh: &Shell, remote: &Remote) -> Result<()> {
-    let mut refs = vec![remote.main.clone()];
-    for (first, name) in remote.release_branches() {
-        refs.push(name.to_string());
-        for (version, _) in remote.line(&first) {
-            refs.push(format!("refs/tags/{}", tag(version)));
-        }
-    }
-    git::fetch(sh, &refs)
 }
 
 /// A release branch, as far as git knows it.

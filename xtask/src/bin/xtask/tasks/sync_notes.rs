@@ -49,7 +49,7 @@ pub fn run(sh: &Shell, arguments: Arguments) -> Result<()> {
     let body =
         format!("Copies the notes of {versions} from their tags to {main}. Check their places.\n");
     let head = format!("ci/sync-notes-{newest}");
-    let proposal = Proposal::commit(&tree, head, main, title, "", body)?;
+    let proposal = Proposal::commit(&tree, head, main, title, body)?;
     propose(sh, &remote, None, vec![proposal])
 }
 
