@@ -55,15 +55,15 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     }
 
     let Findings { errors, warnings } = findings;
+    let warnings = count(warnings, "warning");
     if errors > 0 {
-        bail!("{}, {}", count(errors, "error"), count(warnings, "warning"));
+        bail!("{}, {warnings}", count(errors, "error"));
     }
-    say!(
-        "verified {} and its {}: 0 errors, {}",
-        workspace.version,
+    let (version, crates) = (
+        &workspace.version,
         count(workspace.published().count(), "crate"),
-        count(warnings, "warning")
     );
+    say!("verified {version} and its {crates}: 0 errors, {warnings}");
     Ok(())
 }
 
@@ -85,7 +85,7 @@ impl Findings {
         say!("{place}: {what}");
     }
 
-    fn warning(&mut self, what: impl Display) {
+    fn warning(&mut self, what: String) {
         self.warnings += 1;
         say!("warning: {what}");
     }
@@ -122,22 +122,19 @@ fn branch_and_tags(
     let version = &workspace.version;
     // A pull request is checked against its base; a workflow's checkout is on no branch.
     let set = |name| std::env::var(name).ok().filter(|name| !name.is_empty());
+    let in_workflow = || set("GITHUB_BASE_REF").or_else(|| set("GITHUB_REF_NAME"));
     let branch = branch
-        .or_else(|| set("GITHUB_BASE_REF"))
-        .or_else(|| set("GITHUB_REF_NAME"));
-    let branch = branch
-        .or_else(|| git::current_branch(sh).ok())
-        .unwrap_or_default();
+        .or_else(in_workflow)
+        .or_else(|| git::current_branch(sh).ok());
+    let branch = branch.unwrap_or_default();
     if branch_version(&branch).is_some_and(|first| !same_line(&first, version)) {
-        findings.error(
-            "Cargo.toml",
-            format_args!("{version} does not belong to `{branch}`"),
-        );
+        let what = format!("{version} does not belong to `{branch}`");
+        findings.error("Cargo.toml", what);
     }
     let remote = match Remote::read(sh) {
         Ok(remote) => remote,
         Err(error) => {
-            findings.warning(format_args!("the tags of origin are not checked: {error}"));
+            findings.warning(format!("the tags of origin are not checked: {error}"));
             return Ok(None);
         }
     };
@@ -147,63 +144,59 @@ fn branch_and_tags(
         git::fetch(sh, &[format!("refs/tags/{tag}")])?;
         // A branch continues after its release, at the same version until the next bump.
         if !git::is_ancestor(sh, commit, &head)? {
-            findings.error(
-                "Cargo.toml",
-                format_args!("{tag} is at {commit}, not below HEAD: bump the version"),
-            );
+            let what = format!("{tag} is at {commit}, not below HEAD: bump the version");
+            findings.error("Cargo.toml", what);
         }
     }
     let mut before = remote.line(version);
-    before
-        .retain(|(tagged, commit)| tagged.pre.is_empty() && *tagged <= version && **commit != head);
-    Ok(before
-        .pop()
-        .map(|(version, commit)| (version.clone(), commit.clone())))
+    before.retain(|(tagged, _)| tagged.pre.is_empty() && *tagged <= version);
+    before.retain(|(_, commit)| **commit != head);
+    let last = before.pop();
+    Ok(last.map(|(version, commit)| (version.clone(), commit.clone())))
 }
 
-/// Asks the registry what it has. Returns its name, and the crates that it lacks at this version.
+/// Asks the registry what it has. Returns its name, if it is known, and the crates that it lacks at this version.
 fn registry_has<'a>(
     workspace: &'a Workspace,
     named: Option<String>,
     findings: &mut Findings,
 ) -> (Option<String>, Vec<&'a Crate>) {
-    let all = || workspace.published().collect();
-    // An unknown registry stops a release; a network that is down now does not.
     let registry = match Registry::of(workspace, named, Duration::from_secs(5)) {
         Ok(registry) => registry,
         Err(error) => {
             findings.error("Cargo.toml", error);
-            return (None, all());
+            return (None, workspace.published().collect());
         }
     };
+    let name = registry.name.clone();
     let versions = match registry.versions_of_all(workspace) {
         Ok(versions) => versions,
+        // A network that is down now does not stop a release.
         Err(error) => {
-            findings.warning(format_args!("the registry is not checked: {error}"));
-            return (Some(registry.name), all());
+            findings.warning(format!("the registry is not checked: {error}"));
+            return (Some(name), workspace.published().collect());
         }
     };
     let (mut new, mut there, mut missing) = (Vec::new(), Vec::new(), Vec::new());
     for (member, versions) in versions {
         if versions.is_empty() {
-            new.push(member.name.as_str());
+            new.push(member.name.clone());
         }
         match versions.contains_key(&member.version) {
             true => there.push(format!("{} {}", member.name, member.version)),
             false => missing.push(member),
         }
     }
-    let name = &registry.name;
     if !new.is_empty() {
-        findings.warning(format_args!(
-            "{name} has never seen {}: trusted publishing cannot create a crate, so an owner publishes it once by hand",
-            new.join(", ")
+        let (new, why) = (new.join(", "), "trusted publishing cannot create a crate");
+        findings.warning(format!(
+            "{name} has never seen {new}: {why}, so an owner publishes it once by hand"
         ));
     }
     if !there.is_empty() {
-        findings.warning(format_args!("{name} already has {}", there.join(", ")));
+        findings.warning(format!("{name} already has {}", there.join(", ")));
     }
-    (Some(registry.name), missing)
+    (Some(name), missing)
 }
 
 /// Packages and builds crates as their users will get them, and checks the sizes.
@@ -245,10 +238,8 @@ fn package(
         if size > LIMIT {
             let place = workspace.manifests[member.manifest].place("name");
             let (size, limit) = (size >> 10, LIMIT >> 10);
-            findings.error(
-                &place,
-                format_args!("`{name}` packs to {size} KiB, more than {limit}: `exclude` what users do not need"),
-            );
+            let what = format!("`{name}` packs to {size} KiB, more than {limit}");
+            findings.error(&place, format!("{what}: `exclude` what users do not need"));
         }
     }
     Ok(())
