@@ -7,3 +7,15 @@ pub mod process;
 pub mod registry;
 pub mod workspace;
 pub mod worktree;
+
+use serde_json::Value;
+
+/// A string of what cargo or gh printed as JSON; empty if it is missing.
+pub fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_string()
+}
+
+/// The items of a list; none if it is missing.
+pub fn items(list: &Value) -> &[Value] {
+    list.as_array().map(Vec::as_slice).unwrap_or_default()
+}

@@ -128,7 +128,7 @@ impl Plan<'_> {
                 false => Ok(member.version.clone()),
             });
         let crates = crates.collect::<Result<_>>()?;
-        let inherited = workspace.manifests[0].workspace_version()?;
+        let inherited = workspace.manifests[0].workspace_version();
         let inherited = inherited
             .map(|(now, _)| next("[workspace.package]", &now))
             .transpose()?;
@@ -144,7 +144,7 @@ impl Plan<'_> {
     fn manifest(&self, place: usize, manifest: &Manifest) -> Result<String> {
         let mut strings: Vec<(&Item, String)> = Vec::new();
         if let (0, Some((_, literal)), Some(next)) =
-            (place, manifest.workspace_version()?, &self.inherited)
+            (place, manifest.workspace_version(), &self.inherited)
         {
             strings.push((literal, next.to_string()));
         }
@@ -172,13 +172,13 @@ impl Plan<'_> {
                 let Requirement {
                     package,
                     text,
-                    literal,
+                    item,
                     ..
                 } = requirement;
                 let followed = follow(text, &self.crates[at]);
                 let followed =
-                    followed.context(format_args!("{}: `{package}`", manifest.at(literal)))?;
-                strings.push((literal, followed));
+                    followed.context(format_args!("{}: `{package}`", manifest.at(item)))?;
+                strings.push((item, followed));
             }
         }
         Ok(manifest.with(strings))
