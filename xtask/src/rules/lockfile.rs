@@ -37,7 +37,7 @@ pub fn rewrite(text: &str, moves: &[Move]) -> Result<String> {
         let wanted = (*name, &*from, "");
         let mut all = packages.iter_mut();
         let Some(member) = all.find(|it| (it.name, it.version, it.source) == wanted) else {
-            bail!("it has no `{name}` {from}: run `cargo update --workspace`, or {UNDO}");
+            bail!("`{name}` {from} is missing: run `cargo update --workspace`, or {UNDO}");
         };
         member.next = to.to_string();
     }

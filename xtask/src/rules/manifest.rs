@@ -83,11 +83,12 @@ impl Manifest {
     /// or as a table. `[patch]` and `[replace]` are not among them.
     pub fn requirements(&self) -> Vec<Requirement<'_>> {
         let root = self.document.as_item();
-        let mut tables: Vec<_> = root.get("target").into_iter().flat_map(entries).collect();
-        tables.push(("", root));
-        tables.extend(root.get("workspace").map(|workspace| ("", workspace)));
+        let mut parents = vec![root];
+        parents.extend(root.get("workspace"));
+        let targets = root.get("target").into_iter().flat_map(entries);
+        parents.extend(targets.map(|(_, target)| target));
         let mut found = Vec::new();
-        for (kind, table) in tables.into_iter().flat_map(|(_, table)| entries(table)) {
+        for (kind, table) in parents.into_iter().flat_map(entries) {
             // Cargo still reads `dev_dependencies`, with a warning.
             if kind.ends_with("dependencies") {
                 found.extend(entries(table).filter_map(|(key, item)| self.requirement(key, item)));
@@ -112,7 +113,7 @@ impl Manifest {
         })
     }
 
-    /// The folders that `[patch]` uses instead of a package from a source: there can be one for each of its versions.
+    /// The folders that `[patch]` uses for the package of a requirement: there can be one for each version.
     pub fn patches(&self, requirement: &Requirement) -> Vec<PathBuf> {
         let patch = self.document.as_item().get("patch");
         let table = patch.and_then(|patch| patch.get(requirement.source));
@@ -147,9 +148,9 @@ impl Manifest {
         strings.sort_by_key(|(item, _)| item.span().map(|span| span.start));
         for (item, new) in strings.into_iter().rev() {
             if let Some(span) = item.span() {
-                let quote = &text[span.start..=span.start];
-                let new = format!("{quote}{new}{quote}");
-                text.replace_range(span, &new);
+                let string = text[span.clone()].trim_start_matches(['"', '\'']);
+                let quotes = span.len() - string.len();
+                text.replace_range(span.start + quotes..span.end - quotes, &new);
             }
         }
         text

@@ -227,7 +227,7 @@ pub fn read_notes(root: &Path) -> Result<String> {
     let file = notes::FILE;
     match fs::read_to_string(root.join(file)) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            bail!("{file}: missing at the root of the workspace: create it; it can be empty")
+            bail!("{file}: missing at the root of the workspace: create it, it may be empty")
         }
         text => text.context(file),
     }
@@ -261,7 +261,7 @@ fn train_version(config: &Config, root: &Manifest, crates: &[Crate]) -> Result<V
     let bumped = || crates.iter().filter(|member| member.follows_train);
     if let Some(name) = &config.version_of {
         let Some(member) = bumped().find(|member| member.name == *name) else {
-            bail!("`version-of`: `{name}` is not a member that a bump changes");
+            bail!("`version-of`: `{name}` is not a member that is bumped with the train");
         };
         return Ok(member.version.clone());
     }
@@ -270,7 +270,7 @@ fn train_version(config: &Config, root: &Manifest, crates: &[Crate]) -> Result<V
     }
     let root_package = bumped().find(|member| member.manifest == 0);
     let Some(Crate { version, .. }) = root_package.or(bumped().next()) else {
-        bail!("no crate is published, so no version can name the train");
+        bail!("no crate is published, so there is no version to name the train");
     };
     if root_package.is_none() && bumped().any(|member| member.version != *version) {
         let add = "add `version-of = \"crate\"` to say which one names the train";
