@@ -131,9 +131,8 @@ impl Workspace {
         }
         let patches = self.manifests[0].patches(requirement);
         let member = patches.iter().find_map(find)?;
-        requirement
-            .admits(&self.crates[member].version)
-            .then_some(member)
+        let version = &self.crates[member].version;
+        requirement.admits(version).then_some(member)
     }
 
     /// Every requirement on a member, with its manifest and the member, and whether users get it: both crates are published.
@@ -171,10 +170,8 @@ impl Workspace {
                 }
                 _ => continue,
             };
-            found.push(format!(
-                "{}: `{text}` {problem}",
-                manifest.at(requirement.item)
-            ));
+            let place = manifest.at(requirement.item);
+            found.push(format!("{place}: `{text}` {problem}"));
         }
         found
     }
@@ -239,11 +236,12 @@ pub fn metadata(sh: &Shell) -> Result<Value> {
     Ok(serde_json::from_str(&process::output_of(metadata)?)?)
 }
 
-/// The root of the workspace around the shell's current directory, even if the workspace does not load. Cargo is asked once
-/// in a process, where it was first needed: it takes longer to start than git, and a task can look at many commits.
+/// The root of the workspace around the shell's current directory, even if the workspace does not load. The first answer is
+/// kept with its directory: cargo takes longer to start than git, and a task can look at many commits.
 pub fn root(sh: &Shell) -> Result<PathBuf> {
-    static ROOT: OnceLock<PathBuf> = OnceLock::new();
-    if let Some(root) = ROOT.get() {
+    static FIRST: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
+    let here = sh.current_dir();
+    if let Some((_, root)) = FIRST.get().filter(|(folder, _)| *folder == here) {
         return Ok(root.clone());
     }
     let locate = cmd!(
@@ -252,7 +250,8 @@ pub fn root(sh: &Shell) -> Result<PathBuf> {
     );
     let mut root = PathBuf::from(process::output_of(locate)?);
     root.pop();
-    Ok(ROOT.get_or_init(|| root).clone())
+    let _ = FIRST.set((here, root.clone()));
+    Ok(root)
 }
 
 /// The version that names the train: of the crate in `version-of`, else of `[workspace.package]`, else of the root package,
