@@ -56,22 +56,40 @@ pub fn open_pull_request(
     act(gh(sh, &create), body).context("gh")
 }
 
-/// Publishes packages (`name@version`), and passes on each line of cargo's stderr as it comes. False if cargo failed: some may
-/// be published then.
+/// Publishes packages (`name@version`), and passes on each line of cargo's stderr as it comes. Whether cargo succeeded does not
+/// matter: some may be published if it failed, and the index tells which.
 pub fn publish(
     sh: &Shell,
     registry: &str,
     packages: &[String],
     on_line: &mut dyn FnMut(&str),
-) -> Result<bool> {
+) -> Result<()> {
     let packages = packages.iter().flat_map(|package| ["--package", package]);
-    stream_stderr(
-        cmd!(
-            sh,
-            "cargo publish --no-verify --registry {registry} {packages...}"
-        ),
-        on_line,
-    )
+    let cmd = cmd!(
+        sh,
+        "cargo publish --no-verify --registry {registry} {packages...}"
+    );
+    say(format_args!("$ {cmd}"));
+    let mut command = process::without_inherited_env(cmd);
+    // Whatever the user's configuration of cargo says, the lines are those that `publish` reads.
+    command.envs([
+        ("CARGO_TERM_COLOR", "never"),
+        ("CARGO_TERM_QUIET", "false"),
+        ("CARGO_TERM_VERBOSE", "false"),
+        ("CARGO_TERM_PROGRESS_WHEN", "never"),
+    ]);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    let mut child = process::start(&mut command)?;
+    if let Some(stderr) = child.stderr.take() {
+        for line in BufReader::new(stderr).split(b'\n') {
+            on_line(&String::from_utf8_lossy(&line?));
+        }
+    }
+    child.wait()?;
+    Ok(())
 }
 
 /// Yanks one version of a crate.
@@ -147,28 +165,4 @@ pub fn mark_latest(sh: &Shell, tag: &str) -> Result<()> {
 fn act(cmd: Cmd, stdin: &str) -> Result<String> {
     say(format_args!("$ {cmd}"));
     process::collect(process::without_inherited_env(cmd), stdin, &[0])
-}
-
-/// Prints a command, runs it, and passes on each line of its stderr as it comes. Returns whether it succeeded.
-fn stream_stderr(cmd: Cmd, on_line: &mut dyn FnMut(&str)) -> Result<bool> {
-    say(format_args!("$ {cmd}"));
-    let mut command = process::without_inherited_env(cmd);
-    // Whatever the user's configuration of cargo says, the lines are those that `publish` reads.
-    command.envs([
-        ("CARGO_TERM_COLOR", "never"),
-        ("CARGO_TERM_QUIET", "false"),
-        ("CARGO_TERM_VERBOSE", "false"),
-        ("CARGO_TERM_PROGRESS_WHEN", "never"),
-    ]);
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped());
-    let mut child = process::start(&mut command)?;
-    if let Some(stderr) = child.stderr.take() {
-        for line in BufReader::new(stderr).split(b'\n') {
-            on_line(&String::from_utf8_lossy(&line?));
-        }
-    }
-    Ok(child.wait()?.success())
 }
