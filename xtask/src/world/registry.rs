@@ -64,7 +64,9 @@ impl Registry {
         );
         let index = match name.as_str() {
             CRATES_IO => "sparse+https://index.crates.io/".to_string(),
-            _ => std::env::var(&variable).context(format_args!("registry `{name}`: {variable}"))?,
+            _ => std::env::var(&variable).map_err(|_| {
+                format!("registry `{name}`: set {variable} to the address of its index, `sparse+https://...`")
+            })?,
         };
         let address = index.strip_prefix("sparse+").ok_or_else(|| {
             format!("registry `{name}`: {index} is not a sparse index, `sparse+https://...`")

@@ -103,22 +103,27 @@ fn publish_missing(
         }
         say(format_args!("{left}"));
 
-        let (mut errors, mut uploaded) = (String::new(), false);
+        let (mut errors, mut upload) = (String::new(), String::new());
         outward::publish(sh, &registry.name, &missing, &mut |line| {
             say(format_args!("{line}"));
-            uploaded |= line.trim_start().starts_with("Uploading ");
+            if let Some(package) = line.trim_start().strip_prefix("Uploading ") {
+                upload = package.split(" (").take(1).collect();
+            }
             if !errors.is_empty() || line.starts_with("error: ") {
                 errors += &format!("{line}\n");
             }
         })?;
 
-        let (failure, error) = Failure::of(&errors, OffsetDateTime::now_utc());
+        let (failure, mut error) = Failure::of(&errors, OffsetDateTime::now_utc());
+        if !upload.is_empty() {
+            error = format!("{upload}: {error}");
+        }
         match failure {
-            Failure::Rejected => return Err(format!("{error}; {left}").into()),
+            Failure::Rejected => return Err(error.into()),
             Failure::RateLimited(until) => last_progress += wait_until(until, &error),
             Failure::AlreadyPublished | Failure::Transient => {}
         }
-        same_errors = match failure == Failure::Transient && !uploaded {
+        same_errors = match failure == Failure::Transient && upload.is_empty() {
             true if error == last_error => same_errors + 1,
             unsent => usize::from(unsent),
         };
@@ -154,25 +159,28 @@ impl Failure {
     /// Reads what cargo printed from `error: ` on. The texts are crates.io's (`src/rate_limiter.rs` and
     /// `src/controllers/krate/publish.rs` there), which may come without a status; for another registry the status is enough.
     pub fn of(errors: &str, now: OffsetDateTime) -> (Failure, String) {
-        // The first line names the crate, and the root cause comes last.
-        let (first, cause) = errors.rsplit_once("Caused by:").unwrap_or(("", errors));
-        let first = first.lines().next().unwrap_or_default();
-        let error = process::one_line(&format!("{first}\n{cause}"));
-        let cause = process::one_line(cause);
-        let rejected = |remedy| (Failure::Rejected, format!("{error}; {remedy}"));
+        // The root cause comes last.
+        let cause = process::one_line(errors.rsplit("Caused by:").next().unwrap_or_default());
         let until = retry_after(&cause).filter(|until| *until > now);
-        match (status_in(&cause), until) {
-            _ if cause.contains("already") => (Failure::AlreadyPublished, error),
-            (_, Some(until)) => (Failure::RateLimited(until), error),
-            _ if cause.contains("in the last 24 hours") => {
-                rejected("the daily limit is reached: run this again tomorrow")
-            }
-            (None | Some(408 | 425 | 429 | 500..), _) => (Failure::Transient, error),
-            (Some(401 | 403), _) => rejected(
-                "check the token (that of trusted publishing lives 30 minutes and cannot create a crate), then run this again",
+        let status = status_in(&cause);
+        // Without a status, cargo found no token or an empty one.
+        let unauthorized =
+            matches!(status, Some(401 | 403)) || status.is_none() && cause.contains("token");
+        let (failure, remedy) = match (status, until) {
+            _ if cause.contains("already") => (Failure::AlreadyPublished, ""),
+            (_, Some(until)) => (Failure::RateLimited(until), ""),
+            _ if cause.contains("in the last 24 hours") => (
+                Failure::Rejected,
+                "; the daily limit is reached: run this again tomorrow",
             ),
-            (Some(_), _) => rejected("fix that, then run this again"),
-        }
+            _ if unauthorized => (
+                Failure::Rejected,
+                "; check the token (that of trusted publishing lives 30 minutes and cannot create a crate), then run this again",
+            ),
+            (None | Some(408 | 425 | 429 | 500..), _) => (Failure::Transient, ""),
+            (Some(_), _) => (Failure::Rejected, "; fix that, then run this again"),
+        };
+        (failure, cause + remedy)
     }
 }
 
@@ -222,26 +230,30 @@ mod tests {
                 Failure::Rejected,
             ),
             (" (status 401 Unauthorized): ", Failure::Rejected),
+            (" (status 403 Forbidden): ", Failure::Rejected),
             (" (status 413 Payload Too Large): ", Failure::Rejected),
             (" (status 503 Service Unavailable): ", Failure::Transient),
             (": oops", Failure::Transient),
         ] {
             // As cargo 1.95 prints it.
             let errors = format!(
-                "error: failed to publish already v1.0.0 to registry at http://127.0.0.1:1\n\nnote: the following crates have not been published yet:\n  b v1.0.0 (/b)\n\nCaused by:\n  the remote server responded with an error{text}\n"
+                "error: failed to publish already-there v1.0.0 to registry at http://127.0.0.1:1\n\nnote: the following crates have not been published yet:\n  b v1.0.0 (/b)\n\nCaused by:\n  the remote server responded with an error{text}\n"
             );
             let (failure, error) = Failure::of(&errors, OffsetDateTime::UNIX_EPOCH);
             assert_eq!(failure, expected, "{text}");
-            let place = "failed to publish already v1.0.0 to registry at http://127.0.0.1:1: the remote server responded";
-            assert!(error.starts_with(place) && !error.contains('\n'), "{error}");
+            assert!(error.starts_with("the remote server responded"), "{error}");
+            assert!(!error.contains('\n'), "{error}");
         }
         let errors = "error: crate a@1.0.0 already exists on crates.io index\n";
         let (failure, error) = Failure::of(errors, OffsetDateTime::UNIX_EPOCH);
         assert_eq!(failure, Failure::AlreadyPublished);
         assert_eq!(error, "crate a@1.0.0 already exists on crates.io index");
-        let page =
-            "error: failed to publish\n\nCaused by:\n  failed to get a 200 OK response, got 401\n";
-        let (failure, _) = Failure::of(page, OffsetDateTime::UNIX_EPOCH);
-        assert_eq!(failure, Failure::Rejected);
+        for errors in [
+            "error: failed to publish\n\nCaused by:\n  failed to get a 200 OK response, got 401\n",
+            "error: no token found for `own`, please run `cargo login --registry own`\n",
+        ] {
+            let (failure, _) = Failure::of(errors, OffsetDateTime::UNIX_EPOCH);
+            assert_eq!(failure, Failure::Rejected, "{errors}");
+        }
     }
 }
