@@ -5,7 +5,7 @@ use xshell::Shell;
 
 use crate::proposal::{Proposal, propose};
 use crate::tasks::{notes, project_name};
-use release_train::rules::notes::{has, show};
+use release_train::rules::notes::{has, standalone};
 use release_train::rules::version::tag;
 use release_train::world::git::{Remote, fetch, file_at, lock_and_read_remote};
 use release_train::world::workspace::Workspace;
@@ -76,7 +76,7 @@ pub fn missing(sh: &Shell, remote: &Remote, text: &str) -> Result<Vec<(Version, 
             if has(&theirs, version)? {
                 missing.push((
                     version.clone(),
-                    show(&theirs, version)?.replace("\r\n", "\n"),
+                    standalone(&theirs, version)?.replace("\r\n", "\n"),
                 ));
             }
         }
