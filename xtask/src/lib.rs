@@ -6,14 +6,10 @@
 pub mod rules;
 pub mod world;
 
-use std::fmt::{self, Arguments as Text, Display};
+use std::fmt::{self, Display};
 use std::io::{ErrorKind, Write};
 
 pub use pico_args::Arguments;
-use time::{Date, OffsetDateTime};
-
-use rules::calendar::parse_date;
-
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -60,14 +56,6 @@ pub fn finish(arguments: Arguments) -> Result<()> {
     }
 }
 
-/// Takes `--date YYYY-MM-DD`, which stands for today, or asks the clock: in UTC, as GitHub's schedules do.
-pub fn take_date(arguments: &mut Arguments) -> Result<Date> {
-    match arguments.opt_value_from_str::<_, String>("--date")? {
-        Some(date) => parse_date(&date),
-        None => Ok(OffsetDateTime::now_utc().date()),
-    }
-}
-
 /// Prints a result on stdout. A reader that closes the pipe early is not an error.
 pub fn print(text: &str) -> Result<()> {
     match std::io::stdout().write_all(text.as_bytes()) {
@@ -76,7 +64,22 @@ pub fn print(text: &str) -> Result<()> {
     }
 }
 
+/// `1 error`, `2 errors`.
+pub fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
 /// Prints a line on stderr; a closed stderr is ignored.
-pub fn say(text: Text) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+#[macro_export]
+macro_rules! say {
+    ($($line:tt)*) => {{
+        use std::io::Write;
+        let _ = writeln!(std::io::stderr(), $($line)*);
+    }};
+}
+
+/// Returns an error that is a sentence.
+#[macro_export]
+macro_rules! bail {
+    ($($sentence:tt)*) => { return Err(format!($($sentence)*).into()) };
 }

@@ -465,7 +465,7 @@ fn after_bump_that_fails_leaves_a_bump_that_is_complete_and_says_so() {
     )]);
     let output = tree.xtask(&["bump"]);
     assert_eq!(output.status.code(), Some(1));
-    expect!["error: after-bump: `git no-such-command` failed, when every version had been written"]
+    expect!["error: after-bump: `git no-such-command` failed; the versions are written"]
         .assert_eq(text(&output.stderr).lines().last().unwrap());
     assert!(tree.read("Cargo.toml").contains("version = \"2.0.0\""));
 }

@@ -92,10 +92,10 @@ fn what_is_packed_is_the_same_in_two_places_and_at_two_times() {
     }
     let folder = one.path("clone/target/dist");
     expect![[r#"
-        drwxr-xr-x root/root b-v12.0.0-HOST/
-        -rwxr-xr-x root/root b-v12.0.0-HOST/b
-        -rw-r--r-- root/root b-v12.0.0-HOST/LICENSE-MIT
-        -rw-r--r-- root/root b-v12.0.0-HOST/README.md"#]]
+        drwxr-xr-x root/root demo-v12.0.0-HOST/
+        -rwxr-xr-x root/root demo-v12.0.0-HOST/b
+        -rw-r--r-- root/root demo-v12.0.0-HOST/LICENSE-MIT
+        -rw-r--r-- root/root demo-v12.0.0-HOST/README.md"#]]
     .assert_eq(&listing(&folder, &program).join("\n").replace(&host, "HOST"));
     expect![[r#"
         drwxr-xr-x root/root demo-v12.0.0-src/
@@ -121,7 +121,7 @@ fn what_is_packed_is_the_same_in_two_places_and_at_two_times() {
         .current_dir(&folder)
         .status()
         .unwrap();
-    let ran = Command::new(folder.join(format!("b-v12.0.0-{host}/b")))
+    let ran = Command::new(folder.join(format!("demo-v12.0.0-{host}/b")))
         .output()
         .unwrap();
     assert_eq!(text(&ran.stdout), "b/src/main.rs\n");
@@ -161,7 +161,7 @@ fn where_the_workspace_names_default_members_those_are_packed() {
         names,
         [
             "origin-v12.0.0-src.tar.gz".to_string(),
-            format!("tool-v12.0.0-{}.tar.gz", host())
+            format!("origin-v12.0.0-{}.tar.gz", host())
         ]
     );
 }
@@ -195,55 +195,45 @@ fn what_is_not_committed_is_not_packed() {
 }
 
 #[test]
-fn two_programs_of_one_name_are_not_packed_as_one_and_one_that_is_not_built_is_named() {
+fn two_binaries_of_one_name_are_refused_and_other_files_stay() {
     let world = world();
     let bin = "[[bin]]\nname = \"tool\"\npath = \"src/main.rs\"\n";
     let a = world.file("main", "a/Cargo.toml");
     let b = world.file("main", "b/Cargo.toml");
+    let main = "fn main() {}\n";
+    let (a_with, b_with) = (format!("{a}{bin}"), format!("{b}{bin}"));
     let files = [
-        ("a/Cargo.toml", format!("{a}{bin}")),
-        ("b/Cargo.toml", format!("{b}{bin}")),
-        ("a/src/main.rs", "fn main() {}\n".to_string()),
+        ("a/Cargo.toml", &*a_with),
+        ("b/Cargo.toml", &b_with),
+        ("a/src/main.rs", main),
     ];
-    let files: Vec<(&str, &str)> = files
-        .iter()
-        .map(|(file, text)| (*file, text.as_str()))
-        .collect();
     world.commit("main", "Two of them", &files);
     world.git("clone", &["pull", "-q"]);
     let said = text(&world.xtask("clone", "dist").output().unwrap().stderr);
     assert!(
-        said.lines()
-            .last()
-            .unwrap()
-            .ends_with("two packages build a binary of this name: only one of them is left"),
+        said.trim_end()
+            .ends_with("tool: two packages build a binary of this name"),
         "{said}"
     );
-    let more = "required-features = [\"more\"]\n[features]\nmore = []\n";
-    world.commit(
-        "main",
-        "One of them",
-        &[("a/Cargo.toml", &format!("{a}{bin}{more}"))],
-    );
+
+    world.commit("main", "One of them", &[("a/Cargo.toml", &a)]);
+    fs::remove_file(world.path("github/a/src/main.rs")).unwrap();
+    world.commit("main", "One of them", &[]);
     world.git("clone", &["pull", "-q"]);
-    // Archives of another version are cleared away, and those of a candidate are another's.
     let dist = world.path("clone/target/dist");
-    fs::write(dist.join("b-v12.0.0-rc.1-x.tar.gz"), "").unwrap();
-    fs::write(dist.join("b-v11.0.0-x.zip"), "").unwrap();
-    fs::write(dist.join("sbom-vendor.json"), "").unwrap();
-    assert!(
-        world
-            .done("dist")
-            .contains("not built: `tool` of a, for features that it requires")
-    );
+    for file in [
+        "demo-v12.0.0-rc.1-x.tar.gz",
+        "demo-v11.0.0-x.zip",
+        "sbom-vendor.json",
+    ] {
+        fs::write(dist.join(file), "").unwrap();
+    }
+    world.done("dist");
     let names: Vec<String> = archives(&world).into_keys().collect();
+    let program = format!("demo-v12.0.0-{}.tar.gz", host());
     assert_eq!(
         names,
-        [
-            format!("b-v12.0.0-{}.tar.gz", host()),
-            "demo-v12.0.0-src.tar.gz".into(),
-            "sbom-vendor.json".into()
-        ]
+        ["demo-v12.0.0-src.tar.gz", &program, "sbom-vendor.json"]
     );
 }
 

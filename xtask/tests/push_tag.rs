@@ -133,7 +133,7 @@ fn a_marker_in_a_code_block_or_in_another_line_is_a_quotation() {
         "Date it",
         &[("RELEASES.md", "## 12.0.0\n\nReleased 2026-03-20.\n")],
     );
-    assert!(world.refused(PUSH).contains("no commit to tag is marked"));
+    assert!(world.refused(PUSH).contains("no commit of it is marked"));
     assert_eq!(tagged(&world), None);
 }
 
@@ -156,7 +156,7 @@ fn wasmtime_6566_a_squash_that_dropped_the_marker_is_never_silent() {
         &[("a/src/lib.rs", "// after\n")],
     );
     let said = world.refused(PUSH);
-    expect!["error: `release-12.0.0`: 12.0.0 is dated and not tagged, and no commit to tag is marked (a squash may have dropped the line, or a revert was reverted); to tag it by hand: cargo xtask push-tag --branch release-12.0.0 --commit MERGED"].assert_eq(&said.replace(&merged, "MERGED").replace(&head, "HEAD"));
+    expect!["error: `release-12.0.0`: 12.0.0 is not tagged, and no commit of it is marked (a squash may have dropped the line, or a revert was reverted); to tag it by hand: cargo xtask push-tag --branch release-12.0.0 --commit MERGED"].assert_eq(&said.replace(&merged, "MERGED").replace(&head, "HEAD"));
     let command = said.split("by hand: cargo xtask ").nth(1).unwrap();
     world.done(command);
     assert_eq!(tagged(&world), Some(merged));
@@ -176,13 +176,13 @@ fn a_candidate_whose_marker_was_dropped_is_not_called_dated() {
     let said = world.refused(PUSH);
     assert!(
         said.starts_with(
-            "error: `release-12.0.0`: 12.0.0-rc.1 is not tagged, and no commit to tag is marked"
+            "error: `release-12.0.0`: 12.0.0-rc.1 is not tagged, and no commit of it is marked"
         ),
         "{said}"
     );
     let cut = world.refs()["refs/heads/main"].clone();
-    expect!["error: that commit is none to tag as v12.0.0-rc.1: it must be on `release-12.0.0`, along first parents, at 12.0.0-rc.1"]
-        .assert_eq(&world.refused(&format!("{PUSH} --commit {cut}")));
+    expect!["error: CUT cannot be tagged as v12.0.0-rc.1: it must be on `release-12.0.0`, along first parents, at 12.0.0-rc.1, and the commits after it must not change that"]
+        .assert_eq(&world.refused(&format!("{PUSH} --commit {cut}")).replace(&cut, "CUT"));
 }
 
 #[test]
@@ -196,18 +196,18 @@ fn by_hand_the_same_facts_are_checked() {
         assert!(
             world
                 .refused(&format!("{PUSH} --commit {commit}"))
-                .contains("is none to tag as v12.0.0"),
+                .contains("cannot be tagged as v12.0.0"),
             "{commit}"
         );
     }
-    expect!["error: `no-such-commit` is no commit of this repository"]
+    expect!["error: `no-such-commit` is not a commit of this repository"]
         .assert_eq(&world.refused(&format!("{PUSH} --commit no-such-commit")));
-    expect!["error: `0000000000000000000000000000000000000000` is no commit of this repository"]
+    expect!["error: `0000000000000000000000000000000000000000` is not a commit of this repository"]
         .assert_eq(&world.refused(&format!("{PUSH} --commit {}", "0".repeat(40))));
     world.done(&format!("{PUSH} --commit {}", &merged[..10]));
     assert_eq!(tagged(&world), Some(merged.clone()));
     let refused = world.refused(&format!("{PUSH} --commit {cut}"));
-    expect!["error: v12.0.0 is at MERGED, not at CUT: a tag that is out is not moved"]
+    expect!["error: v12.0.0 is at MERGED, not at CUT: a published tag is never moved"]
         .assert_eq(&refused.replace(&merged, "MERGED").replace(&cut, "CUT"));
 }
 
@@ -244,7 +244,7 @@ fn a_lightweight_tag_at_the_commit_is_success_and_elsewhere_it_stays() {
     assert!(
         world
             .refused(&format!("{PUSH} --commit {merged}"))
-            .contains("a tag that is out is not moved")
+            .contains("a published tag is never moved")
     );
 }
 
@@ -459,9 +459,9 @@ fn wasmtime_14169_the_tool_that_runs_is_mains_however_old_the_branch() {
 #[test]
 fn bad_input_of_push_tag() {
     let world = World::new();
-    expect!["error: `main` is no release branch release-X.Y.0"]
+    expect!["error: `main` is not a release branch release-X.Y.0"]
         .assert_eq(&world.refused("push-tag"));
-    expect!["error: `release-12.0` is no release branch release-X.Y.0"]
+    expect!["error: `release-12.0` is not a release branch release-X.Y.0"]
         .assert_eq(&world.refused("push-tag --branch release-12.0"));
     expect!["error: origin has no branch `release-12.0.0`"]
         .assert_eq(&world.refused("push-tag --branch release-12.0.0"));

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use semver::Version;
 
-use crate::Result;
 use crate::rules::manifest::UNDO;
+use crate::{Result, bail};
 
 /// A member, and where it goes; `to` may be where it is.
 pub struct Move<'a> {
@@ -57,10 +57,9 @@ pub fn rewrite(text: &str, moves: &[Move]) -> Result<String> {
         }
     }
     if let Some((name, from)) = members.into_keys().min() {
-        return Err(format!(
+        bail!(
             "it has no `{name}` {from}: bring it up to date with `cargo update --workspace`, or {UNDO}"
-        )
-        .into());
+        );
     }
 
     // How cargo refers to each package that moves, and to its namesakes, before and after.

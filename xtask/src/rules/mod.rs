@@ -2,7 +2,10 @@
 
 pub mod calendar;
 pub mod config;
+pub mod crates_io;
+pub mod decisions;
 pub mod lockfile;
 pub mod manifest;
 pub mod notes;
+pub mod status;
 pub mod version;

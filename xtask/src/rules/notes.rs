@@ -6,9 +6,9 @@
 use semver::Version;
 use time::Date;
 
-use crate::Result;
 use crate::rules::calendar::parse_date;
 use crate::rules::version::release_branch;
+use crate::{Result, bail};
 
 pub const FILE: &str = "RELEASES.md";
 
@@ -80,7 +80,7 @@ pub fn open(
             let mut between = text[section.end..next].lines();
             if let Some(line) = between.find(|line| !line.trim_start_matches('-').trim().is_empty())
             {
-                return Err(format!("`{line}` stands between two sections: move it").into());
+                bail!("`{line}` stands between two sections: move it");
             }
             let link = archive_link(&text[archive..], &section.version, repository)?;
             if let Some(link) = link.filter(|link| !links.contains(link)) {
@@ -325,10 +325,7 @@ fn outline(text: &str) -> Result<Outline<'_>> {
             .filter(|_| heading.starts_with("## "));
         if version.is_none() && names_version(title) {
             let number = at + 1;
-            return Err(format!(
-                "line {number}: `{heading}`: a section of a version is headed `## X.Y.Z`"
-            )
-            .into());
+            bail!("line {number}: `{heading}`: a section of a version is headed `## X.Y.Z`");
         }
         if underlined {
             continue;

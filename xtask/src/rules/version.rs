@@ -108,6 +108,11 @@ pub fn release_branch(version: &Version) -> String {
     format!("release-{}", release_of(version))
 }
 
+/// The branch of the pull request that bumps main to a version.
+pub fn bump_branch(version: &Version) -> String {
+    format!("ci/bump-to-{version}")
+}
+
 /// The version that a release branch was cut for; `None` for other branches.
 pub fn branch_version(branch: &str) -> Option<Version> {
     let version = Version::parse(branch.strip_prefix("release-")?).ok()?;

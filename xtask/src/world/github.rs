@@ -1,132 +1,80 @@
 //! What GitHub says through `gh`: pull requests, issues, runs of workflows and releases. It only reads.
 
 use serde_json::Value;
-use time::Date;
 use xshell::{Cmd, Shell};
 
 use crate::rules::calendar::parse_date;
+use crate::rules::status::{Ci, PullRequest};
 use crate::{Context, Result, world::process};
 
-/// A pull request from a branch of ours.
-pub struct PullRequest {
-    pub url: String,
-    /// `OPEN`, `CLOSED` or `MERGED`.
-    pub state: String,
-    /// The commit that it proposes or proposed last.
-    pub head: String,
-    pub opened: Date,
-}
-
-/// An open pull request of a task.
-pub struct Proposed {
-    pub url: String,
-    pub title: String,
-    pub branch: String,
-    pub base: String,
-    pub ci: Ci,
-}
-
-/// What CI says of a commit.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Ci {
-    /// Nothing has run. Of a pull request that a workflow opened with its own token, the runs may wait for an approval.
-    None,
-    Running,
-    Green,
-    Red,
-}
-
-/// `gh`, which asks nobody anything.
+/// `gh`, which never prompts.
 pub fn gh<'a>(sh: &'a Shell, arguments: &[&str]) -> Cmd<'a> {
     sh.cmd("gh").args(arguments).env("GH_PROMPT_DISABLED", "1")
 }
 
 /// All pull requests from a branch of the repository, not of a fork, to another, newest first.
 pub fn pull_requests(sh: &Shell, head: &str, base: &str) -> Result<Vec<PullRequest>> {
-    let fields = "url,state,headRefOid,createdAt,baseRefName,isCrossRepository";
-    let mut list = list(
-        sh,
-        &[
-            "pr", "list", "--head", head, "--state", "all", "--limit", "100",
-        ],
-        fields,
-    )?;
-    // gh asks for the name of the branch, and anybody's fork may have one of that name.
-    list.retain(|value| value["isCrossRepository"] == false && value["baseRefName"] == base);
-    let pull_request = |value: &Value| {
-        let field = |name: &str| text(&value[name]);
-        let (url, state, head) = (field("url"), field("state"), field("headRefOid"));
-        Some(PullRequest {
-            url,
-            state,
-            head,
-            opened: day(value)?,
-        })
-    };
-    let list: Option<_> = list.iter().map(pull_request).collect();
-    Ok(list.ok_or("gh pr list printed something else than pull requests")?)
+    let mut found = list(sh, &["--head", head, "--state", "all"], "")?;
+    found.retain(|pull_request| pull_request.base == base);
+    Ok(found)
 }
 
-/// The open pull requests from the branches `ci/...` of the repository, oldest first. GitHub's search knows a new one after
-/// some seconds.
-pub fn proposed(sh: &Shell) -> Result<Vec<Proposed>> {
-    let fields = "url,title,headRefName,baseRefName,createdAt,isCrossRepository,statusCheckRollup";
-    let found = search(sh, "open", "head:ci/", fields)?;
-    let proposed = |value: &Value| {
-        let field = |name: &str| text(&value[name]);
-        let (url, title, branch, base) = (
-            field("url"),
-            field("title"),
-            field("headRefName"),
-            field("baseRefName"),
-        );
-        Some(Proposed {
-            url,
-            title,
-            branch,
-            base,
-            ci: ci(&value["statusCheckRollup"]),
-        })
-    };
-    Ok(found
-        .iter()
-        .filter_map(proposed)
-        .filter(|proposed| proposed.branch.starts_with("ci/"))
-        .collect())
-}
-
-/// The pull requests that GitHub's search finds, oldest first, those of forks left out.
-fn search(sh: &Shell, state: &str, what: &str, fields: &str) -> Result<Vec<Value>> {
-    let newest = format!("{what} sort:created-desc");
+/// The open pull requests from the branches `ci/...` of the repository, oldest first, with their CI. GitHub's search finds a
+/// new one after some seconds.
+pub fn proposals(sh: &Shell) -> Result<Vec<PullRequest>> {
+    let newest = "head:ci/ sort:created-desc";
     let mut found = list(
         sh,
-        &[
-            "pr", "list", "--state", state, "--search", &newest, "--limit", "100",
-        ],
-        fields,
+        &["--state", "open", "--search", newest],
+        ",statusCheckRollup",
     )?;
-    found.retain(|value| value["isCrossRepository"] == false);
+    found.retain(|pull_request| pull_request.branch.starts_with("ci/"));
     found.reverse();
     Ok(found)
 }
 
-/// The day on which something was opened or started.
-fn day(value: &Value) -> Option<Date> {
-    parse_date(value["createdAt"].as_str()?.get(..10)?).ok()
+/// The pull requests that `gh pr list` finds; `more` are further fields to ask for.
+fn list(sh: &Shell, options: &[&str], more: &str) -> Result<Vec<PullRequest>> {
+    const FIELDS: &str =
+        "url,title,state,headRefName,headRefOid,baseRefName,createdAt,isCrossRepository";
+    let list = gh(sh, &["pr", "list", "--limit", "100"]).args(options);
+    let printed = process::output_of(list.args(["--json", &format!("{FIELDS}{more}")]));
+    let printed: Vec<Value> =
+        serde_json::from_str(&printed.context("gh")?).context("gh pr list")?;
+    let mut found = Vec::new();
+    // A fork may have a branch of the same name.
+    for value in printed
+        .iter()
+        .filter(|value| value["isCrossRepository"] == false)
+    {
+        let day = text(&value["createdAt"]);
+        found.push(PullRequest {
+            url: text(&value["url"]),
+            title: text(&value["title"]),
+            state: text(&value["state"]),
+            branch: text(&value["headRefName"]),
+            head: text(&value["headRefOid"]),
+            base: text(&value["baseRefName"]),
+            opened: parse_date(day.get(..10).unwrap_or_default()).context("gh pr list")?,
+            ci: ci(&value["statusCheckRollup"]),
+        });
+    }
+    Ok(found)
 }
 
-/// The whole of a commit's checks: each has a conclusion once it is completed, or a state if it comes from outside.
+/// All checks of a commit as one: each has a conclusion once it is completed, or a state if another service reported it.
 fn ci(checks: &Value) -> Ci {
-    let one = |check: &Value| match (text(&check["conclusion"]) + &text(&check["state"])).as_str() {
-        "SUCCESS" | "NEUTRAL" | "SKIPPED" => Ci::Green,
-        "" | "PENDING" | "EXPECTED" | "ACTION_REQUIRED" => Ci::Running,
-        _ => Ci::Red,
-    };
-    let all: Vec<Ci> = checks.as_array().into_iter().flatten().map(one).collect();
-    [Ci::Red, Ci::Running, Ci::Green]
-        .into_iter()
-        .find(|ci| all.contains(ci))
-        .unwrap_or(Ci::None)
+    let mut all = Vec::new();
+    for check in checks.as_array().into_iter().flatten() {
+        let state = text(&check["conclusion"]) + &text(&check["state"]);
+        all.push(match state.as_str() {
+            "SUCCESS" | "NEUTRAL" | "SKIPPED" => Ci::Passed,
+            "" | "PENDING" | "EXPECTED" | "ACTION_REQUIRED" => Ci::Running,
+            _ => Ci::Failed,
+        });
+    }
+    let mut worst_first = [Ci::Failed, Ci::Running, Ci::Passed].into_iter();
+    worst_first.find(|ci| all.contains(ci)).unwrap_or(Ci::None)
 }
 
 /// A release, public or a draft.
@@ -202,10 +150,4 @@ pub fn latest_release(sh: &Shell) -> Result<Option<String>> {
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_string()
-}
-
-/// The objects that `gh` lists, with these fields.
-fn list(sh: &Shell, arguments: &[&str], fields: &str) -> Result<Vec<Value>> {
-    let printed = process::output_of(gh(sh, arguments).args(["--json", fields])).context("gh")?;
-    serde_json::from_str(&printed).context("gh printed no list")
 }

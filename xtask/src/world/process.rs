@@ -54,69 +54,30 @@ fn reader(cmd: Cmd) -> Result<Command> {
     }
 }
 
-/// Whether a command changes nothing beyond this machine: the list of those that the library may start.
+/// The subcommands that change nothing beyond this machine.
+const GIT: &str = "add archive cat-file check-ignore commit-tree config diff fetch grep log ls-files \
+    ls-remote ls-tree mktag mktree remote rev-list rev-parse stash status symbolic-ref tag var \
+    worktree write-tree";
+const CARGO: &str = "--version build locate-project metadata package semver-checks update";
+const GH_API_WRITES: &str = "-X --method -f -F --field --raw-field --input";
+
+/// Whether a command changes nothing beyond this machine. Only those can be started by the library.
 pub fn reads_only(program: &str, arguments: &[&str]) -> bool {
-    const GIT: [&str; 24] = [
-        "add",
-        "archive",
-        "cat-file",
-        "check-ignore",
-        "commit-tree",
-        "config",
-        "diff",
-        "fetch",
-        "grep",
-        "log",
-        "ls-files",
-        "ls-remote",
-        "ls-tree",
-        "mktag",
-        "mktree",
-        "remote",
-        "rev-list",
-        "rev-parse",
-        "stash",
-        "status",
-        "symbolic-ref",
-        "tag",
-        "var",
-        "worktree",
-    ];
-    const CARGO: [&str; 7] = [
-        "--version",
-        "build",
-        "locate-project",
-        "metadata",
-        "package",
-        "semver-checks",
-        "update",
-    ];
+    let among = |list: &str, word: &str| list.split(' ').any(|listed| listed == word);
     let mut words = arguments.iter().copied();
     let mut first = words.next().unwrap_or_default();
-    match program {
-        "git" => {
-            // Options of git itself come before its subcommand, each with a value.
-            while ["-c", "-C"].contains(&first) {
-                words.next();
-                first = words.next().unwrap_or_default();
-            }
-            GIT.contains(&first) || first == "write-tree"
+    // Options of git itself come before its subcommand, each with a value.
+    while program == "git" && ["-c", "-C"].contains(&first) {
+        first = words.nth(1).unwrap_or_default();
+    }
+    match (program, first) {
+        ("git", _) => among(GIT, first),
+        ("cargo", _) => among(CARGO, first),
+        ("rustc", _) => true,
+        ("gh", "api") => {
+            !words.any(|word| GH_API_WRITES.split(' ').any(|flag| word.starts_with(flag)))
         }
-        "gh" if first == "api" => {
-            let sends = [
-                "-X",
-                "--method",
-                "-f",
-                "-F",
-                "--field",
-                "--raw-field",
-                "--input",
-            ];
-            !words.any(|word| sends.iter().any(|option| word.starts_with(option)))
-        }
-        "gh" => ["list", "view"].contains(&words.next().unwrap_or_default()),
-        "cargo" => CARGO.contains(&first),
-        "rustc" => true,
+        ("gh", _) => ["list", "view"].contains(&words.next().unwrap_or_default()),
         _ => false,
     }
 }
@@ -153,7 +114,7 @@ pub fn collect(mut command: Command, stdin: &str, expected: &[i32]) -> Result<St
 
 fn wait_visible(mut command: Command, stdout: Stdio) -> Result<Output> {
     let line = shown(&command);
-    say(format_args!("$ {line}"));
+    say!("$ {line}");
     command
         .stdin(Stdio::inherit())
         .stdout(stdout)
@@ -183,6 +144,7 @@ pub fn without_inherited_env(cmd: Cmd) -> Command {
     let mut command = Command::from(cmd);
     let needs_token = needs_token(&command);
     let by_cargo = std::env::var_os("CARGO_MANIFEST_DIR").is_some();
+    command.env("GH_PROMPT_DISABLED", "1");
     for (name, _) in std::env::vars_os() {
         if is_inherited(&name.to_string_lossy(), needs_token, by_cargo) {
             command.env_remove(&name);
@@ -191,29 +153,19 @@ pub fn without_inherited_env(cmd: Cmd) -> Command {
     command
 }
 
+const SET_FOR_HOOKS: &str = "DIR WORK_TREE INDEX_FILE PREFIX COMMON_DIR OBJECT_DIRECTORY NAMESPACE";
+const SET_BY_CARGO_RUN: &str = "CARGO RUSTUP_TOOLCHAIN RUSTUP_TOOLCHAIN_SOURCE RUST_RECURSION_COUNT \
+    LD_LIBRARY_PATH DYLD_FALLBACK_LIBRARY_PATH";
+
 fn is_inherited(name: &str, needs_token: bool, by_cargo: bool) -> bool {
-    const HOOKS: [&str; 7] = [
-        "GIT_DIR",
-        "GIT_WORK_TREE",
-        "GIT_INDEX_FILE",
-        "GIT_PREFIX",
-        "GIT_COMMON_DIR",
-        "GIT_OBJECT_DIRECTORY",
-        "GIT_NAMESPACE",
-    ];
-    const RUN: [&str; 6] = [
-        "CARGO",
-        "RUSTUP_TOOLCHAIN",
-        "RUSTUP_TOOLCHAIN_SOURCE",
-        "RUST_RECURSION_COUNT",
-        "LD_LIBRARY_PATH",
-        "DYLD_FALLBACK_LIBRARY_PATH",
-    ];
-    let token = name.ends_with("_TOKEN")
-        || name.starts_with("ACTIONS_ID_TOKEN_REQUEST_")
-        || name == "SSH_AUTH_SOCK";
-    let run = name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
-    token && !needs_token || HOOKS.contains(&name) || by_cargo && (run || RUN.contains(&name))
+    let among = |list: &str, name: &str| list.split(' ').any(|listed| listed == name);
+    let starts = |prefixes: [&str; 2]| prefixes.iter().any(|prefix| name.starts_with(prefix));
+    let token = name.ends_with("_TOKEN") || starts(["ACTIONS_ID_TOKEN_REQUEST_", "SSH_AUTH_SOCK"]);
+    let hook = name
+        .strip_prefix("GIT_")
+        .is_some_and(|name| among(SET_FOR_HOOKS, name));
+    let run = among(SET_BY_CARGO_RUN, name) || starts(["CARGO_PKG_", "CARGO_MANIFEST_"]);
+    token && !needs_token || hook || by_cargo && run
 }
 
 fn needs_token(command: &Command) -> bool {

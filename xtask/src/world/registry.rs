@@ -1,7 +1,7 @@
-//! What the registry says: which versions of a crate are in its sparse index. It only reads, without a token. A crate is unpublished
-//! only if the index answers that it is not there; any other failure is an error.
+//! Which versions of a crate are in a registry's sparse index. It reads without a token. A crate is unpublished only if the
+//! index answers that it does not exist; any other failure is an error.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::panic::resume_unwind;
 use std::thread;
@@ -13,12 +13,12 @@ use ureq::Agent;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 use crate::world::workspace::{Crate, Workspace};
-use crate::{Context, Result};
+use crate::{Context, Result, bail};
+
+pub const CRATES_IO: &str = "crates-io";
 
 /// How many questions the index is asked at a time.
 const PARALLEL: usize = 16;
-
-pub const CRATES_IO: &str = "crates-io";
 
 /// A registry that cargo publishes to.
 pub struct Registry {
@@ -27,7 +27,7 @@ pub struct Registry {
     /// The address of its index, with a slash at the end.
     index: String,
     agent: Agent,
-    /// How long an unanswered request is retried.
+    /// How long a question is repeated that gets no answer.
     timeout: Duration,
 }
 
@@ -35,42 +35,49 @@ pub struct Registry {
 pub type Versions = BTreeMap<Version, bool>;
 
 impl Registry {
-    /// The registry that a workspace is published to: the one named, else `CARGO_REGISTRY_DEFAULT`, else the only one that its
-    /// crates allow, else crates.io. Fails if a crate may not go there, or if its index is not known or does not answer.
+    /// The registry that a workspace is published to: the one named, else `CARGO_REGISTRY_DEFAULT`, else the only one that
+    /// its crates allow, else crates.io. It is not asked yet. Fails if a crate may not go there (a named one leaves such
+    /// crates out), or if its index is not known.
     pub fn of(workspace: &Workspace, named: Option<String>, timeout: Duration) -> Result<Registry> {
-        let published = || workspace.crates.iter().filter(|member| member.published);
-        let allowed: BTreeSet<&String> =
-            published().flat_map(|member| &member.registries).collect();
-        let name = match (
-            named.or_else(|| std::env::var("CARGO_REGISTRY_DEFAULT").ok()),
-            Vec::from_iter(allowed),
-        ) {
+        let mut allowed: Vec<_> = workspace
+            .published()
+            .map(|member| &member.registries[..])
+            .collect();
+        allowed.dedup();
+        let explicit = named.is_some();
+        let default = named.or_else(|| std::env::var("CARGO_REGISTRY_DEFAULT").ok());
+        let name = match (default, &allowed[..]) {
             (Some(name), _) => name,
-            (None, only) if only.len() == 1 => only[0].clone(),
-            _ => CRATES_IO.to_string(),
+            (None, [[only]]) => only.clone(),
+            (None, _) => CRATES_IO.to_string(),
         };
-        let allows =
-            |member: &Crate| member.registries.is_empty() || member.registries.contains(&name);
-        if let Some(member) = published().find(|member| !allows(member)) {
-            return Err(format!(
-                "`{}` may not go to registry `{name}`, by its `publish`: use --registry",
-                member.name
-            )
-            .into());
+        let mut published = workspace.published();
+        let refused = match explicit {
+            true => !published.any(|member| member.is_allowed_in(&name)),
+            false => !published.all(|member| member.is_allowed_in(&name)),
+        };
+        if refused {
+            let error = "not every crate may be published there, by its `publish`: use --registry";
+            bail!("registry `{name}`: {error}");
         }
         let variable = format!(
             "CARGO_REGISTRIES_{}_INDEX",
             name.to_uppercase().replace('-', "_")
         );
-        let index = match name.as_str() {
-            CRATES_IO => "sparse+https://index.crates.io/".to_string(),
-            _ => std::env::var(&variable).map_err(|_| {
-                format!("registry `{name}`: set {variable} to the address of its index, `sparse+https://...`")
-            })?,
+        let index = match std::env::var(&variable) {
+            _ if name == CRATES_IO => "sparse+https://index.crates.io/".to_string(),
+            Ok(index) => index,
+            Err(_) => {
+                bail!("registry `{name}`: set {variable} to its index, sparse+https://...");
+            }
         };
-        let address = index.strip_prefix("sparse+").ok_or_else(|| {
-            format!("registry `{name}`: {index} is not a sparse index, `sparse+https://...`")
-        })?;
+        let Some(address) = index
+            .strip_prefix("sparse+")
+            .filter(|address| !address.contains('@'))
+        else {
+            let error = "is not a sparse index without credentials, sparse+https://...";
+            bail!("registry `{name}`: {variable} {error}");
+        };
         let index = format!("{}/", address.trim_end_matches('/'));
         Ok(Registry {
             name,
@@ -80,97 +87,100 @@ impl Registry {
         })
     }
 
-    /// Fails unless it answers: an address that is wrong must not look like a registry without crates.
+    /// The published crates that may go to this registry, each with its versions in the index.
+    pub fn versions_of_all<'a>(
+        &self,
+        workspace: &'a Workspace,
+    ) -> Result<Vec<(&'a Crate, Versions)>> {
+        self.check()?;
+        let ours = workspace
+            .published()
+            .filter(|member| member.is_allowed_in(&self.name));
+        let ours: Vec<&Crate> = ours.collect();
+        let ask = |part: &[&'a Crate]| -> Vec<Result<_>> {
+            part.iter()
+                .map(|member| Ok((*member, self.versions(&member.name)?)))
+                .collect()
+        };
+        let parts = ours.chunks(ours.len().div_ceil(PARALLEL).max(1));
+        let answers = thread::scope(|scope| {
+            let threads: Vec<_> = parts.map(|part| scope.spawn(move || ask(part))).collect();
+            let joined = threads.into_iter().map(|thread| thread.join());
+            Vec::from_iter(
+                joined.flat_map(|answers| answers.unwrap_or_else(|panic| resume_unwind(panic))),
+            )
+        });
+        answers.into_iter().collect()
+    }
+
+    /// Fails unless this is an index: a wrong address must not look like a registry without crates.
     fn check(&self) -> Result<()> {
         let config = self.get("config.json")?.unwrap_or_default();
-        match serde_json::from_str::<Value>(&config) {
-            Ok(config) if config["dl"].is_string() => Ok(()),
-            _ => Err(format!(
-                "registry `{}`: {} has no config.json",
+        let config: Value = serde_json::from_str(&config).unwrap_or_default();
+        if config["auth-required"] == true {
+            bail!(
+                "registry `{}`: its index needs a token, and none is sent",
+                self.name
+            );
+        }
+        match config["dl"].is_string() {
+            true => Ok(()),
+            false => Err(format!(
+                "registry `{}`: {} has no config.json of an index",
                 self.name, self.index
             )
             .into()),
         }
     }
 
-    /// The published crates of a workspace, each with its versions in the index. Several are asked at a time.
-    pub fn versions_of_all<'a>(
-        &self,
-        workspace: &'a Workspace,
-    ) -> Result<Vec<(&'a Crate, Versions)>> {
-        self.check()?;
-        let published: Vec<&Crate> = workspace
-            .crates
-            .iter()
-            .filter(|member| member.published)
-            .collect();
-        let ask = |part: &[&'a Crate]| -> Vec<Result<(&'a Crate, Versions)>> {
-            part.iter()
-                .map(|member| Ok((*member, self.versions(&member.name)?)))
-                .collect()
-        };
-        let parts = published.chunks(published.len().div_ceil(PARALLEL).max(1));
-        thread::scope(|scope| {
-            let threads: Vec<_> = parts.map(|part| scope.spawn(move || ask(part))).collect();
-            let answers = threads
-                .into_iter()
-                .map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
-            answers.flatten().collect()
-        })
-    }
-
-    /// What the index has of a crate.
-    pub fn versions(&self, name: &str) -> Result<Versions> {
+    fn versions(&self, name: &str) -> Result<Versions> {
         let path = index_path(name);
         let text = self.get(&path)?.unwrap_or_default();
-        let version = |line| -> Result<(Version, bool)> {
-            let line: Value = serde_json::from_str(line)?;
-            Ok((
-                Version::parse(line["vers"].as_str().unwrap_or_default())?,
+        let mut versions = Versions::new();
+        for line in text.lines() {
+            let line: Value = serde_json::from_str(line).context(&path)?;
+            let version = line["vers"].as_str().unwrap_or_default();
+            versions.insert(
+                Version::parse(version).context(&path)?,
                 line["yanked"] == true,
-            ))
-        };
-        text.lines()
-            .map(version)
-            .collect::<Result<_>>()
-            .context(format_args!("{}{path}", self.index))
+            );
+        }
+        Ok(versions)
     }
 
-    /// A file of the index; `None` if the index says that there is none. Everything else is asked again, until the timeout.
+    /// A file of the index; `None` if the index says that it does not exist. Any other answer is asked for again, until the
+    /// timeout.
     fn get(&self, path: &str) -> Result<Option<String>> {
         let address = format!("{}{path}", self.index);
         let (begun, mut pause) = (Instant::now(), Duration::from_millis(250));
         loop {
-            let answer = self.agent.get(&address).call().and_then(|mut answer| {
-                match answer.status().as_u16() {
-                    // "Sparse protocol" in the Cargo book: all three say that there is no such crate.
-                    404 | 410 | 451 => Ok(Ok(None)),
-                    200 => answer
-                        .body_mut()
-                        .with_config()
-                        .limit(1 << 30)
-                        .read_to_string()
-                        .map(|text| Ok(Some(text))),
-                    status => Ok(Err(format!("status {status}"))),
-                }
-            });
-            let trouble = match answer {
-                Ok(Ok(text)) => return Ok(text),
-                Ok(Err(status)) => status,
+            let error = match self.get_once(&address) {
+                Ok((200, text)) => return Ok(Some(text)),
+                // "Sparse protocol" in the Cargo book: all three say that there is no such crate.
+                Ok((404 | 410 | 451, _)) => return Ok(None),
+                Ok((status, _)) => format!("status {status}"),
                 Err(error) => error.to_string(),
             };
             if begun.elapsed() + pause > self.timeout {
-                return Err(
-                    format!("{address}: {trouble}; what is published cannot be known").into(),
-                );
+                bail!("{address}: {error}: what is published is unknown");
             }
             thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_secs(30));
         }
     }
+
+    fn get_once(&self, address: &str) -> Result<(u16, String), ureq::Error> {
+        let mut answer = self.agent.get(address).call()?;
+        let text = answer
+            .body_mut()
+            .with_config()
+            .limit(1 << 30)
+            .read_to_string()?;
+        Ok((answer.status().as_u16(), text))
+    }
 }
 
-/// Where a crate stands in an index ("Index files" in the Cargo book).
+/// The path of a crate in an index ("Index files" in the Cargo book).
 pub fn index_path(name: &str) -> String {
     let name = name.to_lowercase();
     match name.len() {
@@ -196,16 +206,16 @@ pub fn agent() -> Result<Agent> {
 /// The trusted roots: Mozilla's, which are built in, or those of the file that cargo is told to use instead, as behind a proxy
 /// that intercepts TLS.
 fn roots() -> Result<RootCerts> {
-    let named = |name| {
+    let set = |name| {
         Some((
             name,
-            std::env::var_os(name).filter(|file| !file.is_empty())?,
+            std::env::var(name).ok().filter(|file| !file.is_empty())?,
         ))
     };
-    let Some((name, file)) = named("CARGO_HTTP_CAINFO").or_else(|| named("SSL_CERT_FILE")) else {
+    let Some((name, file)) = set("CARGO_HTTP_CAINFO").or_else(|| set("SSL_CERT_FILE")) else {
         return Ok(RootCerts::WebPki);
     };
-    let place = format!("{name}: {}", file.display());
+    let place = format!("{name}: {file}");
     let pem = fs::read(&file).context(&place)?;
     let mut roots = Vec::new();
     for item in parse_pem(&pem) {

@@ -15,7 +15,7 @@ use crate::rules::config::Config;
 use crate::rules::manifest::{Manifest, Requirement, UNDO};
 use crate::rules::notes;
 use crate::rules::version::is_exact;
-use crate::{Context, Result, world::process};
+use crate::{Context, Result, bail, world::process};
 
 pub struct Workspace {
     pub root: PathBuf,
@@ -42,6 +42,8 @@ pub struct Crate {
     pub registries: Vec<String>,
     /// Whether it moves with the train: published and not `independent`, or of an inherited version.
     pub follows_train: bool,
+    /// Whether `dist` builds its binaries: it is among the default members, or published where those are all members.
+    pub shipped: bool,
     /// What cargo says of the package (`cargo metadata`).
     pub about: Value,
     /// Its place in `manifests`.
@@ -68,6 +70,12 @@ impl Workspace {
         let table = "Cargo.toml: [workspace.metadata.release-train]";
         let config = Config::parse(&metadata["metadata"]["release-train"]).context(table)?;
 
+        let defaults = metadata["workspace_default_members"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let all_default = defaults.len() == packages.len();
+        let is_default = |package: &Value| defaults.contains(&package["id"]);
         let mut manifests = vec![read_manifest(&root, &root.join("Cargo.toml"))?];
         let mut crates = Vec::new();
         for package in packages {
@@ -84,10 +92,7 @@ impl Workspace {
             let inherits = manifests[manifest].inherits_version();
             let independent = config.independent.contains(&name);
             if independent && inherits {
-                return Err(format!(
-                    "{table}: `independent`: `{name}` takes its version from the workspace"
-                )
-                .into());
+                bail!("{table}: `independent`: `{name}` takes its version from the workspace");
             }
             let published = package["publish"]
                 .as_array()
@@ -95,6 +100,11 @@ impl Workspace {
             crates.push(Crate {
                 version: Version::parse(&text(&package["version"]))?,
                 published,
+                shipped: if all_default {
+                    published
+                } else {
+                    is_default(package)
+                },
                 registries: package["publish"]
                     .as_array()
                     .into_iter()
@@ -118,7 +128,7 @@ impl Workspace {
             ("independent", &config.independent),
         ] {
             if let Some(name) = names.iter().find(|name| !published(name)) {
-                return Err(format!("{table}: `{key}`: `{name}` is no published member").into());
+                bail!("{table}: `{key}`: `{name}` is no published member");
             }
         }
         let version = train_version(&config, &manifests[0], &crates).context(table)?;
@@ -229,6 +239,11 @@ impl Workspace {
             .find_map(|member| member.about["repository"].as_str())
     }
 
+    /// The members that some registry takes.
+    pub fn published(&self) -> impl Iterator<Item = &Crate> {
+        self.crates.iter().filter(|member| member.published)
+    }
+
     /// The crates that others rely on: those that are `public`, or without that list all that are published.
     pub fn public_crates(&self) -> impl Iterator<Item = &Crate> {
         let public = |name| {
@@ -254,11 +269,18 @@ pub fn read_notes(root: &Path) -> Result<String> {
     let file = notes::FILE;
     let text = fs::read_to_string(root.join(file)).map_err(|error| match error.kind() {
         ErrorKind::NotFound => {
-            format!("{file} is missing at the root of the workspace: create it, it may be empty")
+            format!("{file}: missing at the root of the workspace: create it, it may be empty")
         }
         _ => format!("{file}: {error}"),
     });
     Ok(text?)
+}
+
+impl Crate {
+    /// Whether `publish` allows a registry.
+    pub fn is_allowed_in(&self, registry: &str) -> bool {
+        self.registries.is_empty() || self.registries.iter().any(|allowed| allowed == registry)
+    }
 }
 
 /// What cargo says of the workspace around the shell's current directory and of its members.

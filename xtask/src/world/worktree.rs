@@ -18,7 +18,7 @@ pub fn lock_clone(sh: &Shell) -> Result<File> {
     let path = Path::new(&git).join("release-train.lock");
     let lock = File::create(&path).context(path.display())?;
     if let Err(TryLockError::WouldBlock) = lock.try_lock() {
-        say(format_args!("waiting for another task in this clone"));
+        say!("waiting for another task in this clone");
         lock.lock().context(path.display())?;
     }
     let worktrees = process::output_of(cmd!(sh, "git worktree list --porcelain"))?;

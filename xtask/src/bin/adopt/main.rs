@@ -41,7 +41,7 @@ fn main() -> std::process::ExitCode {
     match run() {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
-            say(format_args!("error: {error}"));
+            say!("error: {error}");
             std::process::ExitCode::FAILURE
         }
     }
@@ -80,9 +80,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let tree = Worktree::add(sh, "HEAD")?;
     let prepared = prepare(sh, &tree, &there, &old, &new)?;
     if prepared.before == prepared.after {
-        say(format_args!(
-            "nothing to do: {folder} has what release-train has at {commit}"
-        ));
+        say!("nothing to do: {folder} has what release-train has at {commit}");
         return Ok(());
     }
     drop(tree);
@@ -337,8 +335,7 @@ fn refuse(obstacles: &[String]) -> Result<()> {
         [] => Ok(()),
         [only] => Err(only.clone().into()),
         all => {
-            all.iter()
-                .for_each(|obstacle| say(format_args!("{obstacle}")));
+            all.iter().for_each(|obstacle| say!("{obstacle}"));
             Err(format!(
                 "{} things stand in the way, and nothing was changed",
                 all.len()

@@ -42,7 +42,7 @@ pub fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say(format_args!("{error}"));
+            say!("{error}");
             ExitCode::FAILURE
         }
     }

@@ -21,8 +21,8 @@ use xshell::{Shell, cmd};
 use release_train::rules::version::{branch_version, release_branch, release_of};
 use release_train::world::workspace::Workspace;
 use release_train::{
-    Arguments, Error, Result, Usage, finish, print, rules::manifest, take_date, world::git,
-    world::process, world::workspace,
+    Arguments, Error, Result, Usage, finish, print, rules::manifest, world::git, world::process,
+    world::workspace,
 };
 use sandbox::Sandbox;
 
@@ -58,13 +58,17 @@ fn main() -> ExitCode {
         if arguments.contains(["-h", "--help"]) {
             return print(HELP);
         }
-        let today = take_date(&mut arguments)?;
+        let date: Option<String> = arguments.opt_value_from_str("--date")?;
+        let today = match date {
+            Some(date) => release_train::rules::calendar::parse_date(&date)?,
+            None => release_train::world::today(),
+        };
         run(&Shell::new()?, arguments, today)
     };
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            release_train::say(format_args!("error: {error}"));
+            release_train::say!("error: {error}");
             ExitCode::FAILURE
         }
     }

@@ -7,7 +7,8 @@ mod tasks;
 
 use std::process::ExitCode;
 
-use release_train::{Arguments, Result, Usage, finish, print, say, take_date};
+use release_train::rules::calendar::parse_date;
+use release_train::{Arguments, Result, Usage, finish, print, say, world};
 use time::Date;
 use xshell::Shell;
 
@@ -54,7 +55,7 @@ fn main() -> ExitCode {
     match dispatch(Arguments::from_env()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say(format_args!("error: {error}"));
+            say!("error: {error}");
             let usage = error.is::<Usage>() || error.is::<pico_args::Error>();
             ExitCode::from(if usage { 2 } else { 1 })
         }
@@ -64,7 +65,11 @@ fn main() -> ExitCode {
 fn dispatch(mut arguments: Arguments) -> Result<()> {
     // Options first: pico-args would take what stands before the task for the task.
     let help = arguments.contains(["-h", "--help"]);
-    let today = take_date(&mut arguments)?;
+    let date: Option<String> = arguments.opt_value_from_str("--date")?;
+    let today = match date {
+        Some(date) => parse_date(&date)?,
+        None => world::today(),
+    };
     let Some(task) = arguments.subcommand()? else {
         finish(arguments)?;
         return print(HELP);

@@ -8,8 +8,7 @@ use std::process::Stdio;
 use semver::Version;
 use xshell::{Cmd, Shell, cmd};
 
-use release_train::world::github::gh;
-use release_train::world::process;
+use release_train::world::process::{collect, start, without_inherited_env};
 use release_train::{Context, Result, say};
 
 /// Pushes new refs to `origin`, all or none: each a commit or tag object and a full name that must not exist yet. Nothing of
@@ -20,17 +19,20 @@ pub fn push(sh: &Shell, refs: &[(String, String)]) -> Result<()> {
         .iter()
         .map(|(_, name)| format!("--force-with-lease={name}:"));
     let refspecs = refs.iter().map(|(object, name)| format!("{object}:{name}"));
-    let only_these = [
+    let alone = [
         "--no-follow-tags",
         "--recurse-submodules=no",
         "--no-verify",
         "--no-signed",
     ];
-    let push = cmd!(
-        sh,
-        "git push --quiet --atomic {only_these...} {leases...} origin {refspecs...}"
-    );
-    act(push, "").map(drop)
+    act(
+        cmd!(
+            sh,
+            "git push --quiet --atomic {alone...} {leases...} origin {refspecs...}"
+        ),
+        "",
+    )?;
+    Ok(())
 }
 
 /// Opens a pull request and returns its URL.
@@ -41,19 +43,11 @@ pub fn open_pull_request(
     title: &str,
     body: &str,
 ) -> Result<String> {
-    let create = [
-        "pr",
-        "create",
-        "--head",
-        head,
-        "--base",
-        base,
-        "--title",
-        title,
-        "--body-file",
-        "-",
-    ];
-    act(gh(sh, &create), body).context("gh")
+    let create = cmd!(
+        sh,
+        "gh pr create --head {head} --base {base} --title {title} --body-file -"
+    );
+    act(create, body).context("gh")
 }
 
 /// Publishes packages (`name@version`), and passes on each line of cargo's stderr as it comes. Whether cargo succeeded does not
@@ -65,24 +59,26 @@ pub fn publish(
     on_line: &mut dyn FnMut(&str),
 ) -> Result<()> {
     let packages = packages.iter().flat_map(|package| ["--package", package]);
-    let cmd = cmd!(
+    let publish = cmd!(
         sh,
         "cargo publish --no-verify --registry {registry} {packages...}"
     );
-    say(format_args!("$ {cmd}"));
-    let mut command = process::without_inherited_env(cmd);
+    say!("$ {publish}");
+    let mut command = without_inherited_env(publish);
     // Whatever the user's configuration of cargo says, the lines are those that `publish` reads.
-    command.envs([
-        ("CARGO_TERM_COLOR", "never"),
-        ("CARGO_TERM_QUIET", "false"),
-        ("CARGO_TERM_VERBOSE", "false"),
-        ("CARGO_TERM_PROGRESS_WHEN", "never"),
-    ]);
+    for (name, value) in [
+        ("COLOR", "never"),
+        ("QUIET", "false"),
+        ("VERBOSE", "false"),
+        ("PROGRESS_WHEN", "never"),
+    ] {
+        command.env(format!("CARGO_TERM_{name}"), value);
+    }
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
-    let mut child = process::start(&mut command)?;
+    let mut child = start(&mut command)?;
     if let Some(stderr) = child.stderr.take() {
         for line in BufReader::new(stderr).split(b'\n') {
             on_line(&String::from_utf8_lossy(&line?));
@@ -101,8 +97,8 @@ pub fn yank(sh: &Shell, registry: &str, name: &str, version: &Version) -> Result
             "cargo yank --registry {registry} --version {version} {name}"
         ),
         "",
-    )
-    .map(drop)
+    )?;
+    Ok(())
 }
 
 /// Creates a draft release for a tag that exists.
@@ -113,56 +109,51 @@ pub fn create_draft(
     notes: &str,
     prerelease: bool,
 ) -> Result<()> {
-    let mut create = vec![
-        "release",
-        "create",
-        tag,
-        "--draft",
-        "--title",
-        title,
-        "--notes-file",
-        "-",
-    ];
-    create.extend(prerelease.then_some("--prerelease"));
-    act(gh(sh, &create), notes).context("gh").map(drop)
+    let kind = if prerelease {
+        &["--prerelease"][..]
+    } else {
+        &[]
+    };
+    act(
+        cmd!(
+            sh,
+            "gh release create {tag} --draft {kind...} --title {title} --notes-file -"
+        ),
+        notes,
+    )
+    .context("gh")?;
+    Ok(())
 }
 
 /// Uploads files to a release; a file of the same name there is replaced.
 pub fn upload_assets(sh: &Shell, tag: &str, files: &[PathBuf]) -> Result<()> {
-    let upload = gh(sh, &["release", "upload", tag, "--clobber"]).args(files);
-    act(upload, "").context("gh").map(drop)
+    act(cmd!(sh, "gh release upload {tag} --clobber {files...}"), "").context("gh")?;
+    Ok(())
 }
 
 /// Publishes a draft. Whether it is the latest release is always passed, never left to the server.
 pub fn publish_draft(sh: &Shell, tag: &str, prerelease: bool, latest: bool) -> Result<()> {
-    let (prerelease, latest) = (
+    let kind = [
         format!("--prerelease={prerelease}"),
         format!("--latest={latest}"),
-    );
-    let edit = gh(
-        sh,
-        &[
-            "release",
-            "edit",
-            tag,
-            "--draft=false",
-            &prerelease,
-            &latest,
-        ],
-    );
-    act(edit, "").context("gh").map(drop)
+    ];
+    act(
+        cmd!(sh, "gh release edit {tag} --draft=false {kind...}"),
+        "",
+    )
+    .context("gh")?;
+    Ok(())
 }
 
 /// Marks a public release as the latest one.
 pub fn mark_latest(sh: &Shell, tag: &str) -> Result<()> {
-    act(gh(sh, &["release", "edit", tag, "--latest"]), "")
-        .context("gh")
-        .map(drop)
+    act(cmd!(sh, "gh release edit {tag} --latest"), "").context("gh")?;
+    Ok(())
 }
 
 /// Prints a command, runs it, and returns its stdout. A text goes in as stdin: untrusted text must not begin a line of a
 /// workflow's log, where GitHub would read it as a command.
 fn act(cmd: Cmd, stdin: &str) -> Result<String> {
-    say(format_args!("$ {cmd}"));
-    process::collect(process::without_inherited_env(cmd), stdin, &[0])
+    say!("$ {cmd}");
+    collect(without_inherited_env(cmd), stdin, &[0])
 }

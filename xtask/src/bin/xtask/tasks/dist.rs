@@ -1,4 +1,4 @@
-//! `dist`: release binaries and a source tarball, into `target/dist/`. cargo builds, git archives; both give the same bytes for the
+//! `dist`: release binaries and a source tarball, into `target/dist/`. cargo builds and git archives: the same bytes for the
 //! same commit, toolchain and git.
 
 use std::fs;
@@ -10,71 +10,67 @@ use xshell::{Shell, cmd};
 use crate::tasks::project_name;
 use release_train::rules::version::tag;
 use release_train::world::git::{commit_time, committed};
-use release_train::world::workspace::{Workspace, relative};
-use release_train::{Arguments, Context, Result, finish, say, world::process};
+use release_train::world::process::{output_of, output_with_input, visible_output};
+use release_train::world::workspace::{Crate, Workspace, relative};
+use release_train::{Arguments, Context, Result, bail, finish, say};
 
 pub const HELP: &str = "\
+Builds the binaries of the workspace with the release profile and --locked: those
+of `default-members` if Cargo.toml names some, else those of published members.
+Packs them with the README and the licences into
+target/dist/NAME-vX.Y.Z-TARGET.tar.gz (.zip for Windows), and the commit into
+target/dist/NAME-vX.Y.Z-src.tar.gz.
+
 cargo xtask dist [--target TARGET]
 
-Builds the binaries of the workspace's default members with the release profile and --locked, and packs them with the README and the
-licenses at its root into target/dist/NAME-vX.Y.Z-TARGET.tar.gz, or .zip for Windows; and the commit into NAME-vX.Y.Z-src.tar.gz.
+  --target  default: this machine's
 ";
 
 /// Reads the command line, and packs.
 pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let target: Option<String> = arguments.opt_value_from_str("--target")?;
     finish(arguments)?;
-    let target = target.map_or_else(|| host(sh), Ok)?;
     let workspace = Workspace::load(sh)?;
     let _root = sh.push_dir(&workspace.root);
     committed(sh, "normal")?;
-    let dist = workspace.target.join("dist");
-    let _ = fs::remove_dir_all(&dist);
-    fs::create_dir_all(&dist).context(dist.display())?;
-
-    // GitHub gives an asset whose name holds anything else another one.
-    let plain = |c: char| {
-        if c.is_ascii_alphanumeric() || "._-".contains(c) {
-            c
-        } else {
-            '-'
-        }
+    let target = match target {
+        Some(target) => target,
+        None => host(sh)?,
     };
-    let name: String = project_name(sh, &workspace.config)?
+    // GitHub replaces other characters in the name of an asset.
+    let special = |c: char| !c.is_ascii_alphanumeric() && !"._-".contains(c);
+    let project = project_name(sh, &workspace.config)?
         .to_lowercase()
-        .chars()
-        .map(plain)
-        .collect();
-    let name = format!("{name}-{}", tag(&workspace.version));
-    let mut files = build(sh, &workspace, &target)?;
-    if !files.is_empty() {
-        let documents = process::output_of(cmd!(
-            sh,
-            "git ls-files -z -- :(glob)README* :(glob)LICENSE* :(glob)COPYING* :(glob)NOTICE*"
-        ))?;
-        files.extend(
-            documents
-                .split_terminator('\0')
-                .map(|file| workspace.root.join(file)),
-        );
-        let empty = process::output_with_input(cmd!(sh, "git mktree"), "")?;
-        let time = format!("--mtime={}", commit_time(sh)?);
-        let options = files
-            .iter()
-            .map(|file| format!("--add-file={}", file.display()))
-            .chain([time]);
+        .replace(special, "-");
+    let name = format!("{project}-{}", tag(&workspace.version));
+    let dist = workspace.target.join("dist");
+    remove_older(&dist, &project)?;
+
+    let binaries = build(sh, &workspace, &target)?;
+    if !binaries.is_empty() {
+        let globs =
+            ["README*", "LICEN?E*", "COPYING*", "NOTICE*"].map(|glob| format!(":(glob){glob}"));
+        let documents = output_of(cmd!(sh, "git ls-files -z -- {globs...}"))?;
+        let documents = documents
+            .split_terminator('\0')
+            .map(|file| workspace.root.join(file));
+        let mut options = vec![format!("--mtime={}", commit_time(sh)?)];
+        for file in binaries.into_iter().chain(documents) {
+            options.push(format!("--add-file={}", file.display()));
+        }
         let format = if target.contains("windows") {
             "zip"
         } else {
             "tar.gz"
         };
+        let empty_tree = output_with_input(cmd!(sh, "git mktree"), "")?;
         archive(
             sh,
             &dist,
             &format!("{name}-{target}"),
             format,
-            options.collect(),
-            &empty,
+            options,
+            &empty_tree,
         )?;
     }
     archive(
@@ -89,41 +85,77 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
 
 /// This machine's target.
 fn host(sh: &Shell) -> Result<String> {
-    let said = process::output_of(cmd!(sh, "rustc --version --verbose"))?;
-    Ok(said
-        .lines()
-        .find_map(|line| line.strip_prefix("host: "))
-        .ok_or("rustc names no host")?
-        .to_string())
+    let version = output_of(cmd!(sh, "rustc --version --verbose"))?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(host.ok_or("rustc names no host")?.to_string())
 }
 
-/// Builds the binaries of the default members, and returns them.
+/// Removes the archives of other versions; other files in the folder stay.
+fn remove_older(dist: &Path, project: &str) -> Result<()> {
+    fs::create_dir_all(dist).context(dist.display())?;
+    for entry in fs::read_dir(dist).context(dist.display())? {
+        let entry = entry?;
+        if entry
+            .file_name()
+            .to_string_lossy()
+            .starts_with(&format!("{project}-v"))
+        {
+            fs::remove_file(entry.path()).context(entry.path().display())?;
+        }
+    }
+    Ok(())
+}
+
+/// Builds the binaries, and returns their paths.
 fn build(sh: &Shell, workspace: &Workspace, target: &str) -> Result<Vec<PathBuf>> {
+    let has_binary = |member: &&Crate| {
+        let mut targets = member.about["targets"].as_array().into_iter().flatten();
+        targets.any(|target| target["kind"][0] == "bin")
+    };
+    let shipped: Vec<&Crate> = workspace
+        .crates
+        .iter()
+        .filter(|member| member.shipped)
+        .filter(has_binary)
+        .collect();
+    if shipped.is_empty() {
+        return Ok(Vec::new());
+    }
+    let packages = shipped
+        .iter()
+        .flat_map(|member| ["--package", &member.name]);
     // Where the sources lie differs from machine to machine.
-    let flags = format!(
-        "build.rustflags=[\"--remap-path-prefix={}=/source\"]",
-        workspace.root.display()
-    );
+    let home = std::env::home_dir().unwrap_or_default().join(".cargo");
+    let home = std::env::var_os("CARGO_HOME").map_or(home, PathBuf::from);
+    let map = |from: &Path, to: &str| format!("--remap-path-prefix={}={to}", from.display());
+    let flags = Value::from(vec![map(&workspace.root, "/source"), map(&home, "/cargo")]);
+    let flags = format!("build.rustflags={flags}");
     let options = [
         "--release",
         "--locked",
         "--bins",
         "--message-format=json-render-diagnostics",
-        "--config",
     ];
-    let printed = process::visible_output(cmd!(
+    let build = cmd!(
         sh,
-        "cargo build {options...} {flags} --target {target}"
-    ))?;
-    let messages = printed
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    Ok(messages
-        .filter_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .collect())
+        "cargo build {options...} --config {flags} {packages...} --target {target}"
+    );
+    let mut binaries = Vec::new();
+    for line in visible_output(build)?.lines() {
+        let message: Value = serde_json::from_str(line).unwrap_or_default();
+        binaries.extend(message["executable"].as_str().map(PathBuf::from));
+    }
+    binaries.sort();
+    if let Some(twice) = binaries.windows(2).find(|pair| pair[0] == pair[1]) {
+        bail!(
+            "{}: two packages build a binary of this name",
+            twice[0].display()
+        );
+    }
+    Ok(binaries)
 }
 
-/// Packs a tree and more, under one folder of the archive's name: nothing of the user's configuration, nothing of the machine's.
+/// Packs a tree and more into one folder of the archive's name, with nothing of the user's configuration or the machine.
 fn archive(
     sh: &Shell,
     dist: &Path,
@@ -132,7 +164,6 @@ fn archive(
     options: Vec<String>,
     tree: &str,
 ) -> Result<()> {
-    let file = dist.join(format!("{name}.{format}"));
     let own = [
         "core.attributesFile=/dev/null",
         "core.autocrlf=false",
@@ -141,14 +172,16 @@ fn archive(
         "tar.tar.gz.command=git archive gzip",
     ];
     let own = own.iter().flat_map(|setting| ["-c", setting]);
-    let cmd = cmd!(
+    // The prefix is for what comes after it.
+    let form = [format!("--format={format}"), format!("--prefix={name}/")];
+    // A file that is not whole must not be uploaded.
+    let (part, file) = (dist.join(".part"), dist.join(format!("{name}.{format}")));
+    let archive = cmd!(
         sh,
-        "git {own...} archive --format={format} --prefix={name}/ {options...} --output={file} {tree}"
+        "git {own...} archive {form...} {options...} --output={part} {tree}"
     );
-    process::output_of(cmd.env("TZ", "UTC").env("GIT_ATTR_NOSYSTEM", "1"))?;
-    say(format_args!(
-        "packed {}",
-        relative(&sh.current_dir(), &file)
-    ));
+    output_of(archive.env("TZ", "UTC").env("GIT_ATTR_NOSYSTEM", "1"))?;
+    fs::rename(&part, &file).context(file.display())?;
+    say!("packed {}", relative(&sh.current_dir(), &file));
     Ok(())
 }

@@ -16,7 +16,7 @@ use release_train::world::git::{committed, lock_and_read_remote};
 use release_train::world::github::{Release, latest_release, releases};
 use release_train::world::registry::Registry;
 use release_train::world::workspace::{Workspace, read_notes};
-use release_train::{Arguments, Context, Result, finish, say};
+use release_train::{Arguments, Context, Result, bail, finish, say};
 
 pub const HELP: &str = "\
 For the version whose tag is at HEAD, once the registry has every crate: creates
@@ -45,7 +45,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let all = releases(sh)?;
     match release_of_tag(&all, &tag)? {
         Some(release) if !release.draft => {
-            say(format_args!("nothing to do: {} is public", release.url))
+            say!("nothing to do: {} is public", release.url)
         }
         found => {
             let files = artifacts(&workspace.target.join("dist"), &tag)?;
@@ -72,11 +72,10 @@ fn release_of_tag<'a>(all: &'a [Release], tag: &str) -> Result<Option<&'a Releas
     let found: Vec<&Release> = all.iter().filter(|release| release.tag == tag).collect();
     if found.len() > 1 {
         let urls: Vec<&str> = found.iter().map(|release| release.url.as_str()).collect();
-        return Err(format!(
+        bail!(
             "{tag} has several releases: delete all but one of {}",
             urls.join(", ")
-        )
-        .into());
+        );
     }
     Ok(found.into_iter().next())
 }
@@ -131,13 +130,10 @@ fn artifacts(dist: &Path, tag: &str) -> Result<Vec<PathBuf>> {
             .all(|c| c.is_ascii_alphanumeric() || "._-+".contains(c))
         {
             let place = path.display();
-            return Err(format!(
-                "{place}: rename it: GitHub keeps only letters, digits and `._-+` in a name"
-            )
-            .into());
+            bail!("{place}: rename it: GitHub keeps only letters, digits and `._-+` in a name");
         }
         if is_of_another_release(&name, tag) {
-            return Err(format!("{} is not of {tag}: remove it", path.display()).into());
+            bail!("{} is not of {tag}: remove it", path.display());
         }
         files.push(path);
     }
@@ -191,9 +187,7 @@ fn all_uploaded(sh: &Shell, tag: &str, files: &[PathBuf]) -> Result<()> {
         );
         let mut assets = draft.assets.iter();
         if !assets.any(|asset| asset.name == name && asset.whole && asset.size == size) {
-            return Err(
-                format!("{name} was uploaded and is incomplete on GitHub: run this again").into(),
-            );
+            bail!("{name} was uploaded and is incomplete on GitHub: run this again");
         }
     }
     Ok(())
@@ -224,10 +218,10 @@ fn correct_latest(sh: &Shell) -> Result<()> {
         return Ok(());
     };
     let highest = tag(&highest);
-    say(format_args!(
+    say!(
         "the latest release is {}, not {highest}",
         latest.as_deref().unwrap_or("none")
-    ));
+    );
     outward::mark_latest(sh, &highest)?;
     match latest_release(sh)? {
         Some(latest) if latest == highest => Ok(()),

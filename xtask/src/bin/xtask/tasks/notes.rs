@@ -83,7 +83,7 @@ pub fn is_dated(root: &Path, version: &Version) -> Result<bool> {
 
 fn write(root: &Path, before: String, after: Option<String>, done: &str) -> Result<()> {
     let Some(after) = after else {
-        say(format_args!("nothing to do: already {done}"));
+        say!("nothing to do: already {done}");
         return Ok(());
     };
     workspace::write(
@@ -94,6 +94,6 @@ fn write(root: &Path, before: String, after: Option<String>, done: &str) -> Resu
             after,
         }],
     )?;
-    say(format_args!("{done}"));
+    say!("{done}");
     Ok(())
 }

@@ -15,7 +15,7 @@ use release_train::world::git::{Remote, committed};
 use release_train::world::process;
 use release_train::world::registry::{CRATES_IO, Registry};
 use release_train::world::workspace::{Crate, Workspace};
-use release_train::{Arguments, Result, finish, say};
+use release_train::{Arguments, Result, bail, finish, say};
 
 pub const HELP: &str = "\
 Publishes every crate that the registry does not have at its version, in
@@ -46,7 +46,9 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     }
     let registry = Registry::of(&workspace, registry, timeout)?;
     if untagged && registry.name == CRATES_IO {
-        return Err("--allow-untagged never publishes to crates.io: pass --registry NAME, or tag the commit".into());
+        bail!(
+            "--allow-untagged never publishes to crates.io: pass --registry NAME, or tag the commit"
+        );
     }
     publish_missing(sh, &registry, &workspace, timeout)
 }
@@ -83,7 +85,7 @@ fn publish_missing(
         }
         let (count, all) = (missing.len(), versions.len());
         if count == 0 {
-            say(format_args!("{} has all {all} crates", registry.name));
+            say!("{} has all {all} crates", registry.name);
             return Ok(());
         }
         let left = format!("{count} of {all} crates are missing from {}", registry.name);
@@ -91,21 +93,18 @@ fn publish_missing(
             (last_count, last_progress) = (count, Instant::now());
         } else if last_progress.elapsed() >= timeout {
             let seconds = timeout.as_secs();
-            return Err(format!(
-                "no progress for {seconds} s: {last_error}; {left}: run this again"
-            )
-            .into());
+            bail!("no progress for {seconds} s: {last_error}; {left}: run this again");
         } else {
             sleep(
                 (last_progress.elapsed() / 2)
                     .clamp(Duration::from_secs(1), Duration::from_secs(60)),
             );
         }
-        say(format_args!("{left}"));
+        say!("{left}");
 
         let (mut errors, mut upload) = (String::new(), String::new());
         outward::publish(sh, &registry.name, &missing, &mut |line| {
-            say(format_args!("{line}"));
+            say!("{line}");
             if let Some(package) = line.trim_start().strip_prefix("Uploading ") {
                 upload = package.split(" (").take(1).collect();
             }
@@ -128,7 +127,7 @@ fn publish_missing(
             unsent => usize::from(unsent),
         };
         if same_errors == 3 {
-            return Err(format!("{error}; {left}").into());
+            bail!("{error}; {left}");
         }
         last_error = error;
     }
@@ -137,7 +136,7 @@ fn publish_missing(
 /// Waits until a time that the registry gave, and returns how long: that does not count as time without progress.
 fn wait_until(until: OffsetDateTime, error: &str) -> Duration {
     let wait = Duration::try_from(until - OffsetDateTime::now_utc()).unwrap_or_default();
-    say(format_args!("{error}\nwaiting {} s", wait.as_secs()));
+    say!("{error}\nwaiting {} s", wait.as_secs());
     sleep(wait);
     wait
 }

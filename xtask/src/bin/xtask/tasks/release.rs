@@ -1,5 +1,5 @@
-//! `release-latest`, `release-patch` and `release-candidate`: the pull requests whose merging tags and releases a version
-//! of a release branch.
+//! `release-latest`, `release-patch` and `release-candidate`: pull requests to release branches. Merging one tags and releases
+//! its version.
 
 use std::collections::BTreeMap;
 
@@ -8,107 +8,97 @@ use time::Date;
 use xshell::Shell;
 
 use crate::proposal::{Proposal, propose};
-use crate::tasks::bump::bump_workspace;
-use crate::tasks::{notes, project_name};
-use release_train::rules::calendar::supported_until;
-use release_train::rules::config::Config;
-use release_train::rules::notes::FILE;
-use release_train::rules::notes::{draft, has, is_dated};
+use crate::tasks::{bump::bump_workspace, notes, project_name};
+use release_train::rules::notes::{FILE, draft, has, is_dated};
 use release_train::rules::version::{Bump, MARKER, branch_version, release_of, same_line, tag};
-use release_train::world::git::{
-    Remote, commit_dates, current_branch, fetch, lock_and_read_remote, subjects,
-};
-use release_train::world::workspace::Workspace;
+use release_train::rules::{calendar, config::Config};
+use release_train::world::git::{self, Remote, lock_and_read_remote};
+use release_train::world::workspace::{Workspace, read_notes};
 use release_train::world::worktree::Worktree;
-use release_train::{Arguments, Context, Result, finish, say};
+use release_train::{Arguments, Context, Result, bail, finish, say};
 
 pub const LATEST_HELP: &str = "\
-cargo xtask release-latest
+For the highest release branch, until a release of it is tagged: opens a pull
+request to main that dates X.Y.0 in RELEASES.md, and one to the branch that dates
+it there (and drops the suffix of a candidate). Merging the second one tags and
+releases X.Y.0.
 
-For the highest release branch, if no release of it is tagged: opens a pull request to main that dates X.Y.0 in its
-RELEASES.md, and one to the branch that dates it there (and drops a candidate's suffix) in a commit whose merging tags and
-releases it. --date YYYY-MM-DD stands for today.
+cargo xtask release-latest [--date YYYY-MM-DD]
 ";
 
 pub const PATCH_HELP: &str = "\
-cargo xtask release-patch [--branch release-X.Y.0]... [--all-supported] [--allow-empty]
+Opens a pull request to each release branch that bumps the patch version and
+dates its notes; merging it tags and releases the patch. If RELEASES.md has no
+section for it, one is drafted from the commits since the last tag.
 
-For the branch that is checked out, for those named or for all that are supported: opens a pull request that bumps the
-patch version and dates its notes, in a commit whose merging tags and releases it. Where the notes have no section for
-it, one is drafted from the subjects of the commits since the last tag. Once that is tagged, it is the next patch's turn.
+cargo xtask release-patch [--branch release-X.Y.0]... [--all-supported]
+                          [--allow-empty] [--date YYYY-MM-DD]
 
-  --allow-empty  also where nothing has changed since the last tag: the fix is not public yet
+  --branch         default: the branch that is checked out
+  --all-supported  every release branch that is supported
+  --allow-empty    also if nothing has changed since the last tag: for a fix that
+                   is not public yet
 ";
 
 pub const CANDIDATE_HELP: &str = "\
-cargo xtask release-candidate [--branch release-X.Y.0]
+Opens a pull request to the highest release branch, or the one given, that makes
+the next release candidate; merging it tags the candidate and publishes it as a
+pre-release.
 
-For the highest release branch, or the one named: opens a pull request that makes the next candidate, in a commit whose
-merging tags it and publishes it as a pre-release.
+cargo xtask release-candidate [--branch release-X.Y.0]
 ";
 
 /// Proposes the release of the latest train. `today` is the date in its notes.
 pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
     finish(arguments)?;
-    let (_alone, remote) = lock_and_read_remote(sh)?;
+    let (_lock, remote) = lock_and_read_remote(sh)?;
     let (version, branch) = highest(&remote)?;
     if let Some((first, _)) = remote.first_release(&version) {
-        say(format_args!(
-            "nothing to do: the latest train is {version}, and {} is out",
-            tag(first)
-        ));
+        let tag = tag(first);
+        say!("nothing to do: the latest train is {version}, and {tag} is tagged");
         return Ok(());
     }
-    fetch(sh, &[remote.main.as_str(), branch])?;
+    let main = &remote.main;
+    git::fetch(sh, &[main.as_str(), branch])?;
 
-    let commit = remote.branch(branch)?;
-    let tree = Worktree::add(sh, commit)?;
+    let tree = Worktree::add(sh, remote.branch(branch)?)?;
     let workspace = load(sh, &tree, branch)?;
     let now = &workspace.version;
     if release_of(now) != version {
-        return Err(format!(
-            "`{branch}` is at {now}, but {version} is not tagged: mend its version, with `cargo xtask bump {version}`"
-        )
-        .into());
+        bail!(
+            "`{branch}` is at {now}, but {version} is not tagged: fix its version, with `cargo xtask bump {version}`"
+        );
     }
-    let mut proposals = Vec::new();
+    let mut release_proposal = None;
     let is_candidate = !now.pre.is_empty();
     if !is_candidate && notes::is_dated(&tree.root, &version).context(branch)? {
-        say(format_args!(
-            "`{branch}` is dated; `cargo xtask push-tag --branch {branch}` tags it"
-        ));
+        say!("`{branch}` is dated: run `cargo xtask push-tag --branch {branch}`");
     } else {
         if is_candidate {
             bump_workspace(sh, &tree.root, &Bump::Release).context(branch)?;
         }
         notes::date(&tree.root, &version, today).context(branch)?;
-        proposals.push(release(sh, &tree, &workspace, branch, &version, SECURITY)?);
+        release_proposal = Some(release(sh, &tree, &workspace, branch, &version, SECURITY)?);
     }
 
-    let main = &remote.main;
     let tree = Worktree::add(sh, remote.branch(main)?)?;
-    let text = release_train::world::workspace::read_notes(&tree.root).context(main)?;
+    let text = read_notes(&tree.root).context(main)?;
+    let mut proposals = Vec::new();
     if !has(&text, &version).context(main)? {
-        say(format_args!(
-            "nothing to date on {main}: {FILE} has no section of {version} there"
-        ));
+        say!("nothing to date on {main}: its {FILE} has no section of {version}");
     } else if is_dated(&text, &version).context(main)? {
-        say(format_args!(
-            "nothing to date on {main}: the section of {version} is dated there"
-        ));
+        say!("nothing to date on {main}: {version} is dated there");
     } else {
         notes::date(&tree.root, &version, today).context(main)?;
-        let title = format!(
-            "Update release date of {} {version}",
-            project_name(sh, &workspace.config)?
-        );
-        let body = format!(
-            "Dates {version} in `{FILE}` of {main}, as its release does on `{branch}`. To look at: the date.\n"
-        );
-        let branch = format!("ci/release-date-for-{version}");
-        // In front of the release: once that is tagged, there is nothing left to do.
-        proposals.insert(0, Proposal::commit(&tree, branch, main, title, "", body)?);
+        let name = project_name(sh, &workspace.config)?;
+        let title = format!("Update release date of {name} {version}");
+        let body =
+            format!("Dates {version} in `{FILE}` of {main}, as on `{branch}`. Check the date.\n");
+        let head = format!("ci/release-date-for-{version}");
+        proposals.push(Proposal::commit(&tree, head, main, title, body)?);
     }
+    // The release comes last: once it is tagged, nothing is left to do.
+    proposals.extend(release_proposal);
     propose(sh, &remote, None, proposals)
 }
 
@@ -119,104 +109,98 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let allow_empty = arguments.contains("--allow-empty");
     finish(arguments)?;
 
-    let (_alone, remote) = lock_and_read_remote(sh)?;
+    let (_lock, remote) = lock_and_read_remote(sh)?;
     if all {
         branches.extend(all_supported(sh, &remote, today)?);
-        if branches.is_empty() {
-            return Err("no release branch has left: there is nothing to patch".into());
-        }
     } else if branches.is_empty() {
-        branches.push(current_branch(sh)?);
+        branches.push(git::current_branch(sh)?);
     }
-    let mut lines = BTreeMap::new();
+    let mut by_version = BTreeMap::new();
     for branch in &branches {
-        lines.insert(
-            branch_version(branch).ok_or_else(|| format!("`{branch}` is no release branch"))?,
-            branch,
-        );
-        remote.branch(branch)?;
-    }
-    fetch(sh, &branches)?;
-
-    let mut proposals = Vec::new();
-    for branch in lines.values() {
-        let commit = remote.branch(branch)?;
-        let tree = Worktree::add(sh, commit)?;
-        let workspace = load(sh, &tree, branch)?;
-        let now = &workspace.version;
-        if !now.pre.is_empty() {
-            return Err(format!(
-                "`{branch}` is at {now}: `cargo xtask release-latest` releases it"
-            )
-            .into());
-        }
-        let Some(tagged) = remote.tags.get(now) else {
-            if !notes::is_dated(&tree.root, now).context(branch)? {
-                return Err(format!("`{branch}` is at {now}, which is neither dated nor tagged: release that first; `cargo xtask status` says what comes next").into());
-            }
-            say(format_args!(
-                "nothing to do: {now} waits for `cargo xtask push-tag --branch {branch}`"
-            ));
-            continue;
+        let Some(version) = branch_version(branch) else {
+            bail!("`{branch}` is not a release branch");
         };
-        let tag = tag(now);
-        fetch(sh, &[format!("refs/tags/{tag}")])?; // it need not be on the branch
-        let subjects = subjects(sh, tagged, commit)?;
-        if tagged == commit && !allow_empty {
-            return Err(format!(
-                "`{branch}` has not changed since {tag}: backport the fixes first, or say --allow-empty"
-            )
-            .into());
-        }
-        let version = bump_workspace(sh, &tree.root, &Bump::Patch).context(branch)?;
-        load(sh, &tree, branch)?; // below 0.1 there are no patches: the next version is another train's
-        let mut checks = String::new();
-        if release_train::world::workspace::read_notes(&tree.root)
-            .and_then(|text| has(&text, &version))
-            .context(branch)?
-        {
-            notes::date(&tree.root, &version, today).context(branch)?;
-        } else {
-            notes::add(
-                &tree.root,
-                &version,
-                &draft(&version, today, &subjects),
-                None,
-            )
-            .context(branch)?;
-            checks += "- [ ] The notes are a draft from the subjects of the commits: rewrite them for users.\n";
-        }
-        if tagged == commit {
-            checks += "- [ ] Nothing has changed yet since the last release: the fixes are merged first.\n";
-        }
-        proposals.push(release(sh, &tree, &workspace, branch, &version, &checks)?);
+        remote.branch(branch)?;
+        by_version.insert(version, branch);
+    }
+    git::fetch(sh, &branches)?;
+    let mut proposals = Vec::new();
+    for branch in by_version.values() {
+        proposals.extend(patch_of(sh, &remote, branch, today, allow_empty)?);
     }
     propose(sh, &remote, None, proposals)
+}
+
+/// The proposal of the next patch of a branch; `None` if the last one still waits for its tag.
+fn patch_of(
+    sh: &Shell,
+    remote: &Remote,
+    branch: &str,
+    today: Date,
+    allow_empty: bool,
+) -> Result<Option<Proposal>> {
+    let head = remote.branch(branch)?;
+    let tree = Worktree::add(sh, head)?;
+    let workspace = load(sh, &tree, branch)?;
+    let now = &workspace.version;
+    if !now.pre.is_empty() {
+        bail!("`{branch}` is at {now}: `cargo xtask release-latest` releases it");
+    }
+    let Some(tagged) = remote.tags.get(now) else {
+        if !notes::is_dated(&tree.root, now).context(branch)? {
+            bail!(
+                "`{branch}` is at {now}, which is neither dated nor tagged: release that first; `cargo xtask status` says what comes next"
+            );
+        }
+        say!("nothing to do: {now} waits for `cargo xtask push-tag --branch {branch}`");
+        return Ok(None);
+    };
+    let (tag, unchanged) = (tag(now), tagged == head);
+    if unchanged && !allow_empty {
+        bail!(
+            "`{branch}` has not changed since {tag}: backport the fixes first, or pass --allow-empty"
+        );
+    }
+    git::fetch(sh, &[format!("refs/tags/{tag}")])?; // it need not be on the branch
+    let subjects = git::subjects(sh, tagged, head)?;
+    let version = bump_workspace(sh, &tree.root, &Bump::Patch).context(branch)?;
+    load(sh, &tree, branch)?; // below 0.1 there are no patches: the next version is another train's
+    let mut checks = String::new();
+    let text = read_notes(&tree.root).context(branch)?;
+    if has(&text, &version).context(branch)? {
+        notes::date(&tree.root, &version, today).context(branch)?;
+    } else {
+        let section = draft(&version, today, &subjects);
+        notes::add(&tree.root, &version, &section, None).context(branch)?;
+        checks += "- [ ] The notes are a draft from the subjects of the commits: rewrite them for users.\n";
+    }
+    if unchanged {
+        checks += "- [ ] Nothing has changed since the last release yet: merge the fixes first.\n";
+    }
+    release(sh, &tree, &workspace, branch, &version, &checks).map(Some)
 }
 
 /// Proposes the next candidate.
 pub fn next_candidate(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let branch: Option<String> = arguments.opt_value_from_str("--branch")?;
     finish(arguments)?;
-    let (_alone, remote) = lock_and_read_remote(sh)?;
-    let branch = branch.map_or_else(
-        || highest(&remote).map(|(_, branch)| branch.to_string()),
-        Ok,
-    )?;
-    let commit = remote.branch(&branch)?;
-    fetch(sh, &[&branch])?;
-
-    let proposals = Vec::from_iter(candidate(sh, &remote, &branch, commit)?);
-    if proposals.is_empty() {
-        say(format_args!(
+    let (_lock, remote) = lock_and_read_remote(sh)?;
+    let branch = match branch {
+        Some(branch) => branch,
+        None => highest(&remote)?.1.to_string(),
+    };
+    git::fetch(sh, &[&branch])?;
+    let proposal = candidate(sh, &remote, &branch, remote.branch(&branch)?)?;
+    if proposal.is_none() {
+        say!(
             "nothing to do: `{branch}` is released, or waits for `cargo xtask push-tag --branch {branch}`"
-        ));
+        );
     }
-    propose(sh, &remote, None, proposals)
+    propose(sh, &remote, None, Vec::from_iter(proposal))
 }
 
-/// The proposal of the candidate that follows a commit of a release branch; `None` if its version is no development
-/// version and no candidate that is tagged.
+/// The proposal of the candidate that follows a commit of a release branch; `None` if its version is neither a development
+/// version nor a tagged candidate.
 pub fn candidate(
     sh: &Shell,
     remote: &Remote,
@@ -227,18 +211,12 @@ pub fn candidate(
     let workspace = load(sh, &tree, branch)?;
     let now = &workspace.version;
     if !workspace.config.release_candidates {
-        return Err(format!(
-            "`{branch}` does without candidates: Cargo.toml there says `release-candidates = false`"
-        )
-        .into());
+        bail!("`{branch}` has no candidates: Cargo.toml there says `release-candidates = false`");
     }
     match remote.tags.get(now) {
         Some(tagged) if tagged == commit && !now.pre.is_empty() => {
-            return Err(format!(
-                "`{branch}` has not changed since {}: backport the fixes first",
-                tag(now)
-            )
-            .into());
+            let tag = tag(now);
+            bail!("`{branch}` has not changed since {tag}: backport the fixes first");
         }
         Some(_) if !now.pre.is_empty() => {}
         None if now.pre.as_str() == "dev" => {}
@@ -251,7 +229,7 @@ pub fn candidate(
 const SECURITY: &str =
     "- [ ] The [open issues that mention RUSTSEC](../issues?q=is:open+RUSTSEC).\n";
 
-/// The proposal to release a version: what has changed in the tree of a branch's head, in a marked commit.
+/// The proposal to release a version: the changes in a branch's tree as a marked commit.
 fn release(
     sh: &Shell,
     tree: &Worktree,
@@ -263,79 +241,86 @@ fn release(
     let title = format!("Release {} {version}", project_name(sh, &workspace.config)?);
     let (tag, notes) = (tag(version), release_of(version));
     let body = format!(
-        "Merging this tags {tag} and releases it. Before that, check:\n\n- [ ] The notes of {notes} in `{FILE}`.\n- [ ] CI of this pull request.\n{checks}\nKeep the line below in the commit message, also when squashing. Do not rebase if commits were added here: they would come after the commit that is tagged.\n\n{MARKER}\n"
+        "Merging this tags {tag} and releases it. Before that, check:\n\n\
+        - [ ] The notes of {notes} in `{FILE}`.\n\
+        - [ ] CI of this pull request.\n\
+        {checks}\n\
+        Keep the line below in the commit message, also when squashing. \
+        Do not rebase if commits were added here: they would come after the commit that is tagged.\n\n\
+        {MARKER}\n"
     );
     let kind = if version.pre.is_empty() {
-        "release"
+        ""
     } else {
-        "release-candidate"
+        "-candidate"
     };
-    Proposal::commit(
-        tree,
-        format!("ci/{kind}-{version}"),
-        base,
-        title,
-        MARKER,
-        body,
-    )
+    let head = format!("ci/release{kind}-{version}");
+    Proposal::commit(tree, head, base, title, body)
 }
 
-/// The workspace of a branch, in a tree. Fails if its version is not of the branch's line.
+/// The workspace of a branch. Fails if its version does not belong to the branch.
 pub fn load(sh: &Shell, tree: &Worktree, branch: &str) -> Result<Workspace> {
     let workspace = Workspace::load_in(sh, &tree.root).context(branch)?;
-    match branch_version(branch).is_some_and(|line| same_line(&line, &workspace.version)) {
-        true => Ok(workspace),
-        false => Err(format!(
-            "`{branch}` is at {}: that version is not the branch's",
-            workspace.version
-        )
-        .into()),
+    let version = &workspace.version;
+    if !branch_version(branch).is_some_and(|first| same_line(&first, version)) {
+        bail!("`{branch}` is at {version}, which does not belong to it");
     }
+    Ok(workspace)
 }
 
 fn highest(remote: &Remote) -> Result<(Version, &str)> {
-    Ok(remote
-        .release_branches()
-        .pop_last()
-        .ok_or("origin has no release branch: `cargo xtask cut` makes one")?)
+    let last = remote.release_branches().pop_last();
+    Ok(last.ok_or("origin has no release branch: `cargo xtask cut` pushes one")?)
 }
 
-/// The release branches that a patch of all of them is for, as main's configuration says it.
-pub fn all_supported(sh: &Shell, remote: &Remote, today: Date) -> Result<Vec<String>> {
-    let firsts = remote
-        .release_branches()
-        .into_keys()
-        .filter_map(|line| Some(tag(remote.first_release(&line)?.0)));
-    let refs: Vec<String> = firsts
-        .map(|tag| format!("refs/tags/{tag}"))
-        .chain([remote.main.clone()])
-        .collect();
-    fetch(sh, &refs)?;
+/// Fetches main, the release branches and their tags.
+pub fn fetch_trains(sh: &Shell, remote: &Remote) -> Result<()> {
+    let mut refs = vec![remote.main.clone()];
+    for (first, name) in remote.release_branches() {
+        refs.push(name.to_string());
+        for (version, _) in remote.line(&first) {
+            refs.push(format!("refs/tags/{}", tag(version)));
+        }
+    }
+    git::fetch(sh, &refs)
+}
+
+/// The supported release branches, by main's configuration.
+fn all_supported(sh: &Shell, remote: &Remote, today: Date) -> Result<Vec<String>> {
+    fetch_trains(sh, remote)?;
     let tree = Worktree::add(sh, remote.branch(&remote.main)?)?;
-    let Workspace { config, .. } = Workspace::load_in(sh, &tree.root).context(&remote.main)?;
-    let supported = supported(sh, remote, &config, today)?;
-    Ok(supported.into_iter().map(|(branch, _)| branch).collect())
+    let workspace = Workspace::load_in(sh, &tree.root).context(&remote.main)?;
+    let supported = supported(sh, remote, &workspace.config, today)?;
+    if supported.is_empty() {
+        bail!("no release branch is released: there is nothing to patch");
+    }
+    Ok(supported.into_iter().map(|(name, _)| name).collect())
 }
 
-/// The release branches of the lines that are supported on a day, and of the latest that has left, oldest first, each with
-/// the day of its first release and the first one without support. The commits of those releases must be here.
+/// The release branches that are supported on a day, and the latest released one, oldest first, each with the first day
+/// without support. The trains must have been fetched.
 pub fn supported(
     sh: &Shell,
     remote: &Remote,
     config: &Config,
     today: Date,
-) -> Result<Vec<(String, (Date, Date))>> {
-    let lines = remote.release_branches().into_iter();
-    let out: Vec<_> = lines
-        .filter_map(|(line, branch)| Some((branch, remote.first_release(&line)?)))
-        .collect();
-    let dates = commit_dates(sh, out.iter().map(|(_, (_, commit))| *commit))?;
+) -> Result<Vec<(String, Date)>> {
+    let mut names = Vec::new();
+    let (mut versions, mut commits) = (Vec::new(), Vec::new());
+    for (first, name) in remote.release_branches() {
+        if let Some((version, commit)) = remote.first_release(&first) {
+            names.push(name.to_string());
+            versions.push(version);
+            commits.push(commit);
+        }
+    }
+    let dates = git::commit_dates(sh, &commits)?;
     let mut supported = Vec::new();
-    for (at, (branch, (first, commit))) in out.iter().enumerate() {
-        let released = dates[*commit];
-        let until = supported_until(config, first, released);
-        if today < until || at + 1 == out.len() {
-            supported.push((branch.to_string(), (released, until)));
+    let last = names.len();
+    for (at, name) in names.into_iter().enumerate() {
+        let until = calendar::supported_until(config, versions[at], dates[commits[at]]);
+        if today < until || at + 1 == last {
+            supported.push((name, until));
         }
     }
     Ok(supported)

@@ -1,39 +1,36 @@
-//! `sync-notes`: brings the notes of patch releases to main, in their place.
+//! `sync-notes`: copies the notes of patch releases to main, in version order.
 
 use semver::Version;
 use xshell::Shell;
 
 use crate::proposal::{Proposal, propose};
 use crate::tasks::{notes, project_name};
-use release_train::rules::notes::{has, standalone};
+use release_train::rules::notes::{FILE, has, is_archive, standalone};
 use release_train::rules::version::tag;
 use release_train::world::git::{Remote, fetch, file_at, lock_and_read_remote};
-use release_train::world::workspace::Workspace;
+use release_train::world::workspace::{Workspace, read_notes};
 use release_train::world::worktree::Worktree;
 use release_train::{Arguments, Context, Result, finish, say};
 
 pub const HELP: &str = "\
-cargo xtask sync-notes
+Opens a pull request that copies the notes of patch releases from their tags to
+main's RELEASES.md: of all patch releases whose section main lacks. Nothing is
+copied to a file that keeps an archive.
 
-Opens a pull request that puts the notes of the patch releases that main's RELEASES.md lacks where they belong.
+cargo xtask sync-notes
 ";
 
 /// Reads the command line, and proposes.
 pub fn run(sh: &Shell, arguments: Arguments) -> Result<()> {
     finish(arguments)?;
-    let (_alone, remote) = lock_and_read_remote(sh)?;
+    let (_lock, remote) = lock_and_read_remote(sh)?;
     let main = &remote.main;
-    let head = remote.branch(main)?;
     fetch(sh, &[main])?;
-    let tree = Worktree::add(sh, head)?;
-    let missing = missing(
-        sh,
-        &remote,
-        &release_train::world::workspace::read_notes(&tree.root).context(main)?,
-    )
-    .context(main)?;
+    let tree = Worktree::add(sh, remote.branch(main)?)?;
+    let text = read_notes(&tree.root).context(main)?;
+    let missing = missing(sh, &remote, &text).context(main)?;
     let Some((newest, _)) = missing.last() else {
-        say(format_args!("nothing to do: {main} has the notes"));
+        say!("nothing to do: {main} lacks no notes of patch releases");
         return Ok(());
     };
     for (version, section) in &missing {
@@ -47,36 +44,33 @@ pub fn run(sh: &Shell, arguments: Arguments) -> Result<()> {
         .iter()
         .map(|(version, _)| version.to_string())
         .collect();
-    let title = format!("Add the release notes of {name} {}", versions.join(", "));
-    let body = format!(
-        "Copies the sections of {} from their tags to {main}. Check where they were put.\n",
-        versions.join(", ")
-    );
-    let proposal = Proposal::commit(
-        &tree,
-        format!("ci/sync-notes-{newest}"),
-        main,
-        title,
-        "",
-        body,
-    )?;
+    let versions = versions.join(", ");
+    let title = format!("Add the release notes of {name} {versions}");
+    let body =
+        format!("Copies the notes of {versions} from their tags to {main}. Check their places.\n");
+    let head = format!("ci/sync-notes-{newest}");
+    let proposal = Proposal::commit(&tree, head, main, title, body)?;
     propose(sh, &remote, None, vec![proposal])
 }
 
-/// The patch releases whose section main's notes lack, oldest first, each with the section at its tag.
+/// The patch releases whose section main's notes lack, oldest first, each with its section at the tag. A tag without a
+/// section, or with notes in another form, has nothing to copy.
 pub fn missing(sh: &Shell, remote: &Remote, text: &str) -> Result<Vec<(Version, String)>> {
     let mut missing = Vec::new();
-    for line in remote.release_branches().keys() {
-        for (version, commit) in remote.line(line) {
-            if version.patch == line.patch || !version.pre.is_empty() || has(text, version)? {
+    if is_archive(text)? {
+        return Ok(missing);
+    }
+    for first in remote.release_branches().keys() {
+        for (version, commit) in remote.line(first) {
+            if version.patch == first.patch || !version.pre.is_empty() || has(text, version)? {
                 continue;
             }
             fetch(sh, &[format!("refs/tags/{}", tag(version))])?;
-            let theirs = file_at(sh, commit, release_train::rules::notes::FILE).unwrap_or_default();
-            if has(&theirs, version)? {
+            let notes = file_at(sh, commit, FILE).unwrap_or_default();
+            if has(&notes, version).unwrap_or(false) {
                 missing.push((
                     version.clone(),
-                    standalone(&theirs, version)?.replace("\r\n", "\n"),
+                    standalone(&notes, version)?.replace("\r\n", "\n"),
                 ));
             }
         }

@@ -1,88 +1,73 @@
-//! `verify`: what would stop or spoil a release, all of it at once, before anything is public. It changes nothing: cargo builds in the
-//! target folder, and git may fetch a tag.
+//! `verify`: everything that would stop or spoil a release, all of it at once, before anything is public. It changes nothing:
+//! cargo builds in the target folder, and git may fetch a tag.
 
 use std::fmt::Display;
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use semver::Version;
 use xshell::{Shell, cmd};
 
 use crate::tasks::bump;
 use release_train::rules::version::{branch_version, release_of, same_line, tag};
-use release_train::world::git::{Remote, current_branch, fetch, is_ancestor};
-use release_train::world::registry::{CRATES_IO, Registry, Versions};
-use release_train::world::workspace::{Crate, Workspace};
-use release_train::{Arguments, Context, Result, finish, say, world::process};
+use release_train::rules::{crates_io, notes};
+use release_train::world::git::{self, Remote};
+use release_train::world::process::{output_of, run_visible};
+use release_train::world::registry::{CRATES_IO, Registry};
+use release_train::world::workspace::{Crate, Workspace, read_notes};
+use release_train::{Arguments, Context, Result, bail, count, finish, say};
 
 pub const HELP: &str = "\
-cargo xtask verify [--fast] [--branch NAME] [--registry NAME]
-
-Finds what would stop or spoil a release: versions, requirements, pins, version strings and notes that do not agree; a tag that is
-taken; a version on the wrong branch; crates that the registry has never seen or would refuse. Then packages and builds each published
+Finds what would stop or spoil a release: versions, requirements, pins, version
+strings and notes that disagree; a version on the wrong branch or with a tag
+elsewhere; what crates.io would refuse. Then packages and builds each published
 crate as its users will get it.
 
+cargo xtask verify [--fast] [--semver] [--branch NAME] [--registry NAME]
+
   --fast      skips the builds
-  --branch    default: the pull request's base or the workflow's branch, else the one checked out
+  --semver    also compares the public crates with the last release of the
+              branch, with cargo-semver-checks: is this a patch?
+  --branch    default: the base of the pull request or the branch of the
+              workflow, else the branch that is checked out
   --registry  as for `publish`
 ";
 
-/// Reads the command line, looks everywhere, and fails if there was an error.
+/// Reads the command line, checks everything, and fails if there was an error.
 pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let fast = arguments.contains("--fast");
+    let semver = arguments.contains("--semver");
     let branch = arguments.opt_value_from_str("--branch")?;
-    let named = arguments.opt_value_from_str("--registry")?;
+    let registry = arguments.opt_value_from_str("--registry")?;
     finish(arguments)?;
     let workspace = Workspace::load(sh)?;
     let _root = sh.push_dir(&workspace.root);
     let mut findings = Findings::default();
 
-    versions(&workspace, &mut findings);
-    branch_and_tag(sh, &workspace, branch, &mut findings)?;
-    let published = || workspace.crates.iter().filter(|member| member.published);
-    for member in published() {
-        let lacks = |key: &str| member.about[key].as_str().is_none_or(str::is_empty);
-        if lacks("description") || lacks("license") && lacks("license_file") {
-            let place = workspace.manifests[member.manifest].place("name");
-            findings.error(
-                &place,
-                format_args!("`{}` needs a description and a license", member.name),
-            );
-        }
-    }
-    // Not to know where the crates go stops a release; a network that is down now does not.
-    let registry = Registry::of(&workspace, named, Duration::from_secs(5));
-    let registry = registry
-        .map_err(|error| findings.error("Cargo.toml", error))
-        .ok();
-    let missing = match registry
-        .as_ref()
-        .map(|registry| (registry, registry.versions_of_all(&workspace)))
-    {
-        Some((registry, Ok(state))) => missing(&state, &registry.name, &workspace, &mut findings),
-        Some((_, Err(error))) => {
-            findings.warning(format_args!("the registry was not asked: {error}"));
-            published().collect()
-        }
-        None => Vec::new(),
-    };
-    let registry = registry.map(|registry| registry.name);
+    files(&workspace, &mut findings);
+    let last_release = branch_and_tags(sh, &workspace, branch, &mut findings)?;
+    let (registry, missing) = registry_has(&workspace, registry, &mut findings);
     if !fast && findings.errors == 0 && !missing.is_empty() {
         package(sh, &workspace, &missing, registry, &mut findings)?;
     }
+    if let (true, Some((version, commit))) = (semver, last_release) {
+        compare(sh, &workspace, &version, &commit, &mut findings)?;
+    }
 
     let Findings { errors, warnings } = findings;
+    let warnings = count(warnings, "warning");
     if errors > 0 {
-        return Err(format!("{errors} errors, {warnings} warnings").into());
+        bail!("{}, {warnings}", count(errors, "error"));
     }
-    say(format_args!(
-        "verified {} and its {} crates, with {warnings} warnings",
-        workspace.version,
-        published().count()
-    ));
+    let (version, crates) = (
+        &workspace.version,
+        count(workspace.published().count(), "crate"),
+    );
+    say!("verified {version} and its {crates}: 0 errors, {warnings}");
     Ok(())
 }
 
-/// Counts, and prints each finding; in a workflow, GitHub shows it beside the line of the file.
+/// Counts and prints the findings. In a workflow, GitHub shows an error beside the line of the file.
 #[derive(Default)]
 struct Findings {
     errors: usize,
@@ -90,114 +75,131 @@ struct Findings {
 }
 
 impl Findings {
+    /// `place` is a file, or `file:line`.
     fn error(&mut self, place: &str, what: impl Display) {
         self.errors += 1;
-        match (std::env::var_os("GITHUB_ACTIONS"), place.rsplit_once(':')) {
-            (Some(_), Some((file, line))) => {
-                say(format_args!("::error file={file},line={line}::{what}"))
-            }
-            (Some(_), None) => say(format_args!("::error file={place}::{what}")),
-            (None, _) => say(format_args!("{place}: {what}")),
+        if std::env::var_os("GITHUB_ACTIONS").is_some() {
+            let (file, line) = place.rsplit_once(':').unwrap_or((place, "1"));
+            return say!("::error file={file},line={line}::{place}: {what}");
         }
+        say!("{place}: {what}");
     }
 
-    fn warning(&mut self, what: impl Display) {
+    fn warning(&mut self, what: String) {
         self.warnings += 1;
-        say(format_args!("warning: {what}"));
+        say!("warning: {what}");
     }
 }
 
-/// Versions, requirements, pins, version strings and notes.
-fn versions(workspace: &Workspace, findings: &mut Findings) {
-    for found in workspace
-        .inconsistencies()
-        .into_iter()
-        .chain(bump::stale(workspace))
-    {
-        let (place, what) = found.split_once(": ").unwrap_or(("", &found));
+/// What the files of the workspace say.
+fn files(workspace: &Workspace, findings: &mut Findings) {
+    let version = release_of(&workspace.version);
+    let mut found = workspace.inconsistencies();
+    found.extend(bump::stale(workspace));
+    let shown = |text: String| notes::show(&text, &version).context(notes::FILE).map(drop);
+    if let Err(error) = read_notes(&workspace.root).and_then(shown) {
+        found.push(error.to_string());
+    }
+    for found in found {
+        let (place, what) = found.split_once(": ").unwrap_or(("Cargo.toml", &found));
         findings.error(place, what);
     }
-    let version = release_of(&workspace.version);
-    let section = release_train::world::workspace::read_notes(&workspace.root)
-        .and_then(|text| release_train::rules::notes::show(&text, &version).map(drop));
-    if let Err(error) = section {
-        findings.error(release_train::rules::notes::FILE, error);
+    for member in workspace.published() {
+        for (key, what) in crates_io::refusals(&member.about) {
+            let place = workspace.manifests[member.manifest].place(key);
+            findings.error(&place, format_args!("`{}` {what}", member.name));
+        }
     }
 }
 
-/// The version against the branch that it is on, and against the tags of origin.
-fn branch_and_tag(
+/// Compares the version with the branch and the tags of origin. Returns the last release of the branch before it.
+fn branch_and_tags(
     sh: &Shell,
     workspace: &Workspace,
     branch: Option<String>,
     findings: &mut Findings,
-) -> Result<()> {
+) -> Result<Option<(Version, String)>> {
     let version = &workspace.version;
-    // On a pull request, where it goes; a detached checkout has no branch of its own.
-    let of_workflow = ["GITHUB_BASE_REF", "GITHUB_REF_NAME"]
-        .iter()
-        .filter_map(|name| std::env::var(name).ok());
-    let branch = branch.or_else(|| of_workflow.into_iter().find(|name| !name.is_empty()));
+    // A pull request is checked against its base; a workflow's checkout is on no branch.
+    let set = |name| std::env::var(name).ok().filter(|name| !name.is_empty());
+    let in_workflow = || set("GITHUB_BASE_REF").or_else(|| set("GITHUB_REF_NAME"));
     let branch = branch
-        .or_else(|| current_branch(sh).ok())
-        .unwrap_or_default();
-    if branch_version(&branch).is_some_and(|line| !same_line(&line, version)) {
-        findings.error(
-            "Cargo.toml",
-            format_args!("{version} does not belong on `{branch}`"),
-        );
+        .or_else(in_workflow)
+        .or_else(|| git::current_branch(sh).ok());
+    let branch = branch.unwrap_or_default();
+    if branch_version(&branch).is_some_and(|first| !same_line(&first, version)) {
+        let what = format!("{version} does not belong to `{branch}`");
+        findings.error("Cargo.toml", what);
     }
     let remote = match Remote::read(sh) {
         Ok(remote) => remote,
         Err(error) => {
-            return Ok(findings.warning(format_args!("origin was not asked for its tags: {error}")));
+            findings.warning(format!("the tags of origin are not checked: {error}"));
+            return Ok(None);
         }
     };
-    let head = process::output_of(cmd!(sh, "git rev-parse HEAD"))?;
+    let head = output_of(cmd!(sh, "git rev-parse HEAD"))?;
     if let Some(commit) = remote.tags.get(version).filter(|commit| **commit != head) {
         let tag = tag(version);
-        fetch(sh, &[&format!("refs/tags/{tag}")])?;
-        if !is_ancestor(sh, commit, &head)? {
-            findings.error(
-                "Cargo.toml",
-                format_args!("{tag} is at {commit}, which is not in HEAD: bump the version"),
-            );
+        git::fetch(sh, &[format!("refs/tags/{tag}")])?;
+        // A branch continues after its release, at the same version until the next bump.
+        if !git::is_ancestor(sh, commit, &head)? {
+            let what = format!("{tag} is at {commit}, not below HEAD: bump the version");
+            findings.error("Cargo.toml", what);
         }
     }
-    Ok(())
+    let mut before = remote.line(version);
+    before.retain(|(tagged, _)| tagged.pre.is_empty() && *tagged <= version);
+    before.retain(|(_, commit)| **commit != head);
+    let last = before.pop();
+    Ok(last.map(|(version, commit)| (version.clone(), commit.clone())))
 }
 
-/// The crates that the registry does not have at this version. Names those that it has never seen.
-fn missing<'a>(
-    state: &[(&'a Crate, Versions)],
-    name: &str,
-    workspace: &Workspace,
+/// Asks the registry what it has. Returns its name, if it is known, and the crates that it lacks at this version.
+fn registry_has<'a>(
+    workspace: &'a Workspace,
+    named: Option<String>,
     findings: &mut Findings,
-) -> Vec<&'a Crate> {
-    for (member, _) in state.iter().filter(|(_, versions)| versions.is_empty()) {
-        findings.warning(format_args!(
-            "{name} has never seen `{}`: trusted publishing cannot create a crate, an owner publishes it once by hand",
-            member.name
+) -> (Option<String>, Vec<&'a Crate>) {
+    let registry = match Registry::of(workspace, named, Duration::from_secs(5)) {
+        Ok(registry) => registry,
+        Err(error) => {
+            findings.error("Cargo.toml", error);
+            return (None, workspace.published().collect());
+        }
+    };
+    let name = registry.name.clone();
+    let versions = match registry.versions_of_all(workspace) {
+        Ok(versions) => versions,
+        // A network that is down now does not stop a release.
+        Err(error) => {
+            findings.warning(format!("the registry is not checked: {error}"));
+            return (Some(name), workspace.published().collect());
+        }
+    };
+    let (mut new, mut there, mut missing) = (Vec::new(), Vec::new(), Vec::new());
+    for (member, versions) in versions {
+        if versions.is_empty() {
+            new.push(member.name.clone());
+        }
+        match versions.contains_key(&member.version) {
+            true => there.push(format!("{} {}", member.name, member.version)),
+            false => missing.push(member),
+        }
+    }
+    if !new.is_empty() {
+        let (new, why) = (new.join(", "), "trusted publishing cannot create a crate");
+        findings.warning(format!(
+            "{name} has never seen {new}: {why}, so an owner publishes it once by hand"
         ));
     }
-    let (there, missing): (Vec<_>, Vec<_>) = state
-        .iter()
-        .partition(|(member, versions)| versions.contains_key(&member.version));
     if !there.is_empty() {
-        let names: Vec<&str> = there
-            .iter()
-            .map(|(member, _)| member.name.as_str())
-            .collect();
-        findings.warning(format_args!(
-            "{name} already has, of {}: {}",
-            workspace.version,
-            names.join(" ")
-        ));
+        findings.warning(format!("{name} already has {}", there.join(", ")));
     }
-    missing.into_iter().map(|(member, _)| *member).collect()
+    (Some(name), missing)
 }
 
-/// Packages and builds crates as their users will get them, and looks at the sizes.
+/// Packages and builds crates as their users will get them, and checks the sizes.
 fn package(
     sh: &Shell,
     workspace: &Workspace,
@@ -207,43 +209,65 @@ fn package(
 ) -> Result<()> {
     const LIMIT: u64 = 10 << 20; // of crates.io, compressed
     let names = crates.iter().flat_map(|member| ["--package", &member.name]);
-    let registry = registry
-        .iter()
-        .filter(|name| *name != CRATES_IO)
-        .flat_map(|name| ["--registry", name]);
-    // Afresh: to cargo, a package of one name and version is the same for ever.
-    let target = workspace.target.join("verify");
-    let _ = fs::remove_dir_all(&target);
-    let locked = process::output_of(cmd!(sh, "git ls-files Cargo.lock"))?;
-    let locked = (!locked.is_empty()).then_some("--locked"); // a lock file that is kept stays as it is
-    // What is not committed is looked at, too: it is what the next commit will be.
-    if process::run_visible(cmd!(
+    let registry = registry.filter(|name| name != CRATES_IO);
+    let registry = registry.iter().flat_map(|name| ["--registry", name]);
+    // In a folder of a new name: cargo takes a package of the same name, version and place for the same package.
+    let verify = workspace.target.join("verify");
+    let _ = fs::remove_dir_all(&verify);
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+    let target = verify.join(since_1970.as_nanos().to_string());
+    let locked = output_of(cmd!(sh, "git ls-files Cargo.lock"))?;
+    let locked = (!locked.is_empty()).then_some("--locked");
+    // What is not committed is checked, too: it is what the next commit will be.
+    let options = ["--allow-dirty", "--target-dir"];
+    let package = cmd!(
         sh,
-        "cargo package --allow-dirty {locked...} --target-dir {target} {registry...} {names...}"
-    ))
-    .is_err()
-    {
-        findings.error("Cargo.toml", "cargo package failed, for the reason above");
+        "cargo package {locked...} {registry...} {names...} {options...} {target}"
+    );
+    if run_visible(package).is_err() {
+        findings.error(
+            "Cargo.toml",
+            "cargo package failed: see cargo's output above",
+        );
         return Ok(());
     }
-    for Crate {
-        name,
-        version,
-        manifest,
-        ..
-    } in crates
-    {
+    for member in crates {
+        let (name, version) = (&member.name, &member.version);
         let package = target.join(format!("package/{name}-{version}.crate"));
         let size = fs::metadata(&package).context(package.display())?.len();
         if size > LIMIT {
-            let place = workspace.manifests[*manifest].place("name");
-            findings.error(
-                &place,
-                format_args!(
-                    "`{name}` packs to {size} bytes of {LIMIT}: `exclude` what users do not need"
-                ),
-            );
+            let place = workspace.manifests[member.manifest].place("name");
+            let (size, limit) = (size >> 10, LIMIT >> 10);
+            let what = format!("`{name}` packs to {size} KiB, more than {limit}");
+            findings.error(&place, format!("{what}: `exclude` what users do not need"));
         }
+    }
+    Ok(())
+}
+
+/// Compares the public crates with the last release, of which they are to be a patch.
+fn compare(
+    sh: &Shell,
+    workspace: &Workspace,
+    version: &Version,
+    commit: &str,
+    findings: &mut Findings,
+) -> Result<()> {
+    git::fetch(sh, &[format!("refs/tags/{}", tag(version))])?;
+    let members = workspace
+        .public_crates()
+        .filter(|member| member.follows_train);
+    let names = members.flat_map(|member| ["--package", &member.name]);
+    let options = ["--release-type", "patch", "--baseline-rev"];
+    let check = cmd!(sh, "cargo semver-checks {options...} {commit} {names...}");
+    if let Err(error) = run_visible(check) {
+        findings.error(
+            "Cargo.toml",
+            format_args!(
+                "{error}: see above: this is not a patch of {}",
+                tag(version)
+            ),
+        );
     }
     Ok(())
 }

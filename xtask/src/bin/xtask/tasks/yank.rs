@@ -59,10 +59,10 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         _ => return Err(Usage("either VERSION or --candidates is required".into()).into()),
     }
     if yanked == 0 {
-        say(format_args!(
+        say!(
             "nothing to do: nothing is left to yank in {}",
             registry.name
-        ));
+        );
     }
     Ok(())
 }
@@ -81,7 +81,7 @@ fn yank(
     let workspace = match Workspace::load_in(sh, &tree.root).context(tag(version)) {
         // A tag from before this was a workspace, or of another project.
         Err(error) if superseded => {
-            say(format_args!("{error}; skipped"));
+            say!("{error}; skipped");
             return Ok(0);
         }
         workspace => workspace?,
