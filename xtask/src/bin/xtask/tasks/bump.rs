@@ -188,7 +188,7 @@ impl Plan<'_> {
         for line in &self.workspace.config.version_strings {
             wrong.extend(self.version_string(line, edits).context(&line.file).err());
         }
-        wrong.extend(self.lock_file(edits).context("Cargo.lock").err());
+        wrong.extend(self.lock_file(edits).err());
         wrong.iter().map(|error| error.to_string()).collect()
     }
 
@@ -219,9 +219,9 @@ impl Plan<'_> {
         if !path.exists() {
             return Ok(());
         }
-        let text = edits.text(&path)?;
-        manifest::parse("", text.as_str())?; // conflict markers, or an interrupted write
-        *text = lockfile::rewrite(text, &self.moves())?;
+        let text = edits.text(&path).context("Cargo.lock")?;
+        manifest::parse("Cargo.lock", text.as_str())?; // conflict markers, or an interrupted write
+        *text = lockfile::rewrite(text, &self.moves()).context("Cargo.lock")?;
         Ok(())
     }
 
