@@ -236,7 +236,7 @@ fn two_releases_of_one_tag_are_an_error() {
 fn only_the_tagged_commit_is_released() {
     let (world, _registry) = tagged();
     fs::write(world.path("clone/RELEASES.md"), "## 12.0.0\n\nOther.\n").unwrap();
-    expect!["error: `RELEASES.md` is not committed: what goes out must be a commit"]
+    expect!["error: `RELEASES.md` is not committed: only a commit can be released"]
         .assert_eq(&world.refused("github-release"));
     world.git("clone", &["checkout", "-q", "."]);
     world.check_out("origin/main");

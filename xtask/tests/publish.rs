@@ -294,7 +294,7 @@ fn wasmtime_11090_an_index_that_answers_500_does_not_lack_the_crate() {
         })
     };
     let publishing = Publishing::new(&["a", "b"], broken(usize::MAX));
-    expect!["error: $INDEX/1/a: status 500; what is published cannot be known"]
+    expect!["error: $INDEX/1/a: status 500: what is published is unknown"]
         .assert_eq(&publishing.error("--timeout 1"));
     assert_eq!(publishing.uploads(), 0);
     let publishing = publishing.again(broken(2));
@@ -496,24 +496,36 @@ fn the_registry_is_the_one_named_or_the_default_or_the_only_one_allowed() {
     assert_eq!(publishing.published(), ["a 1.0.0"]);
     // A crate that may not be published there is not left out silently.
     publishing.member("a", "1.0.1", "publish = [\"the-company\"]\n");
-    expect!["error: `a` may not go to registry `rehearsal`, by its `publish`: use --registry"]
-        .assert_eq(&publishing.error(""));
+    expect![
+        "error: `a` may not be published to registry `rehearsal`, by its `publish`: use --registry"
+    ]
+    .assert_eq(&publishing.error(""));
     let mut only = publishing.xtask("");
     let only = only.env_remove("CARGO_REGISTRY_DEFAULT").output().unwrap();
     assert!(only.status.success(), "{}", text(&only.stderr));
     assert_eq!(company.published(), ["a 1.0.0", "a 1.0.1"]);
+    // Named, it takes the crates that may be published there.
+    publishing.tree.write("Cargo.toml", &root("a b"));
+    publishing.member("b", "1.0.1", "");
+    publishing.done("--registry rehearsal");
+    assert_eq!(publishing.published(), ["a 1.0.0", "b 1.0.1"]);
 }
 
 #[test]
 fn a_registry_that_cannot_be_asked_is_a_clear_error() {
     let mut publishing = Publishing::new(&["a"], Rules::default());
-    expect!["error: registry `company`: set CARGO_REGISTRIES_COMPANY_INDEX to the address of its index, `sparse+https://...`"]
+    expect!["error: registry `company`: set CARGO_REGISTRIES_COMPANY_INDEX to its index, sparse+https://..."]
     .assert_eq(&publishing.error("--registry company"));
-    let index = "https://example.com/index.git".to_string();
-    publishing.env = vec![("CARGO_REGISTRIES_COMPANY_INDEX".into(), index)];
-    expect!["error: registry `company`: https://example.com/index.git is not a sparse index, `sparse+https://...`"].assert_eq(&publishing.error("--registry company"));
-    let unknown = "error: $INDEX/config.json: status CODE; what is published cannot be known";
-    let missing = "error: registry `rehearsal`: $INDEX/ has no config.json";
+    for index in [
+        "https://example.com/index.git",
+        "sparse+https://user:secret@example.com/",
+    ] {
+        publishing.env = vec![("CARGO_REGISTRIES_COMPANY_INDEX".into(), index.into())];
+        expect!["error: registry `company`: CARGO_REGISTRIES_COMPANY_INDEX is not a sparse index without credentials, sparse+https://..."]
+            .assert_eq(&publishing.error("--registry company"));
+    }
+    let unknown = "error: $INDEX/config.json: status CODE: what is published is unknown";
+    let missing = "error: registry `rehearsal`: $INDEX/ has no config.json of an index";
     for (code, expected) in [(401, unknown), (404, missing), (500, unknown)] {
         let closed = requests("/index/config.json", move |_| status(code, "oops"));
         let publishing = Publishing::new(&["a"], closed);
@@ -564,7 +576,7 @@ fn only_the_tagged_commit_is_published() {
     world.git("clone", &["checkout", "-q", &merged]);
     let registry = world.registry(Rules::default());
     fs::write(world.path("clone/a/src/lib.rs"), "// changed\n").unwrap();
-    expect!["error: `a/src/lib.rs` is not committed: what goes out must be a commit"]
+    expect!["error: `a/src/lib.rs` is not committed: only a commit can be released"]
         .assert_eq(&world.refused("publish"));
     world.git("clone", &["checkout", "-q", "."]);
     // A member that git ignores, in a manifest whose change git does not see.
