@@ -508,69 +508,64 @@ fn the_pin_rule_is_for_what_users_get() {
 }
 
 #[test]
-fn help_is_printed_and_nothing_is_done() {
+fn help_begins_with_a_sentence_fits_80_columns_and_does_nothing() {
     let tree = Tree::new(&[("Cargo.toml", &package("a", "1.0.0"))]);
     let before = tree.files();
+    let help = tree.done(&[]).0;
     expect![[r#"
         The release train of this workspace.
 
-        cargo xtask TASK [OPTIONS]         cargo xtask TASK --help
+        cargo xtask TASK [OPTIONS]     cargo xtask TASK --help
 
         The train
-          cut                              push main to release-X.Y.0 and bump main (5th of the month)
-          release-latest                   date the latest train's release, in pull requests (20th)
-          release-patch                    the same for a patch of one release branch or of several
-          release-candidate                the same for the next candidate
-          push-tag                         tag the merged release
-          publish                          every crate that the registry lacks, until none is missing
-          verify                           find what would stop or spoil a release
-          dist                             binaries and a source tarball, into target/dist
-          github-release                   a draft with them; public once the registry has every crate
-          sync-notes                       bring the notes of a patch release to main
-          check-branches                   start CI on every supported release branch (weekly)
-          report-failure                   open an issue for a workflow that failed
-          yank VERSION|--candidates        take a release, or replaced candidates, out of what cargo picks
+          cut                 push main to release-X.Y.0 and bump main (on the 5th)
+          release-latest      date the latest version, in pull requests (on the 20th)
+          release-patch       the same for a patch of one or more release branches
+          release-candidate   the same for the next release candidate
+          push-tag            tag the merged release
+          verify              find what would stop or spoil a release
+          dist                build binaries and a source tarball into target/dist
+          publish             publish every crate that the registry lacks
+          github-release      make the release on GitHub public, with its files
+          sync-notes          copy the notes of patch releases to main
+          yank                yank a release, or superseded candidates
 
-        Where it is
-          status                           where every train is, and what to do next
+        Overview
+          status              show where each train is, and what to run next
 
         Versions and notes
           bump [major|minor|patch|rc|release|X.Y.Z]
-                                           write the next version everywhere it stands
-          notes new|date|show VERSION      open, date or print a section of RELEASES.md
-
-        Try it
-          rehearse                         a month of releases in a sandbox; nothing leaves this machine
-          rehearse TASK                    one task there, and what it would propose
-          rehearse --security              the day of a security release of three branches
-
-        Take it along
-          adopt DIR                        put the tool, its alias and its workflows into another workspace
+                              write the next version everywhere
+          notes new|date|show VERSION
+                              add, date or print a section of RELEASES.md
 
         Options
-          --date YYYY-MM-DD                stands for today
+          --date YYYY-MM-DD   stands for today
 
-        A task acts on the workspace that holds the current directory, and is safe to run again.
-        Exit code: 0 done or nothing to do, 1 an error, 2 a command line that is not understood.
+        A task acts on the workspace that holds the current directory, and is safe to
+        run again. Exit code: 0 done or nothing to do, 1 an error, 2 a usage error.
     "#]]
-    .assert_eq(&tree.done(&[]).0);
-    expect![[r#"
-        cargo xtask bump [major|minor|patch|rc|release|X.Y.Z]
-
-        Writes the next version into every manifest, Cargo.lock and the configured version strings. Published members move,
-        each from its own version, and so does every inherited version. Prints what moved on stderr and the train's new
-        version alone on stdout.
-
-          major    the next version that may break users: 12.0.0 -> 13.0.0, 0.99.0 -> 0.100.0, 0.0.1 -> 0.0.2.
-                   This is the default. With `release-candidates` it leads to -dev
-          minor    the next one that adds and does not break: 12.0.0 -> 12.1.0, 0.99.0 -> 0.99.1
-          patch    the next one that repairs: 12.0.0 -> 12.0.1
-          rc       the next candidate: -dev -> -rc.1 -> -rc.2
-          release  the version without its suffix
-          X.Y.Z    this version, for the crates that share the train's
-
-        A bump by a level moves on each time; `git restore :/` undoes one.
-    "#]].assert_eq(&tree.done(&["bump", "--help"]).0);
-    assert_eq!(tree.done(&["--help"]).0, tree.done(&[]).0);
+    .assert_eq(&help);
+    assert_eq!(tree.done(&["--help"]).0, help);
+    let mut tasks = Vec::new();
+    for line in help.lines() {
+        let task = line.strip_prefix("  ").unwrap_or_default();
+        if task.starts_with(|c: char| c.is_ascii_lowercase()) {
+            tasks.extend(task.split(' ').next());
+        }
+    }
+    assert_eq!(tasks.len(), 14, "{tasks:?}");
+    for task in tasks {
+        let help = tree.done(&[task, "--help"]).0;
+        for line in help.lines() {
+            assert!(line.chars().count() <= 80, "{task}: {line}");
+        }
+        let sentence = help.split_once(['.', ':']).unwrap().0;
+        assert!(
+            sentence.starts_with(|c: char| c.is_ascii_uppercase()) && !sentence.contains("\n\n"),
+            "{task}: {sentence}"
+        );
+        assert!(help.contains(&format!("cargo xtask {task}")), "{task}");
+    }
     assert!(tree.files() == before);
 }

@@ -2,7 +2,6 @@
 
 mod support;
 
-use expect_test::expect;
 use support::{Tree, package};
 
 const RULE: &str =
@@ -27,202 +26,93 @@ fn archive(list: &str) -> String {
 }
 
 #[test]
-fn the_long_file_gets_a_new_section_on_top() {
-    let notes = format!(
-        "{RULE}\n\n## 1.0.0\n\nReleased 2024-01-20\n\n{RULE}\n\n## 0.9.0\n\nReleased 2023-12-20.\n"
+fn a_new_section_is_the_first_and_the_file_keeps_its_form() {
+    let new = "## 1.1.0\n\nUnreleased.\n\n### Added\n\n### Changed\n";
+    let old = "## 1.0.0\n\nReleased 2024-01-20";
+    for (before, after_it) in [
+        // With rules, and without.
+        (
+            format!("{RULE}\n\n{old}\n\n{RULE}\n\n## 0.9.0\n\nReleased 2023-12-20.\n"),
+            format!(
+                "{RULE}\n\n{new}\n{RULE}\n\n{old}\n\n{RULE}\n\n## 0.9.0\n\nReleased 2023-12-20.\n"
+            ),
+        ),
+        (
+            format!("# History\n\n{old}\n"),
+            format!("# History\n\n{new}\n{old}\n"),
+        ),
+        // The first section of all.
+        (String::new(), new.to_string()),
+        ("# History".to_string(), format!("# History\n\n{new}")),
+        (
+            format!("# Notes\n\n* A thing.\n\n{RULE}\n\nOld ones.\n\n<!-- ARCHIVE_START -->\n"),
+            format!(
+                "# Notes\n\n* A thing.\n\n{new}\n{RULE}\n\nOld ones.\n\n<!-- ARCHIVE_START -->\n"
+            ),
+        ),
+        // A byte order mark, CRLF, and an anchor that belongs to its heading.
+        (
+            format!("\u{feff}{old}\n"),
+            format!("\u{feff}{new}\n{old}\n"),
+        ),
+        (
+            format!("<a id=\"1.0.0\"></a>\r\n{}", old.replace('\n', "\r\n")),
+            format!("{new}\n<a id=\"1.0.0\"></a>\n{old}").replace('\n', "\r\n"),
+        ),
+        // Dashes below text are a heading, and not a rule.
+        (
+            format!("{old}\n\nAt last\n-------\n\n## 0.9.0\n"),
+            format!("{new}\n{old}\n\nAt last\n-------\n\n## 0.9.0\n"),
+        ),
+    ] {
+        assert_eq!(after(&before, &["new", "1.1.0"]), after_it);
+    }
+}
+
+#[test]
+fn a_section_is_added_in_version_order() {
+    let section =
+        |version: &str| format!("## {version}\n\nUnreleased.\n\n### Added\n\n### Changed");
+    let rule = format!("\n\n{RULE}\n\n");
+    let notes = |versions: &[&str]| {
+        let sections: Vec<String> = versions.iter().map(|version| section(version)).collect();
+        sections.join(&rule) + "\n"
+    };
+    for (version, order) in [
+        ("2.0.1", ["3.0.0", "2.0.1", "1.0.0"]),
+        ("0.9.1", ["3.0.0", "1.0.0", "0.9.1"]),
+    ] {
+        let before = notes(&["3.0.0", "1.0.0"]);
+        assert_eq!(after(&before, &["new", version]), notes(&order));
+    }
+}
+
+#[test]
+fn in_the_archive_form_the_section_that_was_cut_is_replaced_by_a_link() {
+    let new = format!(
+        "## 49.0.0\n\nUnreleased.\n\n### Added\n\n### Changed\n\n{RULE}\n\nOlder notes are on their branches.\n\n<!-- ARCHIVE_START -->\n"
     );
-    let new = format!("## 1.1.0\n\nUnreleased.\n\n### Added\n\n### Changed\n\n{RULE}\n\n");
-    assert_eq!(
-        after(&notes, &["new", "1.1.0"]),
-        notes.replacen("## 1.0.0", &(new + "## 1.0.0"), 1)
-    );
-}
-
-#[test]
-fn a_file_without_rules_gets_none() {
-    let notes = "# History\n\n## 1.0.0\n\nReleased 2024-01-20\n";
-    expect![[r#"
-        # History
-
-        ## 1.1.0
-
-        Unreleased.
-
-        ### Added
-
-        ### Changed
-
-        ## 1.0.0
-
-        Released 2024-01-20
-    "#]]
-    .assert_eq(&after(notes, &["new", "1.1.0"]));
-}
-
-#[test]
-fn a_file_without_sections_gets_its_first() {
-    expect![[r#"
-        ## 0.1.0
-
-        Unreleased.
-
-        ### Added
-
-        ### Changed
-    "#]]
-    .assert_eq(&after("", &["new", "0.1.0"]));
-    expect![[r#"
-        # History
-
-        ## 0.1.0
-
-        Unreleased.
-
-        ### Added
-
-        ### Changed
-    "#]]
-    .assert_eq(&after("# History", &["new", "0.1.0"]));
-    expect![[r#"
-        # Notes
-
-        Unreleased.
-
-        ### Added
-
-        * A thing.
-
-        ## 49.0.0
-
-        Unreleased.
-
-        ### Added
-
-        ### Changed
-
-        --------------------------------------------------------------------------------
-
-        Older notes are on their branches.
-
-        <!-- ARCHIVE_START -->
-    "#]]
-    .assert_eq(&after(
-        &archive("").replacen("## 48.0.0", "# Notes", 1),
-        &["new", "49.0.0"],
-    ));
-}
-
-#[test]
-fn an_older_version_goes_where_it_belongs() {
-    let notes = format!(
-        "{RULE}\n\n## 3.0.0\n\nUnreleased.\n\n{RULE}\n\n## 1.0.0\n\nReleased 2024-01-20.\n"
-    );
-    expect![[r#"
-        --------------------------------------------------------------------------------
-
-        ## 3.0.0
-
-        Unreleased.
-
-        --------------------------------------------------------------------------------
-
-        ## 2.0.1
-
-        Unreleased.
-
-        ### Added
-
-        ### Changed
-
-        --------------------------------------------------------------------------------
-
-        ## 1.0.0
-
-        Released 2024-01-20.
-    "#]]
-    .assert_eq(&after(&notes, &["new", "2.0.1"]));
-    expect![[r#"
-        --------------------------------------------------------------------------------
-
-        ## 3.0.0
-
-        Unreleased.
-
-        --------------------------------------------------------------------------------
-
-        ## 1.0.0
-
-        Released 2024-01-20.
-
-        --------------------------------------------------------------------------------
-
-        ## 0.9.1
-
-        Unreleased.
-
-        ### Added
-
-        ### Changed
-    "#]]
-    .assert_eq(&after(&notes, &["new", "0.9.1"]));
-}
-
-#[test]
-fn in_the_archive_form_the_section_that_was_cut_leaves_and_a_link_comes() {
     let list = "* [47.0.x](https://github.com/o/r/blob/release-47.0.0/RELEASES.md)\n* [46.0.x](elsewhere)\n";
-    expect![[r#"
-        ## 49.0.0
-
-        Unreleased.
-
-        ### Added
-
-        ### Changed
-
-        --------------------------------------------------------------------------------
-
-        Older notes are on their branches.
-
-        <!-- ARCHIVE_START -->
-        * [48.0.x](https://github.com/o/r/blob/release-48.0.0/RELEASES.md)
-        * [47.0.x](https://github.com/o/r/blob/release-47.0.0/RELEASES.md)
-        * [46.0.x](elsewhere)
-    "#]]
-    .assert_eq(&after(&archive(list), &["new", "49.0.0"]));
-}
-
-#[test]
-fn the_first_link_of_an_archive_leads_to_the_repository() {
-    expect![[r#"
-        ## 49.0.0
-
-        Unreleased.
-
-        ### Added
-
-        ### Changed
-
-        --------------------------------------------------------------------------------
-
-        Older notes are on their branches.
-
-        <!-- ARCHIVE_START -->
-        * [48.0.x](https://example.com/a/blob/release-48.0.0/RELEASES.md)
-    "#]]
-    .assert_eq(&after(archive("").trim_end(), &["new", "49.0.0"]));
-}
-
-#[test]
-fn an_archive_that_has_the_link_gets_no_second() {
-    let list = "* [48.0.x](https://github.com/o/r/blob/release-48.0.0/RELEASES.md)\n";
-    assert!(
-        after(&archive(list), &["new", "49.0.0"])
-            .ends_with(&format!("<!-- ARCHIVE_START -->\n{list}"))
+    let link = "* [48.0.x](https://github.com/o/r/blob/release-48.0.0/RELEASES.md)\n";
+    let first = "* [48.0.x](https://example.com/a/blob/release-48.0.0/RELEASES.md)\n";
+    for (before, expected) in [
+        (list, format!("{new}{link}{list}")),
+        // The first link leads to the repository.
+        ("", format!("{new}{first}")),
+        // The link is there already.
+        (link, format!("{new}{link}")),
+    ] {
+        assert_eq!(after(&archive(before), &["new", "49.0.0"]), expected);
+    }
+    let without_end = archive("");
+    assert_eq!(
+        after(without_end.trim_end(), &["new", "49.0.0"]),
+        format!("{new}{first}")
     );
 }
 
 #[test]
-fn a_patch_of_an_archived_line_keeps_the_sections_of_its_line() {
+fn a_patch_of_the_archived_release_keeps_its_section() {
     let list = "* [47.0.x](https://github.com/o/r/blob/release-47.0.0/RELEASES.md)\n";
     let notes = archive(list);
     let new = format!("## 48.0.1\n\nUnreleased.\n\n### Added\n\n### Changed\n\n{RULE}\n\n");
@@ -246,8 +136,8 @@ fn a_template_may_end_with_a_rule_and_have_other_line_ends() {
 }
 
 #[test]
-fn a_date_takes_the_place_of_one_word() {
-    let notes = "\u{feff}## 1.0.0\r\n\r\n_Unreleased_. (Unreleased, but soon)\r\n\r\n* Unreleased.\r\n\r\n## 0.9.0\r\n\r\nUnreleased\r\n";
+fn a_date_replaces_one_word_at_the_beginning_of_the_first_line() {
+    let notes = "\u{feff}## 1.0.0\r\n\r\nUnreleased. (Unreleased, but soon)\r\n\r\n* Unreleased.\r\n\r\n## 0.9.0\r\n\r\nUnreleased\r\n";
     let date = |version| after(notes, &["date", version, "--date", "2024-02-29"]);
     assert_eq!(
         date("1.0.0"),
@@ -271,7 +161,7 @@ fn without_a_date_it_is_today() {
 }
 
 #[test]
-fn what_is_done_is_not_done_again() {
+fn a_second_run_changes_nothing() {
     for (notes, words) in [
         (
             "## 1.0.0\n\nReleased 2024-01-20.\n",
@@ -295,7 +185,7 @@ fn what_is_done_is_not_done_again() {
 
 #[test]
 fn a_section_is_shown_from_its_heading_to_its_last_line() {
-    let body = "Released 2024-01-20.\n\n---\n\nA break, and a heading below text is none of ours:\n\nTitle\n---\n\n```text\n## 0.9.0\n<!-- ARCHIVE_START -->\n---\n```\n\n### Added\n\n* A thing.";
+    let body = "Released 2024-01-20.\n\n---\n\nA break, and a heading that is not of a section:\n\nTitle\n---\n\n```text\n## 0.9.0\n<!-- ARCHIVE_START -->\n---\n```\n\n### Added\n\n* A thing.";
     let notes = format!("{RULE}\n\n## 1.0.0\n\n{body}\n\n{RULE}\n\n## 0.9.0\n\nLast.\n\n{RULE}\n");
     assert_eq!(
         tree(&notes).done(&["notes", "show", "1.0.0"]).0,
@@ -312,17 +202,7 @@ fn a_section_is_shown_from_its_heading_to_its_last_line() {
 }
 
 #[test]
-fn dashes_below_text_make_a_heading_and_end_no_section() {
-    let notes = "## 1.0.0\n\nUnreleased.\n\nAt last\n-------\n\n## 0.9.0\n\nReleased 2024-01-20.\n";
-    assert_eq!(
-        tree(notes).done(&["notes", "show", "1.0.0"]).0,
-        "## 1.0.0\n\nUnreleased.\n\nAt last\n-------\n"
-    );
-    assert!(!after(notes, &["new", "1.1.0"]).contains("-------\n\n## 1.0.0"));
-}
-
-#[test]
-fn a_reader_who_has_seen_enough_is_no_error() {
+fn a_closed_pipe_is_not_an_error() {
     use std::io::Read;
     use std::process::{Command, Stdio};
     let tree = tree(&format!("## 1.0.0\n\n{}", "A long line.\n".repeat(100_000)));
@@ -347,37 +227,36 @@ fn a_reader_who_has_seen_enough_is_no_error() {
 }
 
 #[test]
-fn a_code_block_hides_its_headings_however_it_is_fenced() {
-    for block in [
+fn what_a_reader_does_not_see_as_a_heading_is_not_a_section() {
+    for hidden in [
         "* Thus:\n\n  ```rust\n  ## 0.9.0\n  ```\n",
         "* ```rust\n  let a = 1;\n  ```\n",
+        "* Write\n\n  ```toml\n  a = 1\n",
         "~~~\n## 0.9.0\n```\n~~~\n",
         "````\n```\n## 0.9.0\n````\n",
         "```not a fence``` at all\n",
+        "<pre>\n## 0.9.0\n</pre>\n",
+        "<!-- Copy this:\n\n## 0.9.0\n\nUnreleased.\n-->\n",
+        "<!-- one line -->\n",
     ] {
         let notes =
-            format!("## 1.0.0\n\nUnreleased.\n\n{block}\n## 0.9.0\n\nReleased 2024-01-20.\n");
+            format!("## 1.0.0\n\nUnreleased.\n\n{hidden}\n## 0.9.0 ##\n\nReleased 2024-01-20.\n");
         assert_eq!(
             tree(&notes).done(&["notes", "show", "0.9.0"]).0,
-            "## 0.9.0\n\nReleased 2024-01-20.\n",
-            "{block}"
+            "## 0.9.0 ##\n\nReleased 2024-01-20.\n",
+            "{hidden}"
         );
     }
 }
 
 #[test]
-fn a_byte_order_mark_stays_in_front() {
-    let notes = "\u{feff}## 1.0.0\n\nUnreleased.\n";
-    let new = "\u{feff}## 1.1.0\n\nUnreleased.\n\n### Added\n\n### Changed\n\n";
+fn a_section_is_shown_with_the_definitions_of_its_links() {
+    let section = "## 1.1.0\n\nUnreleased.\n\n* Fixed [#12], see [the Book][book] and [here].\n\n[here]: https://example.com/here";
+    let rest = "## 1.0.0\n\nReleased 2024-01-20, see [#1].\n\n[#1]: https://example.com/1\n[#12]: https://example.com/12\n[Book]: https://example.com/book\n";
     assert_eq!(
-        after(notes, &["new", "1.1.0"]),
-        new.to_string() + &notes[3..]
+        tree(&format!("{section}\n\n{rest}"))
+            .done(&["notes", "show", "1.1.0"])
+            .0,
+        format!("{section}\n\n[#12]: https://example.com/12\n[Book]: https://example.com/book\n")
     );
-}
-
-#[test]
-fn only_the_whole_word_is_replaced() {
-    let notes = "## 1.0.0\n\nNonUnreleased Unreleased\n";
-    let dated = after(notes, &["date", "1.0.0", "--date", "2024-01-20"]);
-    assert_eq!(dated, "## 1.0.0\n\nNonUnreleased Released 2024-01-20\n");
 }

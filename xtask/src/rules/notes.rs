@@ -203,6 +203,26 @@ pub fn show<'a>(text: &'a str, version: &Version) -> Result<&'a str> {
     Ok(text[section.start..section.end].trim_end())
 }
 
+/// The same as a text of its own: with the definitions of its reference links, which may stand anywhere in the file.
+pub fn standalone(text: &str, version: &Version) -> Result<String> {
+    let section = show(text, version)?;
+    let mut standalone = section.to_string();
+    for line in visible_lines(text) {
+        let Some(definition) = line.text.filter(|line| line.starts_with('[')) else {
+            continue;
+        };
+        let Some((label, _)) = definition.split_once("]:") else {
+            continue;
+        };
+        let reference = format!("{}]", label.to_lowercase());
+        if section.to_lowercase().contains(&reference) && !section.contains(definition) {
+            let gap = if standalone == section { "\n\n" } else { "\n" };
+            standalone += &format!("{gap}{definition}");
+        }
+    }
+    Ok(standalone)
+}
+
 fn section(text: &str, version: &Version) -> Result<Section> {
     let missing = || {
         format!("the section `## {version}` is missing; `cargo xtask notes new {version}` adds it")
@@ -292,6 +312,7 @@ fn outline(text: &str) -> Result<Outline<'_>> {
                 line.start + heading.len() + usize::from(text.len() > line.start + heading.len()),
             );
             outline.end = rule.map_or(line.start, |rule| lines[rule].start);
+            outline.rule = outline.rule.or_else(|| lines[rule?].text);
             break;
         }
         let underlined = lines.get(at + 1).is_some_and(is_underline);

@@ -51,14 +51,19 @@ impl Registry {
             (None, [[only]]) => only.clone(),
             (None, _) => CRATES_IO.to_string(),
         };
-        let mut published = workspace.published();
-        let refused = match explicit {
-            true => !published.any(|member| member.is_allowed_in(&name)),
-            false => !published.all(|member| member.is_allowed_in(&name)),
-        };
-        if refused {
-            let error = "not every crate may be published there, by its `publish`: use --registry";
-            bail!("registry `{name}`: {error}");
+        let refused = workspace
+            .published()
+            .find(|member| !member.is_allowed_in(&name));
+        let any = workspace
+            .published()
+            .any(|member| member.is_allowed_in(&name));
+        if let Some(member) = refused
+            && !(explicit && any)
+        {
+            bail!(
+                "`{}` may not be published to registry `{name}`, by its `publish`: use --registry",
+                member.name
+            );
         }
         let variable = format!(
             "CARGO_REGISTRIES_{}_INDEX",

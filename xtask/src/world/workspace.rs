@@ -284,8 +284,14 @@ pub fn relative(root: &Path, path: &Path) -> String {
     path.display().to_string()
 }
 
-/// Writes files whose new texts are all computed and checked.
+/// Writes files whose new texts are all computed and checked; none if the mode of one forbids it.
 pub fn write(root: &Path, edits: &[Edit]) -> Result<()> {
+    for Edit { path, .. } in edits {
+        if fs::metadata(path).is_ok_and(|file| file.permissions().readonly()) {
+            let file = relative(root, path);
+            bail!("{file}: its mode forbids writing: make it writable; nothing was changed");
+        }
+    }
     for Edit { path, after, .. } in edits {
         let written = fs::write(path, after).context(relative(root, path));
         written.map_err(|error| format!("{error}; {UNDO}"))?;

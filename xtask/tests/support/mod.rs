@@ -120,19 +120,25 @@ impl Tree {
         (stdout, stderr)
     }
 
-    /// Runs a task that must fail with exit code 1, one line on stderr, nothing on stdout and not a byte changed.
+    /// Runs a task that must fail with this error.
     pub fn refused(&self, arguments: &[&str], expected: Expect) {
+        expected.assert_eq(&self.error(arguments));
+    }
+
+    /// Runs a task that must fail with exit code 1, one line on stderr, nothing on stdout and not a byte changed, and returns
+    /// the line.
+    pub fn error(&self, arguments: &[&str]) -> String {
         let before = self.files();
         let output = self.xtask(arguments);
         let stderr = text(&output.stderr).replace(
             &self.path().canonicalize().unwrap().display().to_string(),
             "$TREE",
         );
-        expected.assert_eq(stderr.trim_end());
-        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {stderr}");
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
         assert_eq!(text(&output.stdout), "");
         assert!(self.files() == before, "a file was changed");
+        stderr.trim_end().to_string()
     }
 
     /// Runs cargo, which must succeed, and returns its stdout.

@@ -1,7 +1,8 @@
 //! A workspace, a registry of its own that cargo takes for crates.io, and a home for cargo, all gone after the test.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tempfile::TempDir;
 
@@ -21,44 +22,58 @@ pub fn package(name: &str, version: &str, rest: &str) -> String {
     super::package(name, version) + "license = \"MIT\"\ndescription = \"For a test.\"\n" + rest
 }
 
-/// A fault that meets the uploads, counted from 0.
-pub fn uploads(failure: impl Fn(usize) -> Option<Failure> + Send + Sync + 'static) -> Rules {
-    let fault: Fault = Box::new(move |_, path, count| {
-        path.contains("/crates/new")
-            .then(|| failure(count))
-            .flatten()
-    });
+/// A registry in which requests meet a fault: by method, path, and how many requests of the method came before.
+pub fn faults(
+    fault: impl Fn(&str, &str, usize) -> Option<Failure> + Send + Sync + 'static,
+) -> Rules {
+    let fault: Option<Fault> = Some(Box::new(fault));
     Rules {
-        fault: Some(fault),
+        fault,
         ..Rules::default()
     }
+}
+
+/// A registry in which uploads meet a fault, counted from 0.
+pub fn uploads(failure: impl Fn(usize) -> Option<Failure> + Send + Sync + 'static) -> Rules {
+    faults(move |_, path, count| {
+        let upload = path.contains("/crates/new");
+        upload.then(|| failure(count)).flatten()
+    })
+}
+
+/// A registry in which requests for one path meet a fault, counted from 0.
+pub fn requests(
+    path: &'static str,
+    failure: impl Fn(usize) -> Option<Failure> + Send + Sync + 'static,
+) -> Rules {
+    let count = AtomicUsize::new(0);
+    faults(move |_, asked, _| {
+        (asked == path).then(|| failure(count.fetch_add(1, Ordering::Relaxed)))?
+    })
+}
+
+pub fn status(status: u16, text: &str) -> Option<Failure> {
+    Some(Failure::Refused(status, text.to_string()))
 }
 
 impl Publishing {
     /// `crates` are written `name`, or `name: dependency ...`, all at 1.0.0.
     pub fn new(crates: &[&str], rules: Rules) -> Publishing {
-        let parts = |line: &&str| {
+        let publishing = Publishing::with::<&str>(&[], rules);
+        let mut members = Vec::new();
+        for line in crates {
             let (name, needs) = line.split_once(": ").unwrap_or((line, ""));
-            let needs = needs
-                .split_whitespace()
-                .map(|need| format!("{need} = {{ path = \"../{need}\", version = \"1.0.0\" }}\n"));
-            (
-                name.to_string(),
-                format!("[dependencies]\n{}", needs.collect::<String>()),
-            )
-        };
-        let crates: Vec<(String, String)> = crates.iter().map(parts).collect();
-        let members: Vec<&str> = crates.iter().map(|(name, _)| name.as_str()).collect();
-        let manifests: Vec<String> = members
-            .iter()
-            .map(|name| format!("{name}/Cargo.toml"))
-            .collect();
-        let mut files = vec![("Cargo.toml", root(&members.join(" ")))];
-        let packages = crates
-            .iter()
-            .map(|(name, rest)| package(name, "1.0.0", rest));
-        files.extend(manifests.iter().map(String::as_str).zip(packages));
-        Publishing::with(&files, rules)
+            let mut rest = "[dependencies]\n".to_string();
+            for need in needs.split_whitespace() {
+                rest += &format!("{need} = {{ path = \"../{need}\", version = \"1.0.0\" }}\n");
+            }
+            publishing.member(name, "1.0.0", &rest);
+            members.push(name);
+        }
+        publishing
+            .tree
+            .write("Cargo.toml", &root(&members.join(" ")));
+        publishing
     }
 
     pub fn with<T: AsRef<str>>(files: &[(&str, T)], rules: Rules) -> Publishing {
@@ -67,11 +82,9 @@ impl Publishing {
             .map(|(file, text)| (*file, text.as_ref()))
             .collect();
         let home = temporary();
-        let registry = Registry::start(home.path().join("registry"), rules).unwrap();
-        std::fs::write(home.path().join("config.toml"), registry.configuration()).unwrap();
         Publishing {
+            registry: registry(home.path(), rules),
             tree: Tree::new(&files),
-            registry,
             home,
             env: Vec::new(),
         }
@@ -79,17 +92,15 @@ impl Publishing {
 
     /// The same workspace and crates, with a registry that behaves otherwise.
     pub fn again(mut self, rules: Rules) -> Publishing {
-        self.registry = Registry::start(self.home.path().join("registry"), rules).unwrap();
-        std::fs::write(
-            self.home.path().join("config.toml"),
-            self.registry.configuration(),
-        )
-        .unwrap();
+        self.registry = registry(self.home.path(), rules);
         self
     }
 
-    pub fn folder(&self) -> PathBuf {
-        self.home.path().to_path_buf()
+    /// Writes the manifest of a member, and an empty library beside it.
+    pub fn member(&self, name: &str, version: &str, rest: &str) {
+        self.tree
+            .write(&format!("{name}/Cargo.toml"), &package(name, version, rest));
+        self.tree.write(&format!("{name}/src/lib.rs"), "");
     }
 
     pub fn command(&self, program: &str, line: &str) -> Command {
@@ -106,8 +117,6 @@ impl Publishing {
             .env("CARGO_REGISTRIES_REHEARSAL_TOKEN", "secret-token");
         command
             .env_remove("CARGO_TARGET_DIR")
-            .env_remove("GITHUB_STEP_SUMMARY");
-        command
             .env("CARGO_REGISTRY_DEFAULT", "rehearsal")
             .env("CARGO_REGISTRIES_REHEARSAL_INDEX", self.registry.index());
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
@@ -134,16 +143,21 @@ impl Publishing {
         text(&output.stderr)
     }
 
-    /// What it says when it fails, the line of the error last.
+    /// What it says when it fails, the line of the error last, with placeholders for what differs from run to run.
     pub fn refused(&self, options: &str) -> String {
         let output = self.publish(options);
-        let said = text(&output.stderr);
+        let index = self.registry.index().replace("sparse+", "");
+        let said = text(&output.stderr)
+            .replace(&self.tree.path().display().to_string(), "$TREE")
+            .replace(&index, "$INDEX/");
         assert_eq!(output.status.code(), Some(1), "{said}");
-        assert!(
-            said.lines().last().unwrap().starts_with("error: "),
-            "{said}"
-        );
+        assert!(last(&said).starts_with("error: "), "{said}");
         said
+    }
+
+    /// The line of the error alone.
+    pub fn error(&self, options: &str) -> String {
+        last(&self.refused(options)).to_string()
     }
 
     /// What the registry holds, as `name version`, sorted.
@@ -182,4 +196,14 @@ impl Publishing {
             .unwrap();
         assert!(output.status.success(), "{}", text(&output.stderr));
     }
+}
+
+fn registry(home: &Path, rules: Rules) -> Registry {
+    let registry = Registry::start(home.join("registry"), rules).unwrap();
+    std::fs::write(home.join("config.toml"), registry.configuration()).unwrap();
+    registry
+}
+
+pub fn last(said: &str) -> &str {
+    said.lines().last().unwrap_or_default()
 }

@@ -50,20 +50,42 @@ pub fn open_pull_request(
     act(create, body).context("gh")
 }
 
-/// Publishes packages (`name@version`), and passes on each line of cargo's stderr as it comes. False if cargo failed: some may
-/// be published then.
+/// Publishes packages (`name@version`), and passes on each line of cargo's stderr as it comes. Whether cargo succeeded does not
+/// matter: some may be published if it failed, and the index tells which.
 pub fn publish(
     sh: &Shell,
     registry: &str,
     packages: &[String],
     on_line: &mut dyn FnMut(&str),
-) -> Result<bool> {
+) -> Result<()> {
     let packages = packages.iter().flat_map(|package| ["--package", package]);
     let publish = cmd!(
         sh,
         "cargo publish --no-verify --registry {registry} {packages...}"
     );
-    stream_stderr(publish, on_line)
+    say!("$ {publish}");
+    let mut command = without_inherited_env(publish);
+    // Whatever the user's configuration of cargo says, the lines are those that `publish` reads.
+    for (name, value) in [
+        ("COLOR", "never"),
+        ("QUIET", "false"),
+        ("VERBOSE", "false"),
+        ("PROGRESS_WHEN", "never"),
+    ] {
+        command.env(format!("CARGO_TERM_{name}"), value);
+    }
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    let mut child = start(&mut command)?;
+    if let Some(stderr) = child.stderr.take() {
+        for line in BufReader::new(stderr).split(b'\n') {
+            on_line(&String::from_utf8_lossy(&line?));
+        }
+    }
+    child.wait()?;
+    Ok(())
 }
 
 /// Yanks one version of a crate.
@@ -134,30 +156,4 @@ pub fn mark_latest(sh: &Shell, tag: &str) -> Result<()> {
 fn act(cmd: Cmd, stdin: &str) -> Result<String> {
     say!("$ {cmd}");
     collect(without_inherited_env(cmd), stdin, &[0])
-}
-
-/// Prints a command, runs it, and passes on each line of its stderr as it comes. Returns whether it succeeded.
-fn stream_stderr(cmd: Cmd, on_line: &mut dyn FnMut(&str)) -> Result<bool> {
-    say!("$ {cmd}");
-    let mut command = without_inherited_env(cmd);
-    // Whatever the user's configuration of cargo says, the lines are those that `publish` reads.
-    for (name, value) in [
-        ("COLOR", "never"),
-        ("QUIET", "false"),
-        ("VERBOSE", "false"),
-        ("PROGRESS_WHEN", "never"),
-    ] {
-        command.env(format!("CARGO_TERM_{name}"), value);
-    }
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped());
-    let mut child = start(&mut command)?;
-    if let Some(stderr) = child.stderr.take() {
-        for line in BufReader::new(stderr).split(b'\n') {
-            on_line(&String::from_utf8_lossy(&line?));
-        }
-    }
-    Ok(child.wait()?.success())
 }

@@ -27,8 +27,8 @@ new version alone on stdout. `git restore :/` undoes it.
 cargo xtask bump [major|minor|patch|rc|release|X.Y.Z]
 
   major    the next version that may break users: 12.0.0 -> 13.0.0,
-           0.99.0 -> 0.100.0, 0.0.1 -> 0.0.2; with `release-candidates`, to -dev.
-           This is the default
+           0.99.0 -> 0.100.0, 0.0.1 -> 0.0.2; with `release-candidates`, to
+           -dev. This is the default
   minor    the next one that adds: 12.0.0 -> 12.1.0, 0.99.0 -> 0.99.1
   patch    the next one that fixes: 12.0.0 -> 12.0.1
   rc       the next candidate: -dev -> -rc.1 -> -rc.2
@@ -188,7 +188,7 @@ impl Plan<'_> {
         for line in &self.workspace.config.version_strings {
             wrong.extend(self.version_string(line, edits).context(&line.file).err());
         }
-        wrong.extend(self.lock_file(edits).context("Cargo.lock").err());
+        wrong.extend(self.lock_file(edits).err());
         wrong.iter().map(|error| error.to_string()).collect()
     }
 
@@ -219,9 +219,9 @@ impl Plan<'_> {
         if !path.exists() {
             return Ok(());
         }
-        let text = edits.text(&path)?;
-        manifest::parse("", text.as_str())?; // conflict markers, or an interrupted write
-        *text = lockfile::rewrite(text, &self.moves())?;
+        let text = edits.text(&path).context("Cargo.lock")?;
+        manifest::parse("Cargo.lock", text.as_str())?; // conflict markers, or an interrupted write
+        *text = lockfile::rewrite(text, &self.moves()).context("Cargo.lock")?;
         Ok(())
     }
 

@@ -16,8 +16,8 @@ use release_train::world::worktree::Worktree;
 use release_train::{Arguments, Context, Result, finish, say};
 
 pub const HELP: &str = "\
-Pushes main, at X.Y.0, to release-X.Y.0, and opens a pull request that bumps main
-to the next major version and adds its section to RELEASES.md. With
+Pushes main, at X.Y.0, to release-X.Y.0, and opens a pull request that bumps
+main to the next major version and adds its section to RELEASES.md. With
 `release-candidates` it also opens the pull request of the first candidate.
 
 cargo xtask cut [--force] [--date YYYY-MM-DD]

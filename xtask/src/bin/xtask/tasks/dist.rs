@@ -15,8 +15,9 @@ use release_train::world::workspace::{Crate, Workspace, relative};
 use release_train::{Arguments, Context, Result, bail, finish, say};
 
 pub const HELP: &str = "\
-Builds the binaries of the workspace with the release profile and --locked: those
-of `default-members` if Cargo.toml names some, else those of published members.
+Builds the binaries of the workspace with the release profile and --locked:
+those of `default-members` if Cargo.toml names some, else those of published
+members.
 Packs them with the README and the licences into
 target/dist/NAME-vX.Y.Z-TARGET.tar.gz (.zip for Windows), and the commit into
 target/dist/NAME-vX.Y.Z-src.tar.gz.

@@ -102,7 +102,7 @@ fn all_published(workspace: &Workspace, registry: Option<String>) -> Result<()> 
 fn body(workspace: &Workspace) -> Result<String> {
     let version = release_of(&workspace.version);
     let notes = read_notes(&workspace.root)?;
-    let section = notes::show(&notes, &version).context(notes::FILE)?;
+    let section = notes::standalone(&notes, &version).context(notes::FILE)?;
     let text = section.split_once('\n').map_or("", |(_, text)| text.trim());
     let Some((end, _)) = text.char_indices().nth(LONGEST) else {
         return Ok(text.to_string());

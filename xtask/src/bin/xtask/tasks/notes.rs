@@ -21,7 +21,7 @@ cargo xtask notes show VERSION
 
   new   adds a section for the version, from `notes-template` or the tool's own
   date  replaces `Unreleased` with `Released` and the date (default: today)
-  show  prints the section
+  show  prints the section, with the definitions of its reference links
 ";
 
 /// Reads the command line, and does one of the three.
@@ -38,7 +38,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     match action.as_str() {
         "show" => {
             let text = read_notes(&workspace.root)?;
-            let section = notes::show(&text, &version).context(FILE)?;
+            let section = notes::standalone(&text, &version).context(FILE)?;
             print(&format!("{section}\n"))
         }
         "new" => open(&workspace, &version),

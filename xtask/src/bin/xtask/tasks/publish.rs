@@ -73,7 +73,7 @@ fn publish_missing(
     let mut last_progress = Instant::now();
     let mut last_count = usize::MAX;
     let mut last_error = String::new();
-    let mut same_errors = 0; // in a row, each before anything was uploaded
+    let mut same_errors = 0; // in a row, each before anything was sent
     loop {
         let versions = registry.versions_of_all(workspace)?;
         let mut missing = Vec::new();
@@ -102,25 +102,30 @@ fn publish_missing(
         }
         say!("{left}");
 
-        let (mut errors, mut uploaded) = (String::new(), false);
+        let (mut errors, mut upload) = (String::new(), String::new());
         outward::publish(sh, &registry.name, &missing, &mut |line| {
             say!("{line}");
-            uploaded |= line.trim_start().starts_with("Uploading ");
+            if let Some(package) = line.trim_start().strip_prefix("Uploading ") {
+                upload = package.split(" (").take(1).collect();
+            }
             if !errors.is_empty() || line.starts_with("error: ") {
                 errors += &format!("{line}\n");
             }
         })?;
 
-        let (failure, error) = Failure::of(&errors, OffsetDateTime::now_utc());
+        let (failure, mut error) = Failure::of(&errors, OffsetDateTime::now_utc());
+        if !upload.is_empty() {
+            error = format!("{upload}: {error}");
+        }
         match failure {
-            Failure::Rejected => {
-                bail!("{error}; fix that, then run this again");
-            }
+            Failure::Rejected => return Err(error.into()),
             Failure::RateLimited(until) => last_progress += wait_until(until, &error),
             Failure::AlreadyPublished | Failure::Transient => {}
         }
-        let repeated = failure == Failure::Transient && !uploaded && error == last_error;
-        same_errors = if repeated { same_errors + 1 } else { 0 };
+        same_errors = match failure == Failure::Transient && upload.is_empty() {
+            true if error == last_error => same_errors + 1,
+            unsent => usize::from(unsent),
+        };
         if same_errors == 3 {
             bail!("{error}; {left}");
         }
@@ -151,28 +156,30 @@ pub enum Failure {
 
 impl Failure {
     /// Reads what cargo printed from `error: ` on. The texts are crates.io's (`src/rate_limiter.rs` and
-    /// `src/controllers/krate/publish.rs` there); for another registry the status is enough.
+    /// `src/controllers/krate/publish.rs` there), which may come without a status; for another registry the status is enough.
     pub fn of(errors: &str, now: OffsetDateTime) -> (Failure, String) {
         // The root cause comes last.
         let cause = process::one_line(errors.rsplit("Caused by:").next().unwrap_or_default());
-        match status_in(&cause) {
-            _ if cause.contains("already") => (Failure::AlreadyPublished, cause),
-            None | Some(408 | 425 | 500..) => (Failure::Transient, cause),
-            Some(429) if cause.contains("in the last 24 hours") => (
+        let until = retry_after(&cause).filter(|until| *until > now);
+        let status = status_in(&cause);
+        // Without a status, cargo found no token or an empty one.
+        let unauthorized =
+            matches!(status, Some(401 | 403)) || status.is_none() && cause.contains("token");
+        let (failure, remedy) = match (status, until) {
+            _ if cause.contains("already") => (Failure::AlreadyPublished, ""),
+            (_, Some(until)) => (Failure::RateLimited(until), ""),
+            _ if cause.contains("in the last 24 hours") => (
                 Failure::Rejected,
-                format!("{cause}: the daily limit is reached: run this again tomorrow"),
+                "; the daily limit is reached: run this again tomorrow",
             ),
-            Some(429) => match retry_after(&cause).filter(|until| *until > now) {
-                Some(until) => (Failure::RateLimited(until), cause),
-                None => (Failure::Transient, cause),
-            },
-            Some(401) => {
-                let hint =
-                    "the token is not valid, or has expired (trusted publishing: 30 minutes)";
-                (Failure::Rejected, format!("{hint}: {cause}"))
-            }
-            Some(_) => (Failure::Rejected, cause),
-        }
+            _ if unauthorized => (
+                Failure::Rejected,
+                "; check the token (that of trusted publishing lives 30 minutes and cannot create a crate), then run this again",
+            ),
+            (None | Some(408 | 425 | 429 | 500..), _) => (Failure::Transient, ""),
+            (Some(_), _) => (Failure::Rejected, "; fix that, then run this again"),
+        };
+        (failure, cause + remedy)
     }
 }
 
@@ -187,4 +194,65 @@ fn status_in(cause: &str) -> Option<u16> {
 fn retry_after(text: &str) -> Option<OffsetDateTime> {
     let (_, rest) = text.split_once("try again after ")?;
     OffsetDateTime::parse(&rest[..rest.find("GMT")? + 3], &Rfc2822).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cargo_printed_tells_what_to_do() {
+        let later = "You have published too many new crates in a short period of time. Please try again after Thu, 01 Jan 1970 00:01:40 GMT and see https://crates.io/docs/rate-limits for more details.";
+        let limit = Failure::RateLimited(OffsetDateTime::UNIX_EPOCH + Duration::from_secs(100));
+        for (text, expected) in [
+            (&*format!(" (status 429 Too Many Requests): {later}"), limit),
+            // A registry may answer an error with status 200.
+            (&*format!(": {later}"), limit),
+            (
+                " (status 429 Too Many Requests): try again after Wed, 31 Dec 1969 00:01:40 GMT",
+                Failure::Transient,
+            ),
+            (
+                " (status 429 Too Many Requests): try again after 100 s",
+                Failure::Transient,
+            ),
+            (
+                " (status 429 Too Many Requests): You have published too many versions of this crate in the last 24 hours",
+                Failure::Rejected,
+            ),
+            (
+                " (status 400 Bad Request): crate version `1.0.0` is already uploaded",
+                Failure::AlreadyPublished,
+            ),
+            (
+                " (status 400 Bad Request): missing or empty metadata fields: description",
+                Failure::Rejected,
+            ),
+            (" (status 401 Unauthorized): ", Failure::Rejected),
+            (" (status 403 Forbidden): ", Failure::Rejected),
+            (" (status 413 Payload Too Large): ", Failure::Rejected),
+            (" (status 503 Service Unavailable): ", Failure::Transient),
+            (": oops", Failure::Transient),
+        ] {
+            // As cargo 1.95 prints it.
+            let errors = format!(
+                "error: failed to publish already-there v1.0.0 to registry at http://127.0.0.1:1\n\nnote: the following crates have not been published yet:\n  b v1.0.0 (/b)\n\nCaused by:\n  the remote server responded with an error{text}\n"
+            );
+            let (failure, error) = Failure::of(&errors, OffsetDateTime::UNIX_EPOCH);
+            assert_eq!(failure, expected, "{text}");
+            assert!(error.starts_with("the remote server responded"), "{error}");
+            assert!(!error.contains('\n'), "{error}");
+        }
+        let errors = "error: crate a@1.0.0 already exists on crates.io index\n";
+        let (failure, error) = Failure::of(errors, OffsetDateTime::UNIX_EPOCH);
+        assert_eq!(failure, Failure::AlreadyPublished);
+        assert_eq!(error, "crate a@1.0.0 already exists on crates.io index");
+        for errors in [
+            "error: failed to publish\n\nCaused by:\n  failed to get a 200 OK response, got 401\n",
+            "error: no token found for `own`, please run `cargo login --registry own`\n",
+        ] {
+            let (failure, _) = Failure::of(errors, OffsetDateTime::UNIX_EPOCH);
+            assert_eq!(failure, Failure::Rejected, "{errors}");
+        }
+    }
 }

@@ -19,9 +19,9 @@ use release_train::{Arguments, Context, Result, bail, finish, say};
 
 pub const LATEST_HELP: &str = "\
 For the highest release branch, until a release of it is tagged: opens a pull
-request to main that dates X.Y.0 in RELEASES.md, and one to the branch that dates
-it there (and drops the suffix of a candidate). Merging the second one tags and
-releases X.Y.0.
+request to main that dates X.Y.0 in RELEASES.md, and one to the branch that
+dates it there (and drops the suffix of a candidate). Merging the second one
+tags and releases X.Y.0.
 
 cargo xtask release-latest [--date YYYY-MM-DD]
 ";
@@ -36,8 +36,8 @@ cargo xtask release-patch [--branch release-X.Y.0]... [--all-supported]
 
   --branch         default: the branch that is checked out
   --all-supported  every release branch that is supported
-  --allow-empty    also if nothing has changed since the last tag: for a fix that
-                   is not public yet
+  --allow-empty    also if nothing has changed since the last tag: for a fix
+                   that is not public yet
 ";
 
 pub const CANDIDATE_HELP: &str = "\

@@ -5,7 +5,7 @@ use xshell::Shell;
 
 use crate::proposal::{Proposal, propose};
 use crate::tasks::{notes, project_name};
-use release_train::rules::notes::{FILE, has, is_archive, show};
+use release_train::rules::notes::{FILE, has, is_archive, standalone};
 use release_train::rules::version::tag;
 use release_train::world::git::{Remote, fetch, file_at, lock_and_read_remote};
 use release_train::world::workspace::{Workspace, read_notes};
@@ -70,7 +70,7 @@ pub fn missing(sh: &Shell, remote: &Remote, text: &str) -> Result<Vec<(Version, 
             if has(&notes, version).unwrap_or(false) {
                 missing.push((
                     version.clone(),
-                    show(&notes, version)?.replace("\r\n", "\n"),
+                    standalone(&notes, version)?.replace("\r\n", "\n"),
                 ));
             }
         }
