@@ -56,7 +56,7 @@ fn reader(cmd: Cmd) -> Result<Command> {
 
 /// Whether a command changes nothing beyond this machine: the list of those that the library may start.
 pub fn reads_only(program: &str, arguments: &[&str]) -> bool {
-    const GIT: [&str; 24] = [
+    const GIT: [&str; 25] = [
         "add",
         "archive",
         "cat-file",
@@ -72,6 +72,7 @@ pub fn reads_only(program: &str, arguments: &[&str]) -> bool {
         "ls-tree",
         "mktag",
         "mktree",
+        "read-tree",
         "remote",
         "rev-list",
         "rev-parse",
