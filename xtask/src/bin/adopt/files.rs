@@ -29,9 +29,9 @@ pub struct Target {
 
 /// The files as they are at a commit of this clone, adapted to a workspace.
 pub fn read(sh: &Shell, clone: &Path, commit: &str, target: &Target) -> Result<Files> {
+    let missing = format!("{} has no {commit}: run `git fetch` there", clone.display());
     let list = cmd!(sh, "git -C {clone} ls-tree -r --name-only {commit}");
-    let list =
-        process::output_of(list).context(format_args!("run `git fetch` in {}", clone.display()))?;
+    let list = process::output_of(list).context(missing)?;
     let mut files = Files::new();
     // Without it, `cargo fmt --check` would fail where the workspace's own rustfmt.toml asks for another style.
     let style = "# Rustfmt's default style, whatever that of the workspace is.\n";

@@ -58,21 +58,19 @@ pub fn aliases(sh: &Shell, files: &Files, locked: bool) -> Result<String> {
     };
     let mut missing = String::new();
     for program in ["xtask", "rehearse"] {
-        let run = format!("run{locked} --quiet --package xtask --bin {program} --");
-        let line = format!("{program} = \"{run}\"\n");
+        let line =
+            format!("{program} = \"run{locked} --quiet --package xtask --bin {program} --\"\n");
         let carried = files.contains_key(&format!("xtask/src/bin/{program}/main.rs"));
         if carried && !text.contains(line.trim_end()) {
             missing += &line;
         }
     }
-    if missing.is_empty() {
-        return Ok(missing);
+    if !missing.is_empty() {
+        if manifest::parse(CONFIG, text.as_str())?.contains_key("alias") {
+            return Ok(format!("{CONFIG}: set in [alias]:\n{missing}"));
+        }
+        sh.write_file(CONFIG, appended(&text, &format!("[alias]\n{missing}")))?;
     }
-    let document = manifest::parse(CONFIG, text.as_str())?;
-    if document.contains_key("alias") {
-        return Ok(format!("{CONFIG}: set in [alias]:\n{missing}"));
-    }
-    sh.write_file(CONFIG, appended(&text, &format!("[alias]\n{missing}")))?;
     Ok(String::new())
 }
 
@@ -91,8 +89,8 @@ pub fn configuration(sh: &Shell, repository: &str) -> Result<String> {
     sh.write_file(MANIFEST, appended(&text, &table))?;
     table += &keys(&workspace::Workspace::load(sh)?);
     sh.write_file(MANIFEST, appended(&text, &table))?;
-    let check = "check [workspace.metadata.release-train], then run `cargo rehearse`";
-    Ok(format!("{MANIFEST}: {check}\n"))
+    let next = "check [workspace.metadata.release-train], then run `cargo rehearse`";
+    Ok(format!("{MANIFEST}: {next}\n"))
 }
 
 /// `RELEASES.md`, with a section for the present version if that has no tag.
@@ -104,7 +102,7 @@ pub fn release_notes(sh: &Shell) -> Result<String> {
     let version = release_of(&workspace.version);
     if git::has_tag(sh, &version)? {
         sh.write_file(notes::FILE, "")?;
-        let next = "run `cargo xtask bump`, then `cargo xtask notes new` with that version";
+        let next = "run `cargo xtask bump`, then `cargo xtask notes new` with the new version";
         return Ok(format!("{version} has a tag: {next}\n"));
     }
     sh.write_file(notes::FILE, workspace.new_section(&version)? + "\n")?;

@@ -37,7 +37,7 @@ the tool's files that you had changed, and overwrites them too. Workflows and
 xtask/src/bin/rehearse stay deleted if you have deleted them.
 ";
 
-const NEXT: &str = "to see it: git diff --cached\nto undo it: git reset --hard\n";
+const NEXT: &str = "see it: git diff --cached\nundo it: git reset --hard\n";
 
 fn main() -> ExitCode {
     let run = || run(&Shell::new()?, Arguments::from_env());
@@ -84,7 +84,7 @@ fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let tree = Worktree::add(sh, "HEAD")?;
     let prepared = prepare(sh, &tree.root, &old, &new, &target);
     // An error names files as they are called in DIR.
-    let folder = format!("{}/", tree.root.display());
+    let folder = tree.root.join("").display().to_string();
     let notices = prepared.map_err(|error| error.to_string().replace(&folder, ""))?;
     let staged = tree.tree()?;
     drop(tree);
@@ -101,8 +101,7 @@ fn this_clone(sh: &Shell) -> Result<PathBuf> {
     let root = workspace::root(sh)?.canonicalize()?;
     let _root = sh.push_dir(&root);
     if !sh.path_exists("xtask/src/bin/adopt") {
-        let root = root.display();
-        return Err(format!("{root} is not a clone of release-train: run this in one").into());
+        return Err(format!("not a clone of release-train: {}", root.display()).into());
     }
     git::committed(sh, "no")?;
     Ok(root)
