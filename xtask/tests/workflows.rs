@@ -130,6 +130,7 @@ impl Github {
         let variables = [
             ("GH_TOKEN", "a-human".to_string()),
             ("GIT", World::real("git")),
+            ("GH", World::real("gh")),
             ("XTASK", env!("CARGO_BIN_EXE_xtask").to_string()),
             ("ORIGIN", world.path("origin.git").display().to_string()),
             ("WORLD", world.path("").display().to_string()),
@@ -164,16 +165,20 @@ case "$GITHUB_ACTIONS $1 $PRIVATE" in
 esac
 exec "$GIT" "$@""#,
         );
-        // GitHub would refuse a job that gives gh no token. The tokens are recorded. Outside a checkout gh has no repository
-        // but GH_REPO, and the stand-in none at all.
+        // GitHub would refuse a job that gives gh no token. The tokens are recorded. The real gh judges the command lines of
+        // the workflows, as far as it can without a network; those of the tasks have a test of their own.
         world.wrap(
             "gh",
             r#"
 [ -n "$GH_TOKEN" ] || { echo 'gh: To use GitHub CLI in a GitHub Actions workflow, set GH_TOKEN' >&2; exit 4; }
-[ -e .git ] || [ -n "$GH_REPO" ] || { echo 'fatal: not a git repository' >&2; exit 1; }
 echo "$GH_TOKEN gh $1 $2" >> "$WORLD/tokens"
 case "$1 $2" in
   "auth setup-git") exec touch .git/authorized;;
+  "repo view"|"issue "*|"workflow run")
+    [ -e .git ] && export GH_REPO=demo/demo
+    GH_HOST=github.invalid GH_ENTERPRISE_TOKEN=none "$GH" "$@" < /dev/null 2>&1 | grep 'error connecting to github.invalid' || exit 1;;
+esac >&2
+case "$1 $2" in
   "repo view") [ -e "$WORLD/no-issues" ] && echo '{"hasIssuesEnabled":false}' || echo '{"hasIssuesEnabled":true}'; exit;;
   "issue "*) [ ! -e "$WORLD/no-issues" ] || { echo 'the repository has disabled issues' >&2; exit 1; };;
 esac
