@@ -527,10 +527,12 @@ fn a_branch_with_the_name_of_a_tag_is_not_released() {
     github.fails(dispatch, &[("tag", "v12.0.0")], "refs/tags/v12.0.0");
     assert!(!world.path("registry/crates").exists());
     assert!(world.stand_in()["releases"].is_null());
-    // Nor is it built in the place of the tag.
+    // Nor is it built in the place of the tag, and neither is the release branch, which may not build any more.
     world.done("push-tag --branch release-12.0.0");
     let evil = "fn main() {\n    panic!(\"evil\");\n}\n";
-    world.commit("v12.0.0", "Evil", &[("xtask/src/main.rs", evil)]);
+    for branch in ["v12.0.0", "release-12.0.0"] {
+        world.commit(branch, "Evil", &[("xtask/src/main.rs", evil)]);
+    }
     let log = github.passes(dispatch, &[("tag", "v12.0.0")]);
     assert!(!log.contains("evil"), "{log}");
 }
