@@ -99,7 +99,7 @@ fn each_job_has_the_permissions_that_it_needs_and_no_more() {
         push-tag/yank: contents=read
         release-process/propose: actions=read checks=read contents=write issues=read pull-requests=write statuses=read
         release-process/report: issues=write
-        report/report: issues=write
+        report-failure/report: issues=write
     "#]]
     .assert_eq(&list);
     for file in workflows() {
