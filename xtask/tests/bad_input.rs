@@ -124,11 +124,11 @@ fn a_requirement_that_is_none() {
 
 #[test]
 fn an_argument_that_is_no_version() {
-    at_version("1.0.0").refused(&["bump", "1.1"], expect![[r#"error: "1.1" is neither a level (major, minor, patch, rc, release) nor a version X.Y.Z: unexpected end of input while parsing minor version number"#]]);
-    at_version("1.0.0").refused(&["bump", "v1.1.0"], expect![[r#"error: "v1.1.0" is neither a level (major, minor, patch, rc, release) nor a version X.Y.Z: unexpected character 'v' while parsing major version number"#]]);
+    at_version("1.0.0").refused(&["bump", "1.1"], expect!["error: `1.1` is neither a level (major, minor, patch, rc, release) nor a version X.Y.Z: unexpected end of input while parsing minor version number"]);
+    at_version("1.0.0").refused(&["bump", "v1.1.0"], expect!["error: `v1.1.0` is neither a level (major, minor, patch, rc, release) nor a version X.Y.Z: unexpected character 'v' while parsing major version number"]);
     with_notes("").refused(
         &["notes", "new", "one"],
-        expect!["error: `one` is no version X.Y.Z: unexpected character 'o' while parsing major version number"],
+        expect!["error: `one` is not a version X.Y.Z: unexpected character 'o' while parsing major version number"],
     );
 }
 
@@ -139,7 +139,7 @@ fn a_requirement_that_does_not_admit_its_member() {
         "b/Cargo.toml",
         &(package("b", "1.0.0") + "[dependencies]\na = { path = \"../a\", version = \"0.9\" }\n"),
     );
-    tree.refused(&["bump"], expect!["error: b/Cargo.toml:6: `0.9` does not admit `a` 1.0.0: mend it, or undo an interrupted bump with `git restore :/`"]);
+    tree.refused(&["bump"], expect!["error: b/Cargo.toml:6: `0.9` does not admit `a` 1.0.0: fix it, or undo an interrupted bump with `git restore :/`"]);
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn a_bump_that_was_interrupted_between_the_manifests() {
         "b/Cargo.toml",
         &tree.read("b/Cargo.toml").replace("1.0.0", "2.0.0"),
     );
-    tree.refused(&["bump", "patch"], expect![[r#"error: Cargo.toml: [workspace.metadata.release-train]: the published crates have several versions: name the train's with `version-of = "crate"`, or undo an interrupted bump with `git restore :/`"#]]);
+    tree.refused(&["bump", "patch"], expect![[r#"error: Cargo.toml: [workspace.metadata.release-train]: the published crates have several versions: add `version-of = "crate"` to say which one names the train, or undo an interrupted bump with `git restore :/`"#]]);
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn a_bump_that_was_interrupted_before_the_lock_file() {
     let lock = tree.read("Cargo.lock");
     tree.done(&["bump"]);
     tree.write("Cargo.lock", &lock);
-    tree.refused(&["bump"], expect!["error: Cargo.lock: it has no `a` 2.0.0: bring it up to date with `cargo update --workspace`, or undo an interrupted bump with `git restore :/`"]);
+    tree.refused(&["bump"], expect!["error: Cargo.lock: `a` 2.0.0 is missing: run `cargo update --workspace`, or undo an interrupted bump with `git restore :/`"]);
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn a_requirement_that_cannot_follow() {
     );
     tree.refused(
         &["bump"],
-        expect!["error: b/Cargo.toml:6: `a`: `>=1, <2` cannot follow to 2.0.0: write it with one of ^ = ~ >="],
+        expect!["error: b/Cargo.toml:6: `a`: `>=1, <2` cannot be updated to 2.0.0: write it with one of ^ = ~ >="],
     );
 }
 
@@ -197,7 +197,7 @@ fn a_public_crate_that_is_pinned() {
     );
     tree.refused(
         &["bump"],
-        expect!["error: b/Cargo.toml:6: `=1.0.0` pins `a`, which is `public`: say `1.0.0`"],
+        expect!["error: b/Cargo.toml:6: `=1.0.0` pins `a`, which is `public`: write `1.0.0`"],
     );
 }
 
@@ -254,15 +254,19 @@ fn a_key_of_the_wrong_type() {
 fn a_crate_in_the_configuration_that_is_no_member() {
     with_config("public = [\"c\"]").refused(
         &["bump"],
-        expect!["error: Cargo.toml: [workspace.metadata.release-train]: `public`: `c` is no published member"],
+        expect![
+            "error: Cargo.toml: [workspace.metadata.release-train]: `c` is not a published member"
+        ],
     );
     with_config("independent = [\"c\"]").refused(
         &["bump"],
-        expect!["error: Cargo.toml: [workspace.metadata.release-train]: `independent`: `c` is no published member"],
+        expect![
+            "error: Cargo.toml: [workspace.metadata.release-train]: `c` is not a published member"
+        ],
     );
     with_config("version-of = \"c\"").refused(
         &["bump"],
-        expect!["error: Cargo.toml: [workspace.metadata.release-train]: `version-of`: `c` is no member that moves"],
+        expect!["error: Cargo.toml: [workspace.metadata.release-train]: `version-of`: `c` is not a member that is bumped with the train"],
     );
 }
 
@@ -271,14 +275,14 @@ fn an_independent_crate_that_inherits_its_version() {
     let root =
         root("a") + "package.version = \"1.0.0\"\nmetadata.release-train.independent = [\"a\"]\n";
     let a = "[package]\nname = \"a\"\nversion.workspace = true\n";
-    Tree::new(&[("Cargo.toml", &root), ("a/Cargo.toml", a)]).refused(&["bump"], expect!["error: Cargo.toml: [workspace.metadata.release-train]: `independent`: `a` takes its version from the workspace"]);
+    Tree::new(&[("Cargo.toml", &root), ("a/Cargo.toml", a)]).refused(&["bump"], expect!["error: Cargo.toml: [workspace.metadata.release-train]: `independent`: `a` inherits its version from the workspace"]);
 }
 
 #[test]
 fn a_workspace_whose_train_has_no_single_version() {
     let tree = with_config("");
     tree.write("b/Cargo.toml", &package("b", "0.3.0"));
-    tree.refused(&["bump"], expect![[r#"error: Cargo.toml: [workspace.metadata.release-train]: the published crates have several versions: name the train's with `version-of = "crate"`, or undo an interrupted bump with `git restore :/`"#]]);
+    tree.refused(&["bump"], expect![[r#"error: Cargo.toml: [workspace.metadata.release-train]: the published crates have several versions: add `version-of = "crate"` to say which one names the train, or undo an interrupted bump with `git restore :/`"#]]);
 }
 
 #[test]
@@ -333,11 +337,11 @@ fn a_candidate_of_a_release() {
 fn a_patch_of_what_is_not_released() {
     at_version("1.0.0-dev").refused(
         &["bump", "patch"],
-        expect!["error: a is at 1.0.0-dev: a minor or patch version follows only a release; say `bump release`"],
+        expect!["error: a is at 1.0.0-dev: a minor or patch version follows only a release; use `bump release`"],
     );
     at_version("1.0.0-rc.1").refused(
         &["bump", "minor"],
-        expect!["error: a is at 1.0.0-rc.1: a minor or patch version follows only a release; say `bump release`"],
+        expect!["error: a is at 1.0.0-rc.1: a minor or patch version follows only a release; use `bump release`"],
     );
 }
 
@@ -383,7 +387,7 @@ fn a_lock_file_that_is_out_of_date() {
         "Cargo.lock",
         "version = 4\n\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\n",
     );
-    tree.refused(&["bump"], expect!["error: Cargo.lock: it has no `b` 1.0.0: bring it up to date with `cargo update --workspace`, or undo an interrupted bump with `git restore :/`"]);
+    tree.refused(&["bump"], expect!["error: Cargo.lock: `b` 1.0.0 is missing: run `cargo update --workspace`, or undo an interrupted bump with `git restore :/`"]);
 }
 
 #[test]
@@ -403,7 +407,7 @@ fn a_bump_that_was_interrupted_between_crates_that_do_not_ask_for_each_other() {
     tree.write("b/Cargo.toml", &package("b", "1.0.0"));
     tree.cargo(&["generate-lockfile", "--offline"]);
     tree.write("a/Cargo.toml", &package("a", "2.0.0"));
-    tree.refused(&["bump", "2.0.0"], expect!["error: Cargo.lock: it has no `a` 2.0.0: bring it up to date with `cargo update --workspace`, or undo an interrupted bump with `git restore :/`"]);
+    tree.refused(&["bump", "2.0.0"], expect!["error: Cargo.lock: `a` 2.0.0 is missing: run `cargo update --workspace`, or undo an interrupted bump with `git restore :/`"]);
 }
 
 #[test]
@@ -426,7 +430,7 @@ fn a_train_that_is_named_by_a_crate_that_stays() {
     let tree = with_config("version-of = \"a\"\nindependent = [\"a\"]");
     tree.refused(
         &["bump"],
-        expect!["error: Cargo.toml: [workspace.metadata.release-train]: `version-of`: `a` is no member that moves"],
+        expect!["error: Cargo.toml: [workspace.metadata.release-train]: `version-of`: `a` is not a member that is bumped with the train"],
     );
 }
 
@@ -533,7 +537,7 @@ fn a_date_that_is_none() {
     }
     tree.refused(
         &["notes", "date", "1.0.0", "--date", "2024-02-30"],
-        expect!["error: `2024-02-30` is no date: write YYYY-MM-DD"],
+        expect!["error: `2024-02-30` is not a date: write YYYY-MM-DD"],
     );
 }
 
