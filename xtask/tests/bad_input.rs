@@ -181,7 +181,7 @@ fn an_internal_crate_that_is_not_pinned() {
     with_config("public = [\"b\"]").refused(
         &["bump"],
         expect![
-            "error: b/Cargo.toml:6: `1.0.0` does not pin `a`, which is not `public`: say `=1.0.0`"
+            "error: b/Cargo.toml:6: `1.0.0` does not pin `a`, which is not `public`: write `=1.0.0`"
         ],
     );
 }
@@ -212,7 +212,7 @@ fn several_pins_that_are_missing() {
     tree.refused(
         &["bump"],
         expect![
-            "error: b/Cargo.toml:6: `1.0.0` does not pin `a`, which is not `public`: say `=1.0.0` (1 more of the kind)"
+            "error: b/Cargo.toml:6: `1.0.0` does not pin `a`, which is not `public`: write `=1.0.0` (1 more of the kind)"
         ],
     );
 }
@@ -328,7 +328,7 @@ fn a_candidate_of_a_release() {
     at_version("1.0.0").refused(
         &["bump", "rc"],
         expect![
-            "error: a is at 1.0.0: a candidate follows only -dev or -rc.N; say `bump X.Y.Z-rc.1`"
+            "error: a is at 1.0.0: a candidate follows only -dev or -rc.N; use `bump X.Y.Z-rc.1`"
         ],
     );
 }
@@ -352,7 +352,7 @@ fn a_crate_that_cannot_go_where_the_others_go() {
     tree.refused(
         &["bump", "rc"],
         expect![
-            "error: a is at 1.0.0: a candidate follows only -dev or -rc.N; say `bump X.Y.Z-rc.1`"
+            "error: a is at 1.0.0: a candidate follows only -dev or -rc.N; use `bump X.Y.Z-rc.1`"
         ],
     );
 }
