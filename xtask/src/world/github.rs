@@ -1,17 +1,12 @@
 //! What GitHub says through `gh`: pull requests and releases. It only reads.
 
 use serde_json::{Deserializer, Value};
-use xshell::{Cmd, Shell, cmd};
+use xshell::{Shell, cmd};
 
 use crate::rules::calendar::parse_date;
 use crate::rules::status::{Ci, PullRequest};
 use crate::world::{items, process, text};
 use crate::{Context, Result};
-
-/// `gh`, which never prompts.
-pub fn gh<'a>(sh: &'a Shell, arguments: &[&str]) -> Cmd<'a> {
-    sh.cmd("gh").args(arguments).env("GH_PROMPT_DISABLED", "1")
-}
 
 /// All pull requests from a branch of the repository, not of a fork, to another, newest first.
 pub fn pull_requests(sh: &Shell, head: &str, base: &str) -> Result<Vec<PullRequest>> {

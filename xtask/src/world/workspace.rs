@@ -99,10 +99,12 @@ impl Workspace {
             });
         }
 
-        for name in config.public.iter().flatten().chain(&config.independent) {
+        let public = config.public.iter().flatten().map(|name| ("public", name));
+        let independent = config.independent.iter().map(|name| ("independent", name));
+        for (key, name) in public.chain(independent) {
             let mut published = crates.iter().filter(|member| member.published);
             if !published.any(|member| member.name == *name) {
-                bail!("{table}: `{name}` is not a published member");
+                bail!("{table}: `{key}`: `{name}` is not a published member");
             }
         }
         Ok(Workspace {
