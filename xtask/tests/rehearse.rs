@@ -1,52 +1,55 @@
-//! Rehearsals from outside: the month of the demo, one task, a step that fails, and what of the user's environment gets in.
+//! Rehearsals from outside: the month of the demo, one task, a step that fails, and that nothing of the environment gets in.
 
 mod support;
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use expect_test::expect;
+use support::registry::{Registry, Rules};
 use support::train::World;
 use support::{Tree, package, temporary, text};
 
 /// The folder of this repository, which holds the demo.
 const HERE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// A rehearsal, begun in a folder, with a place for its sandbox.
+const REHEARSE: &str = env!("CARGO_BIN_EXE_rehearse");
+
+/// A rehearsal, not yet started, in a folder, with a place for its sandbox.
 fn rehearse(folder: &Path, place: &Path, line: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    let mut command = Command::new(REHEARSE);
     command
-        .arg("rehearse")
         .args(line.split_whitespace())
         .current_dir(folder)
         .env("TMPDIR", place);
     command
 }
 
-/// What it printed, without what differs from run to run: times, folders and commits.
+/// What it printed, without what differs from run to run: times, folders, commits, and whether cargo-semver-checks is
+/// installed, which is a warning.
 fn said(output: &Output, place: &Path) -> String {
-    let said = text(&output.stdout).replace(
-        &place.canonicalize().unwrap().display().to_string(),
-        "$TMPDIR",
-    );
+    let place = place.canonicalize().unwrap().display().to_string();
     let commit = |word: &str| word.len() == 7 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
     let mut plain = String::new();
-    for line in said.lines() {
+    for line in text(&output.stdout).replace(&place, "$TMPDIR").lines() {
         let words: Vec<&str> = line.split(' ').collect();
-        let words = words.iter().enumerate().map(|(at, &word)| match word {
-            _ if word.starts_with("$TMPDIR/rehearsal-") => "$SANDBOX",
-            _ if words.get(at + 1) == Some(&"s") => "N",
-            // Whether cargo semver-checks is installed is to know, too.
-            _ if words[at + 1..].starts_with(&["to", "know"]) => "N",
-            _ if commit(word) => "COMMIT",
-            _ => word,
-        });
-        plain += &(words.collect::<Vec<_>>().join(" ") + "\n");
+        for (at, &word) in words.iter().enumerate() {
+            let next = words.get(at + 1).copied().unwrap_or_default();
+            plain += match word {
+                _ if word.starts_with("$TMPDIR/rehearsal-") => "$SANDBOX",
+                _ if ["s", "warning", "warnings"].contains(&next) => "N",
+                _ if commit(word) => "COMMIT",
+                _ => word,
+            };
+            plain += if at + 1 == words.len() { "\n" } else { " " };
+        }
     }
     // A longer time has less room before it.
+    plain = plain.replace("N warning\n", "N warnings\n");
     while plain.contains("  N s") {
         plain = plain.replace("  N s", " N s");
     }
@@ -96,9 +99,9 @@ fn commit(folder: &Path) {
 }
 
 #[test]
-fn the_month_of_the_demo_comes_to_its_end_and_nothing_of_the_environment_gets_in() {
+fn the_month_of_the_demo_completes_and_nothing_of_the_environment_gets_in() {
     let place = temporary();
-    // Git, as the sandbox finds it behind its own folders, tells what it was given.
+    // Git, as the sandbox finds it behind its own folders, records its environment.
     let (bin, seen) = (place.path().join("bin"), place.path().join("seen"));
     fs::create_dir(&bin).unwrap();
     let script = format!(
@@ -109,27 +112,31 @@ fn the_month_of_the_demo_comes_to_its_end_and_nothing_of_the_environment_gets_in
     fs::write(bin.join("git"), script).unwrap();
     fs::set_permissions(bin.join("git"), fs::Permissions::from_mode(0o755)).unwrap();
 
-    let mut command = rehearse(
-        Path::new(HERE),
-        place.path(),
-        "--demo --keep --date 2026-01-10",
-    );
-    command.env(
-        "PATH",
-        format!("{}:{}", bin.display(), std::env::var("PATH").unwrap()),
-    );
+    // A program with nothing beside it, and cargo's target folder under another name.
+    let (alone, target) = (bin.join("rehearse"), place.path().join("planted"));
+    fs::copy(REHEARSE, &alone).unwrap();
+    let built = Path::new(REHEARSE).ancestors().nth(2).unwrap();
+    std::os::unix::fs::symlink(built, &target).unwrap();
+
+    let mut command = Command::new(alone);
+    command
+        .args("--demo --keep --date 2026-01-10".split(' '))
+        .current_dir(Path::new(HERE).join("xtask/src"))
+        .env("TMPDIR", place.path())
+        .env("CARGO_TARGET_DIR", target);
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    command.env("PATH", path);
     for name in [
         "GH_TOKEN",
         "GITHUB_TOKEN",
         "GITHUB_OUTPUT",
         "SSH_AUTH_SOCK",
         "CARGO_REGISTRY_TOKEN",
-        "CARGO_TARGET_DIR",
         "GIT_AUTHOR_NAME",
     ] {
         command.env(name, "planted");
     }
-    // Nothing of the network: whoever asks for it fails here.
+    // A program that asks for the network fails here.
     for name in [
         "http_proxy",
         "https_proxy",
@@ -146,48 +153,47 @@ fn the_month_of_the_demo_comes_to_its_end_and_nothing_of_the_environment_gets_in
         text(&output.stderr)
     );
     expect![[r#"
-        the sandbox is $SANDBOX
-        2026-02-05  tool   cut N s  release-4.0.0; #1 Bump Tinytable to 5.0.0
-        2026-02-05  human  merge N s  #1 into main
-        2026-02-12  human  a fix on main N s  main is at COMMIT
-        2026-02-12  human  its backport N s  release-4.0.0 is at COMMIT
-        2026-02-20  tool   release-latest N s  #2 Update release date of Tinytable 4.0.0; #3 Release Tinytable 4.0.0
-        2026-02-20  human  merge N s  #2 into main, #3 into release-4.0.0
-        2026-02-20  tool   push-tag --branch release-4.0.0 N s  tag v4.0.0
-        2026-02-20  tool   verify N s  verified 4.0.0 and its 5 crates: nothing to mend, N to know
-        2026-02-20  tool   dist N s  packed target/dist/tinytable-v4.0.0-src.tar.gz
-        2026-02-20  tool   github-release N s  a draft of v4.0.0 with 2 files
-        2026-02-20  tool   publish N s  5 crates published
-        2026-02-20  tool   github-release N s  v4.0.0 is public, and the latest
-        2026-02-27  human  a fix on main N s  main is at COMMIT
-        2026-02-27  human  its backport N s  release-4.0.0 is at COMMIT
-        2026-02-27  tool   release-patch --branch release-4.0.0 N s  #4 Release Tinytable 4.0.1
-        2026-02-27  human  merge N s  #4 into release-4.0.0
-        2026-02-27  tool   push-tag --branch release-4.0.0 N s  tag v4.0.1
-        2026-02-27  tool   verify N s  verified 4.0.1 and its 5 crates: nothing to mend, N to know
-        2026-02-27  tool   dist N s  packed target/dist/tinytable-v4.0.1-src.tar.gz
-        2026-02-27  tool   github-release N s  a draft of v4.0.1 with 2 files
-        2026-02-27  tool   publish N s  5 crates published
-        2026-02-27  tool   github-release N s  v4.0.1 is public, and the latest
-        2026-02-27  tool   sync-notes N s  #5 Add the release notes of Tinytable 4.0.1
-        2026-02-27  human  merge N s  #5 into main
-        2026-02-27  human  cargo build of a user's crate N s  builds with tinytable 4.0.1, tinytable-themes 0.9.1
-
-        branches  main at 5.0.0, release-4.0.0 at 4.0.1
-        tags      v4.0.0, v4.0.1
-        crates    1 of 0.9.0, 1 of 0.9.1, 4 of 4.0.0, 4 of 4.0.1
-        releases  v4.0.0, v4.0.1 (latest)
+        sandbox: $SANDBOX
+        2026-02-05
+          cut N s  branch release-4.0.0
+                                     #1 Bump Tinytable to 5.0.0
+          (merge) N s  #1 into main
+        2026-02-12
+          (fix) N s  main is at COMMIT
+          (backport) N s  release-4.0.0 is at COMMIT
+        2026-02-20
+          release-latest N s  #2 Update release date of Tinytable 4.0.0
+                                     #3 Release Tinytable 4.0.0
+          (merge) N s  #2 into main, #3 into release-4.0.0
+          push-tag N s  tag v4.0.0
+          verify N s  verified 4.0.0 and its 5 crates: 0 errors, N warnings
+          dist N s  packed target/dist/tinytable-v4.0.0-src.tar.gz
+          publish N s  5 crates published
+          github-release N s  v4.0.0 is public and the latest, with 2 files
+        2026-02-27
+          (fix) N s  main is at COMMIT
+          (backport) N s  release-4.0.0 is at COMMIT
+          release-patch N s  #4 Release Tinytable 4.0.1
+          (merge) N s  #4 into release-4.0.0
+          push-tag N s  tag v4.0.1
+          verify N s  verified 4.0.1 and its 5 crates: 0 errors, N warnings
+          dist N s  packed target/dist/tinytable-v4.0.1-src.tar.gz
+          publish N s  5 crates published
+          github-release N s  v4.0.1 is public and the latest, with 2 files
+          sync-notes N s  #5 Add the release notes of Tinytable 4.0.1
+          (merge) N s  #5 into main
+          (use crates) N s  builds with tinytable 4.0.1, tinytable-themes 0.9.1
 
         *   COMMIT (HEAD -> main) Merge pull request #5 from ci/sync-notes-4.0.1
         |\
         | * COMMIT Add the release notes of Tinytable 4.0.1
         |/
-        * COMMIT Mend what a user found
+        * COMMIT Fix what a user found
         *   COMMIT Merge pull request #2 from ci/release-date-for-4.0.0
         |\
         | * COMMIT Update release date of Tinytable 4.0.0
         |/
-        * COMMIT Mend what a tester found
+        * COMMIT Fix what a tester found
         *   COMMIT Merge pull request #1 from ci/bump-to-5.0.0
         |\
         | * COMMIT Bump Tinytable to 5.0.0
@@ -196,16 +202,16 @@ fn the_month_of_the_demo_comes_to_its_end_and_nothing_of_the_environment_gets_in
         | |\
         | | * COMMIT Release Tinytable 4.0.1
         | |/
-        | * COMMIT Mend what a user found
+        | * COMMIT Fix what a user found
         | *   COMMIT (tag: v4.0.0) Merge pull request #3 from ci/release-4.0.0
         | |\
         | | * COMMIT Release Tinytable 4.0.0
         | |/
-        | * COMMIT Mend what a tester found
+        | * COMMIT Fix what a tester found
         |/
         * COMMIT Begin with the demo
 
-        v4.0.0 is out, and v4.0.1 after it, in N s
+        released v4.0.0 and v4.0.1 in N s
     "#]]
     .assert_eq(&said(&output, place.path()));
     assert_eq!(text(&output.stderr), "");
@@ -232,7 +238,7 @@ fn the_month_of_the_demo_comes_to_its_end_and_nothing_of_the_environment_gets_in
 }
 
 #[test]
-fn the_month_of_a_workspace_below_0_1_has_no_patch() {
+fn the_month_of_a_workspace_below_0_1_has_no_patch_release() {
     let place = temporary();
     let more = "description = \"A.\"\nlicense = \"MIT\"\n[workspace.metadata.release-train]\nname = \"Demo\"\n";
     let manifest = package("a", "0.0.3") + more;
@@ -241,7 +247,7 @@ fn the_month_of_a_workspace_below_0_1_has_no_patch() {
     let output = rehearse(tree.path(), place.path(), "").output().unwrap();
     let said = said(&output, place.path());
     assert!(
-        said.ends_with("\nv0.0.3 is out, in N s\n"),
+        said.ends_with("\nreleased v0.0.3 in N s\n"),
         "{said}{}",
         text(&output.stderr)
     );
@@ -260,20 +266,18 @@ fn a_step_that_fails_is_shown_and_its_sandbox_is_kept() {
     let (said, error) = (said(&output, place.path()), text(&output.stderr));
     let step = said
         .lines()
-        .position(|line| line.ends_with("failed"))
+        .position(|line| line.ends_with(" s  failed"))
         .unwrap();
     let shown: Vec<&str> = said.lines().skip(step).collect();
-    assert!(shown[0].starts_with("2026-01-20  tool   verify "), "{said}");
+    assert!(shown[0].starts_with("  verify "), "{said}");
     assert!(
         shown[1..].iter().all(|line| line.starts_with("    | ")),
         "{said}"
     );
-    assert!(
-        said.contains("`tinytable-themes` has no description"),
-        "{said}"
-    );
+    let missing = "`tinytable-themes` has no description";
+    assert!(said.contains(missing), "{said}");
     assert!(error.starts_with(
-        "error: `verify` of 2026-01-20 failed: what it said is above; the sandbox is kept"
+        "error: `verify` failed on 2026-01-20: see its output above; the sandbox is kept: "
     ));
     let kept = fs::read_dir(place.path())
         .unwrap()
@@ -314,7 +318,7 @@ fn begun(mut command: Command, place: &Path) -> (String, PathBuf) {
 }
 
 #[test]
-fn where_the_version_is_released_the_rehearsal_is_that_of_the_next_train() {
+fn if_the_version_is_released_the_next_train_is_rehearsed() {
     for tagged in [false, true] {
         let (place, folder) = (temporary(), temporary());
         demo(
@@ -327,7 +331,7 @@ fn where_the_version_is_released_the_rehearsal_is_that_of_the_next_train() {
             "RELEASES.md",
         );
         if tagged {
-            // As others name them, and like to see them.
+            // Tags of another form, and a setting that would change how they are listed.
             git(folder.path(), &["tag", "tinytable-4.0.0"]);
             git(folder.path(), &["tag", "unicode-0.1.0"]);
             git(folder.path(), &["config", "column.ui", "always"]);
@@ -336,27 +340,22 @@ fn where_the_version_is_released_the_rehearsal_is_that_of_the_next_train() {
             rehearse(folder.path(), place.path(), "--date 2026-01-05"),
             place.path(),
         );
-        assert!(
-            said.contains(
-                "in the copy, main goes on from 4.0.0 to 5.0.0, with which a train begins"
-            ),
-            "{said}"
-        );
-        // Crates of another version line go on as well: they are as little what is out.
+        assert!(said.contains("in the copy: bumped main to 5.0.0"), "{said}");
+        // Independent crates are bumped, too: their versions are released as well.
         let themes = fs::read_to_string(people.join("themes/Cargo.toml")).unwrap();
         assert!(themes.contains("version = \"0.10.0\""), "{themes}");
         assert!(
-            said.contains("in the copy, opened the section of 5.0.0 in RELEASES.md"),
+            said.contains("in the copy: added 5.0.0 to RELEASES.md"),
             "{said}"
         );
     }
 }
 
 #[test]
-fn what_is_not_committed_is_rehearsed_with_a_new_file_once_git_knows_it() {
+fn changes_that_are_not_committed_are_rehearsed_without_files_that_git_does_not_know() {
     let (place, folder) = (temporary(), temporary());
     demo(folder.path(), "", "RELEASES.md");
-    // With it git asks for what has a name alone, unless it is told otherwise.
+    // With this protocol, git fetches only what a ref names.
     let config = folder.path().join(".git/theirs");
     fs::write(&config, "[protocol]\nversion = 1\n").unwrap();
     for file in ["README.md", "added", "new"] {
@@ -367,7 +366,7 @@ fn what_is_not_committed_is_rehearsed_with_a_new_file_once_git_knows_it() {
     command.env("GIT_CONFIG_GLOBAL", config);
     let (said, people) = begun(command, place.path());
     assert!(
-        said.contains("not committed, and so left out: new, ..."),
+        said.contains("not committed and left out: new, ..."),
         "{said}"
     );
     let copied = |file: &str| fs::read_to_string(people.join(file)).unwrap_or_default();
@@ -382,10 +381,14 @@ fn one_task_shows_what_it_would_propose_and_changes_nothing() {
     let world = World::new();
     world.cut("2026-03-05");
     world.git("clone", &["fetch", "-q"]);
-    let before = world.state();
-    let output = world.task("rehearse release-latest --date 2026-03-20");
+    let (before, calls) = (world.state(), fs::read(world.path("gh/calls")).unwrap());
+    let task = "release-latest --date 2026-03-20";
+    let mut command = world.command("clone", REHEARSE);
+    let output = command.args(task.split(' ')).output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_eq!(world.state(), before);
+    assert_eq!(fs::read(world.path("gh/calls")).unwrap(), calls);
+    assert_eq!(fs::read_dir(world.path("tmp")).unwrap().count(), 0);
     let said = text(&output.stdout);
     for expected in [
         "\n== ci/release-12.0.0 -> release-12.0.0: Release Demo 12.0.0\n",
@@ -398,26 +401,81 @@ fn one_task_shows_what_it_would_propose_and_changes_nothing() {
 }
 
 #[test]
-fn a_task_that_is_none_is_refused_before_a_sandbox_is_made() {
+fn a_wrong_command_line_is_refused_before_a_sandbox_is_made() {
     let world = World::new();
     let place = temporary();
     for (line, expected) in [
+        ("cutt", "unknown task `cutt`"),
+        ("rehearse cut", "unknown task `rehearse`"),
         (
-            "cutt",
-            "error: there is no task `cutt`; `cargo xtask --help` shows what there is\n",
+            "--demo cut",
+            "--demo and --security take no task such as `cut`",
         ),
+        ("--fast", "unknown option `--fast`"),
         (
-            "rehearse cut",
-            "error: a rehearsal is not rehearsed; `cargo xtask --help` shows what there is\n",
+            "publish --registry=other",
+            "a rehearsal has its own registry, without --registry",
         ),
     ] {
         let output = rehearse(&world.path("clone"), place.path(), line)
             .output()
             .unwrap();
-        assert_eq!(
-            (output.status.code(), text(&output.stderr).as_str()),
-            (Some(2), expected)
-        );
+        let expected = format!("error: {expected}; see --help\n");
+        assert_eq!(text(&output.stderr), expected);
+        assert_eq!(output.status.code(), Some(2));
         assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
     }
+}
+
+#[test]
+fn the_program_that_gets_a_token_never_acts_as_gh() {
+    let world = World::new();
+    let gh = world.path("home/gh");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_xtask"), &gh).unwrap();
+    let mut command = world.command("clone", gh.to_str().unwrap());
+    let output = command.args(["pr", "list"]).output().unwrap();
+    assert_eq!(
+        text(&output.stderr),
+        "error: unknown task `pr`; see --help\n"
+    );
+    assert!(!world.path("gh/calls").exists());
+}
+
+#[test]
+fn the_registry_takes_only_well_formed_names_and_only_its_token() {
+    let place = temporary();
+    let rules = Rules {
+        token: Some("right".to_string()),
+        ..Rules::default()
+    };
+    let registry = Registry::start(place.path().join("registry"), rules).unwrap();
+    let index = registry.index();
+    let address = index.trim_start_matches("sparse+http://");
+    let address = address.trim_end_matches("/index/");
+    let publish = |name: &str, version: &str, token: &str| {
+        let crate_ = format!(
+            r#"{{"name":"{name}","vers":"{version}","deps":[],"description":"A.","license":"MIT"}}"#
+        );
+        let mut body = (crate_.len() as u32).to_le_bytes().to_vec();
+        body.extend(crate_.as_bytes());
+        body.extend([0; 4]);
+        let length = body.len();
+        let head = format!(
+            "PUT /api/v1/crates/new HTTP/1.1\r\nUser-Agent: test\r\nAuthorization: {token}\r\n\
+             Content-Length: {length}\r\n\r\n"
+        );
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream
+            .write_all(&[head.into_bytes(), body].concat())
+            .unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer["HTTP/1.1 ".len()..][..3].to_string()
+    };
+    assert_eq!(publish("../../a", "1.0.0", "right"), "400");
+    assert_eq!(publish("a", "1.0.0/../../../a", "right"), "400");
+    assert_eq!(publish("a", "1.0.0", "wrong"), "403");
+    assert!(!place.path().join("registry").exists());
+    assert_eq!(publish("a", "1.0.0", "right"), "200");
 }

@@ -1,6 +1,6 @@
-//! A stand-in for `gh`, which this binary is when it is called by that name: the commands that the tasks use, with their
-//! flags, on pull requests, issues, runs and releases that it keeps in a file. It refuses what it does not know, as the
-//! real one does; a test runs the same command lines through the real one.
+//! A stand-in for `gh`, which this program is under that name: the commands that tasks and workflows use, with their flags,
+//! on pull requests, issues, runs and releases that it keeps in a file. It refuses what it does not know, as the real one
+//! does; a test runs the same command lines through the real one.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write, read_to_string, stdin};
@@ -11,14 +11,14 @@ use pico_args::Arguments;
 use serde_json::{Value, json};
 
 use crate::sha256::sha256;
-use release_train::{Result, print, say};
+use release_train::{Context, Result, bail, print, say};
 
-/// The state, in the folder that the real `gh` keeps its configuration in: lists `pulls`, `issues`, `runs` and
-/// `releases` of objects with the fields that `--json` or the API has, the tag `latest`, and `today`, the day on which pull
-/// requests are opened.
+/// The state, in the folder where the real `gh` keeps its configuration: lists `pulls`, `issues`, `runs` and `releases` of
+/// objects with the fields that `--json` or the API has, the tag `latest`, and `today`, the day on which things are opened.
 const STATE: &str = "stand-in.json";
+/// What addresses begin with.
+const REPOSITORY: &str = "https://github.com/rehearsal/rehearsal";
 
-/// Reads the state.
 pub fn read(folder: &Path) -> Result<Value> {
     match fs::read(folder.join(STATE)) {
         Ok(text) => Ok(serde_json::from_slice(&text)?),
@@ -29,12 +29,14 @@ pub fn read(folder: &Path) -> Result<Value> {
     }
 }
 
-/// Writes it.
 pub fn write(folder: &Path, state: &Value) -> Result<()> {
-    Ok(fs::write(
-        folder.join(STATE),
-        serde_json::to_string_pretty(state)?,
-    )?)
+    let text = serde_json::to_string_pretty(state)?;
+    Ok(fs::write(folder.join(STATE), text)?)
+}
+
+/// A string of the state; empty if it is not there.
+pub fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
 }
 
 /// Runs one command and records it in the file `calls`, a JSON list a line.
@@ -53,18 +55,11 @@ fn run() -> Result<()> {
         .ok_or("the stand-in for gh keeps its state in GH_CONFIG_DIR")?;
     let folder = PathBuf::from(folder);
     let words: Vec<_> = std::env::args_os().skip(1).collect();
-    let line = json!(
-        words
-            .iter()
-            .map(|word| word.to_string_lossy())
-            .collect::<Vec<_>>()
-    );
+    let recorded: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+    let calls = folder.join("calls");
+    let mut calls = File::options().create(true).append(true).open(calls)?;
     // In one piece: others may be called at the same time.
-    let mut calls = File::options()
-        .create(true)
-        .append(true)
-        .open(folder.join("calls"))?;
-    calls.write_all(format!("{line}\n").as_bytes())?;
+    calls.write_all(format!("{}\n", json!(recorded)).as_bytes())?;
     let lock = File::create(folder.join("lock"))?;
     lock.lock()?;
 
@@ -72,269 +67,245 @@ fn run() -> Result<()> {
     let mut state = before.clone();
     let mut arguments = Arguments::from_vec(words);
     let _paged = arguments.contains("--paginate");
-    let command = (
-        arguments.subcommand()?.unwrap_or_default(),
-        arguments.subcommand()?.unwrap_or_default(),
-    );
-    match (command.0.as_str(), command.1.as_str()) {
-        ("pr", "create") => create(arguments, &mut state),
-        ("release", verb @ ("create" | "upload" | "edit")) => release(verb, arguments, &mut state),
-        ("api", "repos/{owner}/{repo}/releases?per_page=100") => releases(arguments, &state),
-        ("api", "repos/{owner}/{repo}/releases/latest") => latest(arguments, &state),
-        ("pr", "list") => list(arguments, &state, "pulls", &["head", "state", "search"]),
-        ("issue", "list") => list(arguments, &state, "issues", &["state", "search"]),
-        ("run", "list") => list(arguments, &state, "runs", &["branch", "workflow"]),
+    let noun = arguments.subcommand()?.unwrap_or_default();
+    let verb = arguments.subcommand()?.unwrap_or_default();
+    match (&*noun, &*verb) {
+        ("api", "repos/{owner}/{repo}/releases?per_page=100") => print_releases(arguments, &state),
+        ("api", "repos/{owner}/{repo}/releases/latest") => print_latest(arguments, &state),
         ("issue", "create") => create_issue(arguments, &mut state),
-        ("workflow", "run") => start(arguments, &mut state),
-        (noun, verb) => Err(format!("unknown command \"{noun} {verb}\" for \"gh\"").into()),
+        ("issue", "list") => list(arguments, &state, "issues"),
+        ("pr", "create") => create_pull(arguments, &mut state),
+        ("pr", "list") => list(arguments, &state, "pulls"),
+        ("release", "create") => create_release(arguments, &mut state),
+        ("release", "edit") => edit_release(arguments, &mut state),
+        ("release", "upload") => upload(arguments, &mut state),
+        ("workflow", "run") => start_workflow(arguments, &mut state),
+        _ => Err(format!("unknown command \"{noun} {verb}\" for \"gh\"").into()),
     }?;
-    if state == before {
-        Ok(())
-    } else {
-        write(&folder, &state)
+    match state == before {
+        true => Ok(()),
+        false => write(&folder, &state),
     }
 }
 
-/// Prints the fields that `--json` names of the items that the filters admit.
-fn list(mut arguments: Arguments, state: &Value, of: &str, filters: &[&str]) -> Result<()> {
+/// Prints the fields that `--json` names of the items that the filters select, newest first.
+fn list(mut arguments: Arguments, state: &Value, of: &str) -> Result<()> {
     let fields: String = arguments.value_from_str("--json")?;
     let limit: usize = arguments.opt_value_from_str("--limit")?.unwrap_or(30);
-    let mut items: Vec<Value> = state[of].as_array().cloned().unwrap_or_default();
-    for filter in filters {
-        let flag: Option<String> =
-            arguments.opt_value_from_str(format!("--{filter}").leak() as &'static str)?;
-        let Some(value) = flag.filter(|value| value != "all") else {
-            continue;
-        };
-        items.retain(|item| match *filter {
-            "head" => item["headRefName"] == *value,
-            "branch" => item["headBranch"] == *value,
-            "workflow" => item["workflowName"] == *value,
-            "state" => item["state"]
-                .as_str()
-                .is_some_and(|state| state.eq_ignore_ascii_case(&value)),
-            // Of the qualifiers, the one for pull requests.
-            _ if value.starts_with("head:") => {
-                let head = value["head:".len()..].split(' ').next().unwrap_or_default();
-                item["headRefName"]
-                    .as_str()
-                    .is_some_and(|name| name.starts_with(head))
-            }
-            _ => ["title", "body"].iter().any(|field| {
-                item[field]
-                    .as_str()
-                    .is_some_and(|text| text.contains(&value))
-            }),
-        });
-    }
+    let mut option = |name: &'static str| arguments.opt_value_from_str::<_, String>(name);
+    let wanted = option("--state")?.unwrap_or("open".to_string());
+    let (head, search) = (option("--head")?, option("--search")?);
     refuse_the_rest(arguments)?;
-    items.reverse();
-    items.truncate(limit);
+    // Of the search's qualifiers, the one for the beginning of a branch.
+    let search = search.unwrap_or("head:".to_string());
+    let prefix = search.split(' ').next().unwrap_or_default();
+    let prefix = prefix
+        .strip_prefix("head:")
+        .ok_or("the stand-in searches for `head:` alone")?;
+
     let mut shown = Vec::new();
-    for item in &mut items {
-        if item["state"] == "OPEN" && item["headRefName"].is_string() {
-            item["headRefOid"] = json!(head(item["headRefName"].as_str().unwrap_or_default())?);
+    for item in state[of].as_array().into_iter().flatten().rev() {
+        let mut item = item.clone();
+        let branch = text(&item["headRefName"]).to_string();
+        let selected = (wanted == "all" || text(&item["state"]).eq_ignore_ascii_case(&wanted))
+            && head.as_ref().is_none_or(|head| branch == *head)
+            && branch.starts_with(prefix);
+        if !selected || shown.len() == limit {
+            continue;
         }
         if of == "pulls" {
+            if item["state"] == "OPEN" {
+                item["headRefOid"] = json!(commit_of(&branch)?);
+            }
             item["statusCheckRollup"] = checks(&state["runs"], &item["headRefOid"]);
         }
-        let mut fields_shown = json!({});
+        let mut values = json!({});
         for field in fields.split(',') {
-            fields_shown[field] = item
-                .get(field)
-                .ok_or_else(|| format!("Unknown JSON field: {field:?}"))?
-                .clone();
+            let value = item.get(field);
+            let value = value.ok_or_else(|| format!("Unknown JSON field: {field:?}"))?;
+            values[field] = value.clone();
         }
-        shown.push(fields_shown);
+        shown.push(values);
     }
     print(&format!("{}\n", Value::from(shown)))
 }
 
-/// What the runs said of a commit.
+/// The checks of a commit, from its runs.
 fn checks(runs: &Value, commit: &Value) -> Value {
-    let of_commit = runs
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter(|run| run["headSha"] == *commit);
-    let upper = |field: &Value| field.as_str().unwrap_or_default().to_uppercase();
-    let check = |run: &Value| json!({ "name": run["workflowName"], "status": upper(&run["status"]), "conclusion": upper(&run["conclusion"]) });
-    of_commit.map(check).collect()
+    let mut checks = Vec::new();
+    for run in runs.as_array().into_iter().flatten() {
+        if run["headSha"] == *commit {
+            let (status, conclusion) = (text(&run["status"]), text(&run["conclusion"]));
+            checks.push(json!({
+                "name": run["workflowName"], "status": status.to_uppercase(),
+                "conclusion": conclusion.to_uppercase(),
+            }));
+        }
+    }
+    Value::from(checks)
 }
 
-fn create(mut arguments: Arguments, state: &mut Value) -> Result<()> {
+fn create_pull(mut arguments: Arguments, state: &mut Value) -> Result<()> {
     let mut option = |name: &'static str| arguments.value_from_str::<_, String>(name);
-    let (branch, base, title) = (option("--head")?, option("--base")?, option("--title")?);
+    let (head, base, title) = (option("--head")?, option("--base")?, option("--title")?);
     let body = body(&mut arguments, "--body-file")?;
     refuse_the_rest(arguments)?;
-    let commit = head(&branch)?
-        .ok_or_else(|| format!("Head ref must be a branch (createPullRequest): {branch}"))?;
-    if head(&base)?
-        .ok_or_else(|| format!("Base ref must be a branch (createPullRequest): {base}"))?
-        == commit
-    {
-        return Err(format!("No commits between {base} and {branch} (createPullRequest)").into());
+    let commit = |which: &str, branch: &str| -> Result<String> {
+        let missing = format!("{which} ref must be a branch (createPullRequest): {branch}");
+        Ok(commit_of(branch)?.ok_or(missing)?)
+    };
+    let created = format!("{}T00:07:00Z", today(state));
+    let commit_of_head = commit("Head", &head)?;
+    if commit_of_head == commit("Base", &base)? {
+        bail!("No commits between {base} and {head} (createPullRequest)");
     }
-    let today = today(state);
-    let pulls = state["pulls"]
-        .as_array_mut()
-        .ok_or("the state has no list of pull requests")?;
-    let ours = |pull: &&Value| pull["headRefName"] == *branch && pull["isCrossRepository"] == false;
-    if let Some(open) = pulls
-        .iter()
-        .filter(ours)
-        .find(|pull| pull["state"] == "OPEN")
-    {
-        let url = open["url"].as_str().unwrap_or_default();
-        return Err(format!(
-            "a pull request for branch {branch:?} into branch {base:?} already exists:\n{url}"
-        )
-        .into());
+    let pulls = items(state, "pulls")?;
+    for pull in pulls.iter() {
+        let ours = pull["headRefName"] == head && pull["isCrossRepository"] == false;
+        if ours && pull["state"] == "OPEN" {
+            let what = format!("a pull request for branch {head:?} into branch {base:?}");
+            bail!("{what} already exists:\n{}", text(&pull["url"]));
+        }
     }
     let number = pulls.len() + 1;
-    let url = format!("https://github.com/rehearsal/rehearsal/pull/{number}");
+    let url = format!("{REPOSITORY}/pull/{number}");
     pulls.push(json!({
-        "number": number, "url": url, "state": "OPEN", "title": title, "body": body, "createdAt": format!("{today}T00:07:00Z"),
-        "headRefName": branch, "headRefOid": commit, "baseRefName": base,
-        "isCrossRepository": false,
+        "number": number, "url": url, "state": "OPEN", "title": title, "body": body,
+        "createdAt": created, "headRefName": head, "headRefOid": commit_of_head,
+        "baseRefName": base, "isCrossRepository": false,
     }));
     print(&format!("{url}\n"))
 }
 
 fn create_issue(mut arguments: Arguments, state: &mut Value) -> Result<()> {
     let title: String = arguments.value_from_str("--title")?;
-    let body = body(&mut arguments, "--body-file")?;
+    let body = match arguments.opt_value_from_str::<_, String>("--body")? {
+        Some(body) => body,
+        None => body(&mut arguments, "--body-file")?,
+    };
     refuse_the_rest(arguments)?;
-    let issues = state["issues"]
-        .as_array_mut()
-        .ok_or("the state has no list of issues")?;
-    let url = format!(
-        "https://github.com/rehearsal/rehearsal/issues/{}",
-        issues.len() + 1
-    );
+    let issues = items(state, "issues")?;
+    let url = format!("{REPOSITORY}/issues/{}", issues.len() + 1);
     issues.push(json!({ "title": title, "body": body, "url": url, "state": "OPEN" }));
     print(&format!("{url}\n"))
 }
 
-/// Starts a workflow, which has ended at once, as the state says under `conclusions` for its branch: well, if it says
-/// nothing.
-fn start(mut arguments: Arguments, state: &mut Value) -> Result<()> {
+/// Starts a workflow, which succeeds at once.
+fn start_workflow(mut arguments: Arguments, state: &mut Value) -> Result<()> {
     let branch: String = arguments.value_from_str("--ref")?;
     let workflow: String = arguments.free_from_str()?;
     refuse_the_rest(arguments)?;
-    let commit = head(&branch)?.ok_or_else(|| {
-        format!("could not create workflow dispatch event: HTTP 422: No ref found for: {branch}")
-    })?;
-    let conclusion = state["conclusions"][&branch]
-        .as_str()
-        .unwrap_or("success")
-        .to_string();
-    let today = today(state);
-    let runs = state["runs"]
-        .as_array_mut()
-        .ok_or("the state has no list of runs")?;
-    runs.push(json!({
-        "workflowName": workflow, "headBranch": branch, "headSha": commit, "event": "workflow_dispatch",
-        "status": "completed", "conclusion": conclusion, "createdAt": format!("{today}T00:07:00Z"),
-        "url": format!("https://github.com/rehearsal/rehearsal/actions/runs/{}", runs.len() + 1),
+    let missing = "could not create workflow dispatch event: HTTP 422: No ref found for:";
+    let commit = commit_of(&branch)?.ok_or_else(|| format!("{missing} {branch}"))?;
+    items(state, "runs")?.push(json!({
+        "workflowName": workflow, "headBranch": branch, "headSha": commit,
+        "event": "workflow_dispatch", "status": "completed", "conclusion": "success",
     }));
     Ok(())
 }
 
-/// Makes, fills or changes a release: an object with `tag_name`, `draft`, `prerelease` and `assets`, as the API has it. The
-/// tag of the latest one is `latest`.
-fn release(verb: &str, mut arguments: Arguments, state: &mut Value) -> Result<()> {
-    // As for gh: `--flag` or `--flag=value`, and never `--flag value`.
-    let mut flag = |name: &'static str| -> Result<Option<bool>> {
-        if arguments.contains(name) {
-            Ok(Some(true))
-        } else {
-            Ok(arguments.opt_value_from_str(name)?)
-        }
-    };
-    let (draft, candidate, is_latest) =
-        (flag("--draft")?, flag("--prerelease")?, flag("--latest")?);
-    let clobber = arguments.contains("--clobber");
-    let new = match verb {
-        "create" => Some((
-            arguments.value_from_str::<_, String>("--title")?,
-            body(&mut arguments, "--notes-file")?,
-        )),
-        _ => None,
-    };
+/// Makes a release: an object with `tag_name`, `draft`, `prerelease` and `assets`, as the API has it.
+fn create_release(mut arguments: Arguments, state: &mut Value) -> Result<()> {
+    let draft = flag(&mut arguments, "--draft")? == Some(true);
+    let prerelease = flag(&mut arguments, "--prerelease")? == Some(true);
+    let title: String = arguments.value_from_str("--title")?;
+    let body = body(&mut arguments, "--notes-file")?;
     let tag: String = arguments.free_from_str()?;
+    refuse_the_rest(arguments)?;
     if !state["releases"].is_array() {
         state["releases"] = json!([]);
     }
-    let releases = state["releases"]
-        .as_array_mut()
-        .ok_or("the state has no list of releases")?;
-    let found = releases
-        .iter_mut()
-        .find(|release| release["tag_name"] == *tag);
-    if let Some((title, text)) = new {
-        refuse_the_rest(arguments)?;
-        if found.is_some_and(|found| found["draft"] == false) {
-            return Err("HTTP 422: Validation Failed: Release.tag_name already exists".into());
-        }
-        let url = format!("https://github.com/rehearsal/rehearsal/releases/tag/{tag}");
-        releases.push(json!({
-            "tag_name": tag, "html_url": url, "name": title, "body": text,
-            "draft": draft == Some(true), "prerelease": candidate == Some(true), "assets": [],
-        }));
-        return Ok(());
+    let releases = items(state, "releases")?;
+    let mut public = releases.iter().filter(|release| release["draft"] == false);
+    if public.any(|release| release["tag_name"] == tag) {
+        bail!("HTTP 422: Validation Failed: Release.tag_name already exists");
     }
-    let found = found.ok_or("release not found")?;
-    if verb == "upload" {
-        for file in arguments.finish() {
-            let content =
-                fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-            let name = Path::new(&file)
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            let assets = found["assets"]
-                .as_array_mut()
-                .ok_or("the release has no list of assets")?;
-            if !clobber && assets.iter().any(|asset| asset["name"] == *name) {
-                return Err(format!("asset under the same name already exists: [{name}]").into());
-            }
-            assets.retain(|asset| asset["name"] != *name);
-            assets.push(json!({ "name": name, "state": "uploaded", "size": content.len(), "digest": format!("sha256:{}", sha256(&content)) }));
-        }
-    } else {
-        refuse_the_rest(arguments)?;
-        draft
-            .into_iter()
-            .for_each(|draft| found["draft"] = json!(draft));
-        candidate
-            .into_iter()
-            .for_each(|candidate| found["prerelease"] = json!(candidate));
-        // Where nothing is said, the server takes what was made public last.
-        if is_latest.unwrap_or(draft == Some(false)) {
-            state["latest"] = json!(tag);
-        }
+    let url = format!("{REPOSITORY}/releases/tag/{tag}");
+    releases.push(json!({
+        "tag_name": tag, "html_url": url, "name": title, "body": body, "draft": draft,
+        "prerelease": prerelease, "assets": [],
+    }));
+    Ok(())
+}
+
+fn edit_release(mut arguments: Arguments, state: &mut Value) -> Result<()> {
+    let draft = flag(&mut arguments, "--draft")?;
+    let prerelease = flag(&mut arguments, "--prerelease")?;
+    let latest = flag(&mut arguments, "--latest")?;
+    let tag: String = arguments.free_from_str()?;
+    refuse_the_rest(arguments)?;
+    let release = release_of(state, &tag)?;
+    if let Some(draft) = draft {
+        release["draft"] = json!(draft);
+    }
+    if let Some(prerelease) = prerelease {
+        release["prerelease"] = json!(prerelease);
+    }
+    // Without the flag, the server takes the release that was made public last.
+    if latest.unwrap_or(draft == Some(false)) {
+        state["latest"] = json!(tag);
     }
     Ok(())
 }
 
-fn releases(arguments: Arguments, state: &Value) -> Result<()> {
-    refuse_the_rest(arguments)?;
-    let releases = state["releases"].as_array().cloned().unwrap_or_default();
-    // gh prints one list after the other.
-    let pages: String = releases
-        .chunks(100)
-        .map(|page| Value::from(page).to_string())
-        .collect();
-    print(if pages.is_empty() { "[]" } else { &pages })
+fn upload(mut arguments: Arguments, state: &mut Value) -> Result<()> {
+    let clobber = arguments.contains("--clobber");
+    let tag: String = arguments.free_from_str()?;
+    let release = release_of(state, &tag)?;
+    for file in arguments.finish() {
+        let content = fs::read(&file).context(file.display())?;
+        let name = Path::new(&file).file_name().unwrap_or_default();
+        let name = name.to_string_lossy();
+        let assets = items(release, "assets")?;
+        if !clobber && assets.iter().any(|asset| asset["name"] == *name) {
+            bail!("asset under the same name already exists: [{name}]");
+        }
+        assets.retain(|asset| asset["name"] != *name);
+        assets.push(json!({
+            "name": name, "state": "uploaded", "size": content.len(),
+            "digest": format!("sha256:{}", sha256(&content)),
+        }));
+    }
+    Ok(())
 }
 
-fn latest(arguments: Arguments, state: &Value) -> Result<()> {
+fn print_releases(arguments: Arguments, state: &Value) -> Result<()> {
+    refuse_the_rest(arguments)?;
+    let releases = state["releases"].as_array().cloned().unwrap_or_default();
+    if releases.is_empty() {
+        return print("[]");
+    }
+    // gh prints one list after the other.
+    for page in releases.chunks(100) {
+        print(&Value::from(page).to_string())?;
+    }
+    Ok(())
+}
+
+fn print_latest(arguments: Arguments, state: &Value) -> Result<()> {
     refuse_the_rest(arguments)?;
     let mut releases = state["releases"].as_array().into_iter().flatten();
     let latest = releases.find(|release| release["tag_name"] == state["latest"]);
     print(&latest.ok_or("gh: Not Found (HTTP 404)")?.to_string())
+}
+
+fn items<'a>(of: &'a mut Value, list: &str) -> Result<&'a mut Vec<Value>> {
+    let items = of[list].as_array_mut();
+    Ok(items.ok_or_else(|| format!("{STATE} has no list `{list}`"))?)
+}
+
+fn release_of<'a>(state: &'a mut Value, tag: &str) -> Result<&'a mut Value> {
+    let mut releases = state["releases"].as_array_mut().into_iter().flatten();
+    let release = releases.find(|release| release["tag_name"] == tag);
+    Ok(release.ok_or("release not found")?)
+}
+
+/// A flag as gh takes it: `--flag` or `--flag=value`, and never `--flag value`.
+fn flag(arguments: &mut Arguments, name: &'static str) -> Result<Option<bool>> {
+    match arguments.contains(name) {
+        true => Ok(Some(true)),
+        false => Ok(arguments.opt_value_from_str(name)?),
+    }
 }
 
 /// What a command gets on stdin: no other file is read.
@@ -345,23 +316,19 @@ fn body(arguments: &mut Arguments, option: &'static str) -> Result<String> {
     }
 }
 
-/// The day on which things are opened and started.
 fn today(state: &Value) -> String {
-    state["today"].as_str().map_or_else(
-        || time::OffsetDateTime::now_utc().date().to_string(),
-        str::to_string,
-    )
+    let clock = || time::OffsetDateTime::now_utc().date().to_string();
+    state["today"].as_str().map_or_else(clock, str::to_string)
 }
 
 /// The commit of a branch of `origin`.
-fn head(branch: &str) -> Result<Option<String>> {
+fn commit_of(branch: &str) -> Result<Option<String>> {
+    let name = format!("refs/heads/{branch}");
     let output = Command::new("git")
-        .args(["ls-remote", "origin", &format!("refs/heads/{branch}")])
+        .args(["ls-remote", "origin", &name])
         .output()?;
-    Ok(String::from_utf8_lossy(&output.stdout)
-        .split_whitespace()
-        .next()
-        .map(str::to_string))
+    let listing = String::from_utf8_lossy(&output.stdout);
+    Ok(listing.split_whitespace().next().map(str::to_string))
 }
 
 fn refuse_the_rest(arguments: Arguments) -> Result<()> {

@@ -1,201 +1,92 @@
-//! A month of releases, from the cut to a patch: the tasks as the workflows start them, and what people do in between, each
-//! step with its outcome.
+//! A month of releases, from the cut to a patch: the tasks as the workflows start them, and what people do in between.
 
 use std::fs;
-use std::io::{self, Write};
-use std::time::Instant;
 
 use semver::Version;
 use time::Date;
-use xshell::Shell;
 
-use super::board::{self, World};
-use super::sandbox::{Actor, Sandbox};
 use crate::people;
+use crate::steps::Steps;
+use release_train::rules::calendar::{CUT, next_on};
 use release_train::rules::version::{Bump, release_branch, release_of, same_line, tag};
-use release_train::world::workspace::Workspace;
-use release_train::{Result, print, rules::calendar};
+use release_train::{Result, world::workspace::Workspace};
 
-/// What the workflows run at a tag, in this order. `github-release` comes twice: it makes the draft, and makes it public.
-pub const AT_TAG: &[&str] = &[
-    "verify",
-    "dist",
-    "github-release",
-    "publish",
-    "github-release",
-];
-
-pub struct Month<'a> {
-    pub sandbox: &'a Sandbox,
-    pub verbose: bool,
-    /// The world after the last step.
-    pub seen: World,
-}
-
-/// Runs a month from the next 5th on, and shows what it has come to.
-pub fn run(
-    sh: &Shell,
-    sandbox: &Sandbox,
-    workspace: &Workspace,
-    verbose: bool,
-    today: Date,
-) -> Result<()> {
-    let begun = Instant::now();
-    let fifth = calendar::next_on(calendar::CUT, today);
+/// Runs a month from the next 5th on. Returns what was released.
+pub fn run(steps: &mut Steps, workspace: &Workspace, today: Date) -> Result<String> {
+    let fifth = next_on(CUT, today);
     let version = release_of(&workspace.version);
     let branch = release_branch(&version);
     let candidates = workspace.config.release_candidates && workspace.version.pre.as_str() == "dev";
-    let mut month = Month {
-        sandbox,
-        verbose,
-        seen: World::read(sandbox)?,
-    };
+    let mut released = vec![tag(&version)];
 
-    sandbox.set_day(fifth)?;
-    month.task("main", &["cut"])?;
-    month.human("merge", people::merge)?;
+    steps.sandbox.set_day(fifth)?;
+    steps.task("main", "cut")?;
+    steps.merge()?;
     if candidates {
-        month.release(&branch, AT_TAG)?;
+        steps.release(&branch)?;
     }
 
-    sandbox.set_day(fifth.replace_day(12)?)?;
-    month.fix(workspace, &version, &branch, "Mend what a tester found")?;
+    steps.sandbox.set_day(fifth.replace_day(12)?)?;
+    fix(steps, &version, &branch, "Fix what a tester found")?;
     if candidates {
-        month.task("main", &["release-candidate"])?;
-        month.human("merge", people::merge)?;
-        month.release(&branch, AT_TAG)?;
+        steps.task("main", "release-candidate")?;
+        steps.merge()?;
+        steps.release(&branch)?;
     }
 
-    sandbox.set_day(fifth.replace_day(20)?)?;
-    month.task("main", &["release-latest"])?;
-    month.human("merge", people::merge)?;
-    month.release(&branch, AT_TAG)?;
+    steps.sandbox.set_day(fifth.replace_day(20)?)?;
+    steps.task("main", "release-latest")?;
+    steps.merge()?;
+    steps.release(&branch)?;
     if candidates {
-        month.task("main", &["yank", "--candidates"])?;
+        steps.task("main", "yank --candidates")?;
     }
 
-    sandbox.set_day(fifth.replace_day(27)?)?;
+    steps.sandbox.set_day(fifth.replace_day(27)?)?;
     // Below 0.1 there are no patches: the next version is another train's.
-    let patch = Some(Bump::Patch.next(&version, false)?).filter(|patch| same_line(patch, &version));
-    if let Some(patch) = &patch {
-        month.fix(workspace, patch, &branch, "Mend what a user found")?;
-        month.task("main", &["release-patch", "--branch", &branch])?;
-        month.human("merge", people::merge)?;
-        month.release(&branch, AT_TAG)?;
-        month.task("main", &["sync-notes"])?;
-        month.human("merge", people::merge)?;
+    let patch = Bump::Patch.next(&version, false)?;
+    if same_line(&patch, &version) {
+        fix(steps, &patch, &branch, "Fix what a user found")?;
+        steps.task("main", &format!("release-patch --branch {branch}"))?;
+        steps.merge()?;
+        steps.release(&branch)?;
+        steps.task("main", "sync-notes")?;
+        steps.merge()?;
+        released.push(tag(&patch));
     }
-
-    let consume = |sandbox: &Sandbox| board::consume(sandbox, workspace, &World::read(sandbox)?);
-    month.human("cargo build of a user's crate", consume)?;
-    board::show(sh, sandbox, &month.seen)?;
-    let seconds = begun.elapsed().as_secs_f64();
-    let patch = patch
-        .map(|patch| format!(", and {} after it", tag(&patch)))
-        .unwrap_or_default();
-    print(&format!(
-        "{} is out{patch}, in {seconds:.0} s\n",
-        tag(&version)
-    ))
+    build_dependent(steps, workspace)?;
+    Ok(released.join(" and "))
 }
 
-impl Month<'_> {
-    /// Tags what was merged to a release branch, and does what follows from a tag.
-    pub fn release(&mut self, branch: &str, at_tag: &[&str]) -> Result<()> {
-        let before = self.tags();
-        self.task(branch, &["push-tag", "--branch", branch])?;
-        let tag = self.tags().into_iter().find(|tag| !before.contains(tag));
-        let tag = tag.ok_or_else(|| format!("`push-tag` tagged nothing on {branch}"))?;
-        self.sandbox.git("clone", "fetch --quiet --tags origin")?;
-        self.sandbox
-            .git("clone", &format!("checkout --quiet {tag}"))?;
-        // A workflow finds nothing of an earlier release.
-        let _ = fs::remove_dir_all(self.sandbox.workspace("clone").join("target/dist"));
-        for task in at_tag {
-            self.step(Actor::Tool, task, |sandbox| sandbox.xtask("clone", &[task]))?;
-        }
-        Ok(())
-    }
+/// Fixes something on main and on the release branch.
+fn fix(steps: &mut Steps, version: &Version, branch: &str, message: &str) -> Result<()> {
+    steps.people("fix", |sandbox| people::fix(sandbox, version, message))?;
+    steps.people("backport", |sandbox| people::backport(sandbox, branch))
+}
 
-    fn tags(&self) -> Vec<String> {
-        self.seen
-            .refs
-            .keys()
-            .filter_map(|name| Some(name.strip_prefix("refs/tags/")?.to_string()))
-            .collect()
-    }
-
-    /// A fix on main, and on the release branch.
-    fn fix(
-        &mut self,
-        workspace: &Workspace,
-        version: &Version,
-        branch: &str,
-        what: &str,
-    ) -> Result<()> {
-        self.human("a fix on main", |sandbox| {
-            people::fix(sandbox, workspace, version, what)
-        })?;
-        self.human("its backport", |sandbox| people::backport(sandbox, branch))
-    }
-
-    /// Runs a task where a branch is checked out.
-    pub fn task(&mut self, branch: &str, arguments: &[&str]) -> Result<()> {
-        people::checkout(self.sandbox, "clone", branch)?;
-        self.step(Actor::Tool, &arguments.join(" "), |sandbox| {
-            sandbox.xtask("clone", arguments)
-        })
-    }
-
-    pub fn human(
-        &mut self,
-        what: &str,
-        act: impl FnOnce(&Sandbox) -> Result<String>,
-    ) -> Result<()> {
-        self.step(Actor::Human, what, |sandbox| Ok((true, act(sandbox)?)))
-    }
-
-    /// One line: what is done, how long it took, and what has come of it. Of a step that failed, all that it said, too.
-    pub fn step(
-        &mut self,
-        actor: Actor,
-        what: &str,
-        act: impl FnOnce(&Sandbox) -> Result<(bool, String)>,
-    ) -> Result<()> {
-        let who = if actor == Actor::Tool {
-            "tool"
-        } else {
-            "human"
-        };
-        let day = self.sandbox.day();
-        print(&format!("{day}  {who:<5}  {what:<38}"))?;
-        let _ = io::stdout().flush(); // while it runs, one sees what does
-        let begun = Instant::now();
-        let (well, said) = act(self.sandbox).unwrap_or_else(|error| (false, error.to_string()));
-        let time = begun.elapsed().as_secs_f64();
-        let world = World::read(self.sandbox)?;
-        let news = world.since(&self.seen);
-        self.seen = world;
-        let outcome = match (well, news.is_empty()) {
-            (false, _) => "failed",
-            (true, false) => &news,
-            (true, true) => said
-                .lines()
-                .rfind(|line| !line.starts_with("$ "))
-                .unwrap_or_default(),
-        };
-        print(&format!("  {time:5.1} s  {outcome}\n"))?;
-        if self.verbose || !well {
-            print(
-                &said
-                    .lines()
-                    .map(|line| format!("    | {line}\n"))
-                    .collect::<String>(),
-            )?;
-        }
-        match well {
-            true => Ok(()),
-            false => Err(format!("`{what}` of {day} failed: what it said is above").into()),
+/// Builds a crate outside the workspace that depends on the newest versions of the crates that others rely on.
+fn build_dependent(steps: &mut Steps, workspace: &Workspace) -> Result<()> {
+    let mut built = Vec::new();
+    let mut manifest =
+        "[package]\nname = \"dependent\"\nedition = \"2024\"\n\n[dependencies]\n".to_string();
+    for member in workspace.public_crates() {
+        let targets = member.about["targets"].as_array().into_iter().flatten();
+        let mut kinds = targets.map(|target| target["kind"][0].as_str().unwrap_or_default());
+        let is_library = kinds.any(|kind| kind.ends_with("lib") || kind == "proc-macro");
+        if let (true, Some(version)) = (is_library, steps.state.newest(&member.name)) {
+            manifest += &format!("{} = \"={version}\"\n", member.name);
+            built.push(format!("{} {version}", member.name));
         }
     }
+    if built.is_empty() {
+        return Ok(());
+    }
+    steps.people("use crates", |sandbox| {
+        let folder = sandbox.root.join("dependent");
+        fs::create_dir_all(folder.join("src"))?;
+        fs::write(folder.join("Cargo.toml"), manifest)?;
+        fs::write(folder.join("src/lib.rs"), "")?;
+        sandbox.must("dependent", "cargo", &["build", "--quiet"])?;
+        Ok(format!("builds with {}", built.join(", ")))
+    })
 }

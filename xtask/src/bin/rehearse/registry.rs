@@ -1,10 +1,10 @@
-//! A registry on this machine that cargo takes for crates.io: sparse index, publish, yank, owners and download, over plain
-//! HTTP on a port of the loopback address. It keeps everything in a folder, never asks who is there, and can be told to
-//! fail. It needs the standard library, a reader of JSON and our SHA-256 alone.
+//! A registry on this machine that cargo takes for crates.io: sparse index, publish, yank and download, over plain HTTP on
+//! a port of the loopback address. It keeps everything in a folder, and can be told to fail. It needs the standard library,
+//! a reader of JSON and our SHA-256 alone.
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,6 +23,8 @@ pub struct Rules {
     pub delay: Duration,
     /// Returns what the public index has of a crate. With it, what is not here is answered by the public registry.
     pub public: Option<Public>,
+    /// The only token that may publish and yank; without it, any may.
+    pub token: Option<String>,
     /// Is asked before each request: its method, its path (an upload's has the crate and the version behind it), and how
     /// many requests of that method came before.
     pub fault: Option<Fault>,
@@ -60,11 +62,21 @@ struct Here {
 
 #[derive(Default)]
 struct State {
-    /// When a version that is not in the index yet will be.
-    hidden: HashMap<(String, String), Instant>,
+    /// When a new version comes into the index.
+    visible: HashMap<(String, String), Instant>,
     /// Each request, as `METHOD PATH STATUS`; the status is 0 for one that got no answer.
     log: Vec<String>,
     counts: HashMap<String, usize>,
+}
+
+#[derive(Default)]
+struct Request {
+    method: String,
+    path: String,
+    token: Option<String>,
+    /// Whether it has a header `User-Agent`.
+    has_agent: bool,
+    body: Vec<u8>,
 }
 
 struct Answer {
@@ -78,23 +90,21 @@ impl Registry {
     pub fn start(folder: PathBuf, rules: Rules) -> io::Result<Registry> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let address = listener.local_addr()?;
-        let (stopped, state) = (AtomicBool::new(false), Mutex::default());
         let here = Arc::new(Here {
             address,
             folder,
             rules,
-            stopped,
-            state,
+            stopped: AtomicBool::new(false),
+            state: Mutex::default(),
         });
         let shared = here.clone();
         thread::spawn(move || {
-            for stream in listener
-                .incoming()
-                .take_while(|_| !shared.stopped.load(Ordering::Relaxed))
-                .flatten()
-            {
+            for stream in listener.incoming().flatten() {
+                if shared.stopped.load(Ordering::Relaxed) {
+                    return;
+                }
                 let here = shared.clone();
-                // A client that goes away in the middle is no concern of ours.
+                // An error is the client's: it has closed the connection.
                 thread::spawn(move || drop(here.serve(stream)));
             }
         });
@@ -139,134 +149,86 @@ impl Here {
     fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
         stream.set_nodelay(true)?;
         let mut reader = BufReader::new(stream.try_clone()?);
-        loop {
-            let mut line = String::new();
-            if reader.read_line(&mut line)? == 0 {
-                return Ok(());
-            }
-            let mut words = line.split_whitespace();
-            let (method, path) = (
-                words.next().unwrap_or_default(),
-                words.next().unwrap_or_default(),
-            );
-            let (mut length, mut named) = (0, false);
-            loop {
-                let mut header = String::new();
-                reader.read_line(&mut header)?;
-                let Some((name, value)) = header.trim_end().split_once(':') else {
-                    break;
-                };
-                match name.to_ascii_lowercase().as_str() {
-                    "content-length" => length = value.trim().parse().unwrap_or(0),
-                    "user-agent" => named = true,
-                    "expect" => stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?,
-                    _ => {}
-                }
-            }
-            let mut body = vec![0; length];
-            reader.read_exact(&mut body)?;
-
+        while let Some(request) = Request::read(&mut reader, &mut stream)? {
+            let subject = request.subject();
             let count = {
                 let mut state = self.lock();
-                let count = state.counts.entry(method.to_string()).or_default();
+                let count = state.counts.entry(request.method.clone()).or_default();
                 *count += 1;
                 *count - 1
             };
-            // What is uploaded stands in the body alone.
-            let new = parts(&body)
-                .filter(|_| path.ends_with("/crates/new"))
-                .map(|(new, _)| new);
-            let text =
-                |new: &Value, field: &str| new[field].as_str().unwrap_or_default().to_string();
-            let subject =
-                new.map(|new| format!("{path} {} {}", text(&new, "name"), text(&new, "vers")));
-            let subject = subject.as_deref().unwrap_or(path);
-            let failure = self
-                .rules
-                .fault
-                .as_ref()
-                .and_then(|fault| fault(method, subject, count));
-            let answer = match &failure {
+            let fault = self.rules.fault.as_ref();
+            let failure = fault.and_then(|fault| fault(&request.method, &subject, count));
+            let mut answer = match &failure {
                 Some(Failure::Lost) => refused(0, ""),
                 Some(Failure::Refused(status, text)) => refused(*status, text),
-                // As crates.io does it.
-                _ if !named => refused(
-                    403,
-                    "We require that all requests include a `User-Agent` header.",
-                ),
-                _ => self
-                    .answer(method, path, &body)
-                    .unwrap_or_else(|error| refused(500, &error.to_string())),
+                _ => match self.answer(&request) {
+                    Ok(answer) => answer,
+                    Err(error) => refused(500, &error.to_string()),
+                },
             };
-            let Answer {
-                status,
-                location,
-                mut body,
-            } = answer;
             let lost = matches!(failure, Some(Failure::Lost | Failure::Unanswered));
-            let cut_off = matches!(failure, Some(Failure::Truncated));
-            self.lock().log.push(format!(
-                "{method} {subject} {}",
-                if lost || cut_off { 0 } else { status }
-            ));
+            let truncated = matches!(failure, Some(Failure::Truncated));
+            let status = if lost || truncated { 0 } else { answer.status };
+            let line = format!("{} {subject} {status}", request.method);
+            self.lock().log.push(line);
             if lost {
                 return Ok(());
             }
             if let Some(Failure::Late(time)) = failure {
                 thread::sleep(time);
             }
-            let location =
-                location.map_or_else(String::new, |location| format!("Location: {location}\r\n"));
-            let status = if cut_off { 200 } else { status };
-            let head = format!(
-                "HTTP/1.1 {status} \r\n{location}Content-Length: {}\r\n\r\n",
-                body.len()
-            );
-            if cut_off {
-                body.truncate(body.len() / 2);
+            if truncated {
+                answer.status = 200;
             }
-            stream.write_all(&[head.into_bytes(), body].concat())?;
-            if cut_off {
-                return Ok(());
+            let mut reply = format!("HTTP/1.1 {} \r\n", answer.status);
+            if let Some(location) = &answer.location {
+                reply += &format!("Location: {location}\r\n");
+            }
+            reply += &format!("Content-Length: {}\r\n\r\n", answer.body.len());
+            if truncated {
+                answer.body.truncate(answer.body.len() / 2);
+            }
+            stream.write_all(&[reply.into_bytes(), answer.body].concat())?;
+            if truncated {
+                break;
             }
         }
+        Ok(())
     }
 
-    fn answer(&self, method: &str, path: &str, body: &[u8]) -> io::Result<Answer> {
-        // Names of crates are ASCII without anything that a file system takes amiss; nothing else is looked at.
-        let words: Vec<&str> = path.trim_start_matches('/').split('/').collect();
-        let safe = path.is_ascii()
-            && words.iter().all(|word| {
-                !word.is_empty() && !word.starts_with('.') && !word.contains(['\\', ':'])
-            });
-        match (method, &words[..]) {
-            _ if !safe => Ok(refused(404, "not found")),
+    fn answer(&self, request: &Request) -> io::Result<Answer> {
+        let words: Vec<&str> = request.path.trim_start_matches('/').split('/').collect();
+        if !words.iter().all(|word| is_well_formed(word)) {
+            return Ok(refused(404, "not found"));
+        }
+        if !request.has_agent {
+            // As crates.io does it.
+            let text = "We require that all requests include a `User-Agent` header.";
+            return Ok(refused(403, text));
+        }
+        if request.method != "GET"
+            && self.rules.token.is_some()
+            && request.token != self.rules.token
+        {
+            return Ok(refused(403, "authentication failed"));
+        }
+        match (&*request.method, &words[..]) {
             ("GET", ["index", "config.json"]) => {
                 let base = format!("http://{}", self.address);
-                Ok(said(json!({ "dl": format!("{base}/dl"), "api": base })))
+                Ok(json_of(json!({ "dl": format!("{base}/dl"), "api": base })))
             }
             ("GET", ["index", place @ ..]) => self.index(place),
             ("GET", ["dl", name, version, "download"]) => {
-                let file = self
-                    .folder
-                    .join("crates")
-                    .join(format!("{name}-{version}.crate"));
-                match fs::read(file) {
-                    Ok(body) => Ok(Answer {
-                        status: 200,
-                        location: None,
-                        body,
-                    }),
+                match fs::read(self.package(name, version)) {
+                    Ok(body) => Ok(ok(body)),
                     Err(_) => Ok(self.elsewhere(format!(
                         "https://static.crates.io/crates/{name}/{version}/download"
                     ))),
                 }
             }
-            ("PUT", ["api", "v1", "crates", "new"]) => self.publish(body),
+            ("PUT", ["api", "v1", "crates", "new"]) => self.publish(&request.body),
             ("DELETE", ["api", "v1", "crates", name, version, "yank"]) => self.yank(name, version),
-            ("GET" | "PUT", ["api", "v1", "crates", name, "owners"]) => {
-                self.owners(method, name, body)
-            }
             _ => Ok(refused(404, "not found")),
         }
     }
@@ -283,26 +245,27 @@ impl Here {
         }
     }
 
-    /// Where the lines of a crate are. Names that differ in case are one crate.
+    fn package(&self, name: &str, version: &str) -> PathBuf {
+        let file = format!("{name}-{version}.crate");
+        self.folder.join("crates").join(file)
+    }
+
+    /// The index of a crate. Names that differ in case are one crate.
     fn file(&self, name: &str) -> PathBuf {
         self.folder.join("index").join(name.to_ascii_lowercase())
     }
 
-    /// The lines of a crate of ours, one JSON object a version.
+    /// The lines of the index of a crate of ours, one a version.
     fn lines(&self, name: &str) -> Vec<Value> {
-        let text = fs::read_to_string(self.file(name)).unwrap_or_default();
-        text.lines()
-            .filter_map(|line| serde_json::from_str(line).ok())
-            .collect()
+        parse_lines(&fs::read_to_string(self.file(name)).unwrap_or_default())
     }
 
     fn write(&self, name: &str, lines: &[Value]) -> io::Result<()> {
-        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
         fs::create_dir_all(self.folder.join("index"))?;
-        // In one step: whoever kills us finds the old lines or the new ones.
-        let fresh = self.folder.join("fresh");
-        fs::write(&fresh, text)?;
-        fs::rename(fresh, self.file(name))
+        // In one step: if we are killed, the old lines are there or the new ones.
+        let new = self.folder.join("new");
+        fs::write(&new, print_lines(lines))?;
+        fs::rename(new, self.file(name))
     }
 
     fn index(&self, place: &[&str]) -> io::Result<Answer> {
@@ -310,157 +273,162 @@ impl Here {
         let mut lines = self.lines(name);
         let state = self.lock();
         lines.retain(|line| {
-            let key = (
-                name.to_string(),
-                line["vers"].as_str().unwrap_or_default().to_string(),
-            );
-            state
-                .hidden
-                .get(&key)
-                .is_none_or(|moment| *moment <= Instant::now())
+            let visible = state.visible.get(&(name.to_string(), text(&line["vers"])));
+            visible.is_none_or(|moment| *moment <= Instant::now())
         });
         drop(state);
         if lines.is_empty() {
             return Ok(self.elsewhere(format!("https://index.crates.io/{}", place.join("/"))));
         }
-        // Others may rely on what the public has of it.
-        let public = self
-            .rules
-            .public
-            .as_ref()
-            .map_or_else(|| Ok(String::new()), |public| public(name))?;
-        let public = public
-            .lines()
-            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let public: Vec<Value> = public
-            .filter(|line| lines.iter().all(|ours| ours["vers"] != line["vers"]))
-            .collect();
-        lines.splice(0..0, public);
-        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-        Ok(Answer {
-            status: 200,
-            location: None,
-            body: text.into_bytes(),
-        })
+        // Others may rely on versions of it that are public.
+        if let Some(public) = &self.rules.public {
+            let mut public = parse_lines(&public(name)?);
+            public.retain(|line| lines.iter().all(|ours| ours["vers"] != line["vers"]));
+            lines.splice(0..0, public);
+        }
+        Ok(ok(print_lines(&lines).into_bytes()))
     }
 
     fn publish(&self, body: &[u8]) -> io::Result<Answer> {
         let Some((new, package)) = parts(body) else {
             return Ok(refused(400, "invalid body"));
         };
-        let text = |field: &str| new[field].as_str().unwrap_or_default().to_string();
-        let (name, version) = (text("name"), text("vers"));
-        if !name.is_ascii() {
-            return Ok(refused(400, &format!("invalid crate name: {name}")));
+        let (name, version) = (text(&new["name"]), text(&new["vers"]));
+        if !is_well_formed(&name) || !is_well_formed(&version) {
+            let text = format!("invalid name or version: {name} {version}");
+            return Ok(refused(400, &text));
         }
 
-        // What crates.io would refuse, with its words.
-        let mut missing = vec![
-            ("description", text("description")),
-            ("license", text("license") + &text("license_file")),
-        ];
-        missing.retain(|(_, value)| value.is_empty());
+        // What crates.io refuses, with its words.
+        let license = text(&new["license"]) + &text(&new["license_file"]);
+        let mut missing = Vec::new();
+        for (field, value) in [
+            ("description", text(&new["description"])),
+            ("license", license),
+        ] {
+            missing.extend(value.is_empty().then_some(field));
+        }
         if !missing.is_empty() {
-            let missing = missing
-                .iter()
-                .map(|(field, _)| *field)
-                .collect::<Vec<_>>()
-                .join(", ");
+            let fields = missing.join(", ");
             let link = "https://doc.rust-lang.org/cargo/reference/manifest.html";
-            let more =
-                format!("Please see {link} for more information on configuring these fields");
-            return Ok(refused(
-                400,
-                &format!("missing or empty metadata fields: {missing}. {more}"),
-            ));
+            let text = format!(
+                "missing or empty metadata fields: {fields}. Please see {link} for more \
+                 information on configuring these fields"
+            );
+            return Ok(refused(400, &text));
         }
         let mut state = self.lock();
         let mut lines = self.lines(&name);
-        if lines.iter().any(|line| line["vers"] == *version) {
-            return Ok(refused(
-                400,
-                &format!("crate version `{version}` is already uploaded"),
-            ));
+        if lines.iter().any(|line| line["vers"] == version) {
+            let text = format!("crate version `{version}` is already uploaded");
+            return Ok(refused(400, &text));
         }
-        let dependencies = new["deps"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(|dependency| {
-                let mut line = dependency.clone();
-                line["req"] = dependency["version_req"].clone();
-                let renamed = &dependency["explicit_name_in_toml"];
-                if renamed.is_string() {
-                    line["package"] = dependency["name"].clone();
-                    line["name"] = renamed.clone();
-                }
-                line
-            });
+        let mut dependencies = new["deps"].as_array().cloned().unwrap_or_default();
+        for dependency in &mut dependencies {
+            dependency["req"] = dependency["version_req"].clone();
+            let renamed = dependency["explicit_name_in_toml"].clone();
+            if renamed.is_string() {
+                dependency["package"] = dependency["name"].clone();
+                dependency["name"] = renamed;
+            }
+        }
         lines.push(json!({
-            "name": name, "vers": version, "deps": dependencies.collect::<Vec<_>>(), "cksum": sha256(package),
-            "features": new["features"], "yanked": false, "links": new["links"], "rust_version": new["rust_version"], "v": 2,
+            "name": name, "vers": version, "deps": dependencies, "cksum": sha256(package),
+            "features": new["features"], "yanked": false, "links": new["links"],
+            "rust_version": new["rust_version"], "v": 2,
         }));
         fs::create_dir_all(self.folder.join("crates"))?;
-        fs::write(
-            self.folder
-                .join("crates")
-                .join(format!("{name}-{version}.crate")),
-            package,
-        )?;
+        fs::write(self.package(&name, &version), package)?;
         self.write(&name, &lines)?;
-        state.hidden.insert(
-            (name.to_ascii_lowercase(), version),
-            Instant::now() + self.rules.delay,
-        );
-        Ok(said(
+        let visible = Instant::now() + self.rules.delay;
+        let key = (name.to_ascii_lowercase(), version);
+        state.visible.insert(key, visible);
+        Ok(json_of(
             json!({ "warnings": { "invalid_categories": [], "invalid_badges": [], "other": [] } }),
         ))
     }
 
     fn yank(&self, name: &str, version: &str) -> io::Result<Answer> {
-        let _alone = self.lock();
+        let _state = self.lock();
         let mut lines = self.lines(name);
         let Some(line) = lines.iter_mut().find(|line| line["vers"] == *version) else {
-            return Ok(refused(
-                404,
-                &format!("crate `{name}` does not have a version `{version}`"),
-            ));
+            let text = format!("crate `{name}` does not have a version `{version}`");
+            return Ok(refused(404, &text));
         };
         line["yanked"] = json!(true);
         self.write(name, &lines)?;
-        Ok(said(json!({ "ok": true })))
+        Ok(json_of(json!({ "ok": true })))
+    }
+}
+
+impl Request {
+    /// Reads a request; `None` if the client has closed the connection.
+    fn read(reader: &mut impl BufRead, stream: &mut impl Write) -> io::Result<Option<Request>> {
+        let mut line = String::new();
+        if reader.read_line(&mut line)? == 0 {
+            return Ok(None);
+        }
+        let mut words = line.split_whitespace().map(str::to_string);
+        let mut request = Request {
+            method: words.next().unwrap_or_default(),
+            path: words.next().unwrap_or_default(),
+            ..Request::default()
+        };
+        let mut length = 0;
+        loop {
+            let mut header = String::new();
+            reader.read_line(&mut header)?;
+            let Some((name, value)) = header.trim_end().split_once(':') else {
+                break;
+            };
+            match &*name.to_ascii_lowercase() {
+                "authorization" => request.token = Some(value.trim().to_string()),
+                "content-length" => length = value.trim().parse().unwrap_or(0),
+                "user-agent" => request.has_agent = true,
+                "expect" => stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?,
+                _ => {}
+            }
+        }
+        request.body = vec![0; length];
+        reader.read_exact(&mut request.body)?;
+        Ok(Some(request))
     }
 
-    fn owners(&self, method: &str, name: &str, body: &[u8]) -> io::Result<Answer> {
-        let _alone = self.lock();
-        if self.lines(name).is_empty() {
-            return Ok(refused(404, &format!("crate `{name}` does not exist")));
-        }
-        let file = self.folder.join("crates").join(format!("{name}.owners"));
-        let known = fs::read_to_string(&file).unwrap_or_default();
-        let mut owners: Vec<&str> = known.lines().collect();
-        if method == "GET" {
-            let users = owners
-                .iter()
-                .enumerate()
-                .map(|(id, login)| json!({ "id": id, "login": login, "name": null }));
-            return Ok(said(json!({ "users": users.collect::<Vec<_>>() })));
-        }
-        let request: Value = serde_json::from_slice(body).unwrap_or_default();
-        for login in request["users"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-        {
-            if owners.contains(&login) {
-                return Ok(refused(400, &format!("`{login}` is already an owner")));
+    /// The path; of an upload with the crate and the version, which are in the body alone.
+    fn subject(&self) -> String {
+        match parts(&self.body) {
+            Some((new, _)) if self.path.ends_with("/crates/new") => {
+                format!(
+                    "{} {} {}",
+                    self.path,
+                    text(&new["name"]),
+                    text(&new["vers"])
+                )
             }
-            owners.push(login);
+            _ => self.path.clone(),
         }
-        fs::write(&file, owners.join("\n"))?;
-        Ok(said(json!({ "ok": true, "msg": "done" })))
     }
+}
+
+/// Whether a word is safe as part of a file's name: one of a crate, a version or a path of ours.
+fn is_well_formed(word: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);
+    !word.is_empty() && !word.starts_with('.') && word.chars().all(allowed)
+}
+
+fn parse_lines(text: &str) -> Vec<Value> {
+    let lines = text.lines();
+    lines
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect()
+}
+
+fn print_lines(lines: &[Value]) -> String {
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_string()
 }
 
 /// An upload is the length of the metadata in four bytes, the metadata, and the same for the package.
@@ -476,17 +444,21 @@ fn parts(body: &[u8]) -> Option<(Value, &[u8])> {
     ))
 }
 
-fn said(value: Value) -> Answer {
+fn ok(body: Vec<u8>) -> Answer {
     Answer {
         status: 200,
         location: None,
-        body: value.to_string().into_bytes(),
+        body,
     }
+}
+
+fn json_of(value: Value) -> Answer {
+    ok(value.to_string().into_bytes())
 }
 
 fn refused(status: u16, text: &str) -> Answer {
     Answer {
         status,
-        ..said(json!({ "errors": [{ "detail": text }] }))
+        ..json_of(json!({ "errors": [{ "detail": text }] }))
     }
 }

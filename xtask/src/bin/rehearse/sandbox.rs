@@ -1,10 +1,10 @@
-//! The world of a rehearsal: a fresh folder outside any workspace, with an `origin`, two clones of it, homes for git, gh and
-//! cargo, and a registry; and how programs are started there, in an environment that begins empty. Nothing of the user's
-//! gets in, and nothing gets out.
+//! The sandbox of a rehearsal: a fresh folder outside any workspace with an `origin`, clones of it, homes for git, gh and
+//! cargo, and a registry. Programs start there in an environment that begins empty: nothing of the user's gets in.
 
 use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -13,222 +13,164 @@ use serde_json::{Value, json};
 use time::Date;
 use xshell::{Shell, cmd};
 
-use super::gh;
-use super::registry::{Public, Registry, Rules};
+use crate::gh;
+use crate::registry::{Public, Registry, Rules};
 use release_train::world::registry::{agent, index_path};
-use release_train::{Result, world::process};
+use release_train::{Result, bail, world::process};
 
-/// Who acts: the tool, as a workflow or a maintainer would start it, or the people around it, with GitHub's help.
-#[derive(Clone, Copy, PartialEq)]
-pub enum Actor {
-    Tool,
-    Human,
-}
-
-/// It is kept when it is dropped only if `keep` says so.
 pub struct Sandbox {
     pub root: PathBuf,
+    /// Whether the folder stays when this is dropped.
     pub keep: Cell<bool>,
-    /// The bare repository, below `root`: called as the user's, whose name is in titles.
+    /// The bare repository, below `root`. It has the name of the user's, which is in titles.
     pub origin: String,
-    /// Where the workspace lies in its repository: nothing for the root.
+    /// Where the workspace lies in its repository: empty for the root.
     pub inside: String,
-    /// Our own binary.
+    /// The `xtask` that is rehearsed.
     tool: PathBuf,
     path: OsString,
-    rustup: PathBuf,
     registry: Option<Registry>,
-    /// The day of what happens next, and how many programs were started: each is a minute later than the one before.
+    token: String,
+    /// The day of the next step, and how many programs were started on it: each runs a minute after the one before.
     day: Cell<Date>,
     started: Cell<u32>,
 }
 
-/// No other than this one ever gets to a registry, and this one is none.
-const TOKEN: &str = "rehearsal-token-that-must-not-be-seen";
-
 impl Sandbox {
-    pub fn new(sh: &Shell, today: Date) -> Result<Sandbox> {
+    pub fn new(sh: &Shell, tool: PathBuf, today: Date) -> Result<Sandbox> {
         let sysroot = process::output_of(cmd!(sh, "rustc --print sysroot"))?;
-        let name =
-            |count| std::env::temp_dir().join(format!("rehearsal-{}-{count}", std::process::id()));
-        let root = (0..1_000)
-            .map(name)
-            .find(|folder| fs::create_dir(folder).is_ok());
-        let root = root
-            .ok_or_else(|| format!("{}: no folder can be made", std::env::temp_dir().display()))?;
+        let root = std::env::temp_dir().join(format!("rehearsal-{}", random()));
+        make_private(&root)?;
         let root = root.canonicalize()?;
-        // The toolchain itself: through rustup's proxy each of the many calls of cargo takes longer.
-        let first = [root.join("bin"), PathBuf::from(sysroot).join("bin")];
-        let user = std::env::var_os("PATH").unwrap_or_default();
-        let home = std::env::home_dir().unwrap_or_default();
+        // The toolchain itself: rustup's proxy makes each of the many calls of cargo slower.
+        let mut path = vec![root.join("bin"), PathBuf::from(sysroot).join("bin")];
+        path.extend(std::env::split_paths(
+            &std::env::var_os("PATH").unwrap_or_default(),
+        ));
         let sandbox = Sandbox {
+            root,
             keep: Cell::new(false),
             origin: String::new(),
             inside: String::new(),
-            tool: build(sh)?,
-            path: std::env::join_paths(first.into_iter().chain(std::env::split_paths(&user)))?,
-            rustup: std::env::var_os("RUSTUP_HOME").map_or(home.join(".rustup"), PathBuf::from),
+            tool,
+            path: std::env::join_paths(path)?,
             registry: None,
+            token: random(),
             day: Cell::new(today),
             started: Cell::new(0),
-            root,
         };
         // Cargo reads what lies above a workspace, too.
-        let above = sandbox
-            .root
-            .ancestors()
-            .flat_map(|folder| [folder.join("Cargo.toml"), folder.join(".cargo")]);
-        if let Some(above) = above.into_iter().find(|path| path.exists()) {
-            let above = above.display();
-            return Err(format!(
-                "{above} would reach into a rehearsal below it: set TMPDIR to another folder"
-            )
-            .into());
+        for folder in sandbox.root.ancestors() {
+            for file in [folder.join("Cargo.toml"), folder.join(".cargo")] {
+                if file.exists() {
+                    let file = file.display();
+                    bail!("{file} would change a rehearsal below it: set TMPDIR to another folder");
+                }
+            }
         }
         for folder in ["bin", "cargo-home", "gh", "home", "template", "tmp"] {
             fs::create_dir(sandbox.root.join(folder))?;
         }
-        let gh = sandbox
-            .root
-            .join("bin")
-            .join(format!("gh{}", std::env::consts::EXE_SUFFIX));
-        let own = std::env::current_exe()?;
+        let gh = format!("bin/gh{}", std::env::consts::EXE_SUFFIX);
+        let (own, gh) = (std::env::current_exe()?, sandbox.root.join(gh));
         fs::hard_link(&own, &gh).or_else(|_| fs::copy(&own, &gh).map(drop))?;
-        sandbox.change(|_| {})?;
+        sandbox.change_github(|_| {})?;
         Ok(sandbox)
     }
 
-    /// Makes an empty `origin`. White space in its name would part it, where git's arguments are written as a line.
+    /// Makes an empty `origin`. Its name has no white space, which would split it where git's arguments are one string.
     pub fn init_origin(&mut self, name: &str, main: &str) -> Result<()> {
         self.origin = format!("origin/{}.git", name.replace(char::is_whitespace, "-"));
-        self.must(
-            "",
-            "git",
-            &["init", "--quiet", "--bare", "-b", main, &self.origin],
-        )
-        .map(drop)
+        let line = format!("init --quiet --bare -b {main} {}", self.origin);
+        self.git("", &line).map(drop)
     }
 
-    /// Starts the registry that cargo takes for crates.io. With `public`, crates that are not in it come from there.
+    /// Starts the registry that cargo takes for crates.io. With `public`, other crates come from there.
     pub fn start_registry(&mut self, public: bool) -> Result<()> {
         let rules = Rules {
             public: public.then(public_index).transpose()?,
+            token: Some(self.token.clone()),
             ..Rules::default()
         };
         let registry = Registry::start(self.root.join("registry"), rules)?;
-        fs::write(
-            self.root.join("cargo-home/config.toml"),
-            registry.configuration(),
-        )?;
+        let config = self.root.join("cargo-home/config.toml");
+        fs::write(config, registry.configuration())?;
         self.registry = Some(registry);
         Ok(())
     }
 
-    /// A folder of a clone's workspace.
+    /// The folder of the workspace in a clone.
     pub fn workspace(&self, clone: &str) -> PathBuf {
         self.root.join(clone).join(&self.inside)
     }
 
-    /// A program in a folder of the sandbox, with an environment that holds what is written here and no more.
-    fn command(&self, actor: Actor, folder: &Path, program: impl AsRef<OsStr>) -> Command {
-        let root = &self.root;
+    /// A program, not yet started, in a folder of the sandbox. Its environment is what is written here and no more.
+    fn command(&self, author: &str, folder: &Path, program: impl AsRef<OsStr>) -> Command {
+        let below = |folder: &str| self.root.join(folder).into_os_string();
+        let home = std::env::home_dir().unwrap_or_default();
+        let rustup = std::env::var_os("RUSTUP_HOME").unwrap_or(home.join(".rustup").into());
+        let minutes = self.started.replace(self.started.get() + 1) % (24 * 60);
+        let (hour, minute) = (minutes / 60, minutes % 60);
+        let moment = format!("{}T{hour:02}:{minute:02}:00Z", self.day.get());
         let mut command = Command::new(program);
         command
-            .current_dir(root.join(folder))
+            .current_dir(self.root.join(folder))
             .stdin(Stdio::null())
             .env_clear();
-        command
-            .env("PATH", &self.path)
-            .env("HOME", root.join("home"))
-            .env("TMPDIR", root.join("tmp"));
-        command
-            .env("CARGO_HOME", root.join("cargo-home"))
-            .env("RUSTUP_HOME", &self.rustup);
-        command
-            .env("CARGO_TERM_COLOR", "never")
-            .env("GH_CONFIG_DIR", root.join("gh"));
-        command
-            .env("GIT_CONFIG_GLOBAL", "/dev/null")
-            .env("GIT_CONFIG_NOSYSTEM", "1")
-            .env("GIT_TERMINAL_PROMPT", "0");
-        // Without git's sample hooks.
-        command.env("GIT_TEMPLATE_DIR", root.join("template"));
-        if let Some(registry) = &self.registry {
-            command
-                .env("CARGO_REGISTRY_DEFAULT", "rehearsal")
-                .env("CARGO_REGISTRIES_REHEARSAL_TOKEN", TOKEN);
-            command.env("CARGO_REGISTRIES_REHEARSAL_INDEX", registry.index());
-        }
-        if cfg!(windows) {
-            command
-                .env("TEMP", root.join("tmp"))
-                .env("TMP", root.join("tmp"));
-            let needed = [
-                "SystemRoot",
-                "SystemDrive",
-                "ComSpec",
-                "PATHEXT",
-                "ProgramFiles",
-                "ProgramData",
-            ];
-            command.envs(
-                needed
-                    .iter()
-                    .filter_map(|name| Some((name, std::env::var_os(name)?))),
-            );
-        }
-        let name = if actor == Actor::Tool {
-            "Release Train"
-        } else {
-            "A Human"
-        };
-        let minutes = self.started.replace(self.started.get() + 1) % (24 * 60);
-        let moment = format!(
-            "{}T{:02}:{:02}:00Z",
-            self.day.get(),
-            minutes / 60,
-            minutes % 60
-        );
+        command.envs([
+            ("PATH", self.path.clone()),
+            ("HOME", below("home")),
+            ("TMPDIR", below("tmp")),
+            ("TEMP", below("tmp")),
+            ("TMP", below("tmp")),
+            ("RUSTUP_HOME", rustup),
+            ("CARGO_HOME", below("cargo-home")),
+            ("CARGO_TERM_COLOR", "never".into()),
+            ("GH_CONFIG_DIR", below("gh")),
+            ("GIT_CONFIG_GLOBAL", "/dev/null".into()),
+            ("GIT_CONFIG_NOSYSTEM", "1".into()),
+            ("GIT_TERMINAL_PROMPT", "0".into()),
+            ("GIT_TEMPLATE_DIR", below("template")), // without git's sample hooks
+        ]);
         for role in ["AUTHOR", "COMMITTER"] {
-            command
-                .env(format!("GIT_{role}_NAME"), name)
-                .env(format!("GIT_{role}_EMAIL"), "rehearsal@example.com");
+            command.env(format!("GIT_{role}_NAME"), author);
+            command.env(format!("GIT_{role}_EMAIL"), "rehearsal@example.com");
             command.env(format!("GIT_{role}_DATE"), &moment);
+        }
+        if let Some(registry) = &self.registry {
+            command.env("CARGO_REGISTRY_DEFAULT", "rehearsal");
+            command.env("CARGO_REGISTRIES_REHEARSAL_INDEX", registry.index());
+            command.env("CARGO_REGISTRIES_REHEARSAL_TOKEN", &self.token);
+        }
+        // Windows starts no program without these.
+        let system = "SystemRoot SystemDrive ComSpec PATHEXT ProgramFiles ProgramData";
+        for name in system.split(' ') {
+            command.envs(std::env::var_os(name).map(|value| (name, value)));
         }
         command
     }
 
-    /// Our own binary in a clone, on the day that it is there. Whether it succeeded, and all that it said.
+    /// Runs a task in a clone, on the day of the sandbox. Whether it succeeded, and its output.
     pub fn xtask(&self, clone: &str, arguments: &[&str]) -> Result<(bool, String)> {
-        let mut command = self.command(Actor::Tool, &self.workspace(clone), &self.tool);
-        command
-            .args(arguments)
-            .args(["--date", &self.day.get().to_string()]);
+        let mut command = self.command("Release Train", &self.workspace(clone), &self.tool);
+        command.args(arguments);
+        command.args(["--date", &self.day.get().to_string()]);
         run(command)
     }
 
-    /// Runs a program as people do, which must succeed, and returns all that it said.
+    /// Runs a program as a human, which must succeed, and returns its output.
     pub fn must(&self, folder: &str, program: &str, arguments: &[&str]) -> Result<String> {
-        let mut command = self.command(Actor::Human, Path::new(folder), program);
+        let mut command = self.command("A Human", Path::new(folder), program);
         command.args(arguments);
-        match run(command)? {
-            (true, said) => Ok(said.trim_end().to_string()),
-            (false, said) => Err(format!(
-                "`{program} {}` in {folder}: {}",
-                arguments.join(" "),
-                said.trim_end()
-            )
-            .into()),
+        let (ok, output) = run(command)?;
+        let output = output.trim_end();
+        if !ok {
+            bail!("`{program} {}` in {folder}: {output}", arguments.join(" "));
         }
+        Ok(output.to_string())
     }
 
-    /// Makes a clone of `origin`.
-    pub fn clone_origin(&self, clone: &str, options: &[&str]) -> Result<()> {
-        let arguments = [&["clone", "--quiet"], options, &[&self.origin, clone]].concat();
-        self.must("", "git", &arguments).map(drop)
-    }
-
-    /// Git, as the people around the tool use it. White space parts the arguments.
+    /// Runs git as a human. White space separates the arguments.
     pub fn git(&self, folder: &str, line: &str) -> Result<String> {
         self.must(folder, "git", &line.split_whitespace().collect::<Vec<_>>())
     }
@@ -237,20 +179,19 @@ impl Sandbox {
     pub fn set_day(&self, day: Date) -> Result<()> {
         self.day.set(day);
         self.started.set(0);
-        self.change(|_| {})
+        self.change_github(|_| {})
     }
 
     pub fn day(&self) -> Date {
         self.day.get()
     }
 
-    /// What the stand-in for GitHub knows.
+    /// The state of the stand-in for GitHub.
     pub fn github(&self) -> Result<Value> {
         gh::read(&self.root.join("gh"))
     }
 
-    /// Changes it.
-    pub fn change(&self, change: impl FnOnce(&mut Value)) -> Result<()> {
+    pub fn change_github(&self, change: impl FnOnce(&mut Value)) -> Result<()> {
         let mut state = self.github()?;
         state["today"] = json!(self.day.get().to_string());
         change(&mut state);
@@ -266,42 +207,47 @@ impl Drop for Sandbox {
     }
 }
 
-/// The tool that is rehearsed, built beside us.
-fn build(sh: &Shell) -> Result<PathBuf> {
-    process::output_of(cmd!(sh, "cargo build --locked --package xtask --bin xtask"))?;
-    Ok(std::env::current_exe()?.with_file_name(format!("xtask{}", std::env::consts::EXE_SUFFIX)))
+/// Makes a folder that no other user can read.
+fn make_private(folder: &Path) -> Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+        .create(folder)
+        .map_err(|error| format!("{}: {error}", folder.display()).into())
 }
 
-/// Runs a command to its end. Whether it succeeded, and what it said on stdout and stderr, in the order in which it did.
+/// A random word of 16 digits: the standard library seeds its hashes from the system.
+fn random() -> String {
+    format!("{:016x}", RandomState::new().hash_one(0))
+}
+
+/// Runs a command. Whether it succeeded, and its stdout and stderr in the order in which they came.
 fn run(mut command: Command) -> Result<(bool, String)> {
     let (mut reader, writer) = io::pipe()?;
     let mut child = process::start(command.stdout(writer.try_clone()?).stderr(writer))?;
     drop(command); // it holds the pipe open
-    let mut said = Vec::new();
-    reader.read_to_end(&mut said)?;
-    Ok((
-        child.wait()?.success(),
-        String::from_utf8_lossy(&said).into_owned(),
-    ))
+    let mut output = Vec::new();
+    reader.read_to_end(&mut output)?;
+    let output = String::from_utf8_lossy(&output).into_owned();
+    Ok((child.wait()?.success(), output))
 }
 
-/// What crates.io has of a crate.
+/// Reads the lines of a crate from the index of crates.io.
 fn public_index() -> Result<Public> {
     let agent = agent()?;
     Ok(Box::new(move |name| {
         let address = format!("https://index.crates.io/{}", index_path(name));
         let mut answer = agent.get(address).call().map_err(io::Error::other)?;
-        match answer.status().as_u16() {
-            200 => answer
-                .body_mut()
-                .with_config()
-                .limit(1 << 30)
-                .read_to_string()
-                .map_err(io::Error::other),
+        let status = answer.status().as_u16();
+        let body = answer.body_mut().with_config().limit(1 << 30);
+        match status {
+            200 => body.read_to_string().map_err(io::Error::other),
             404 => Ok(String::new()),
-            status => Err(io::Error::other(format!(
-                "index.crates.io: {name}: status {status}"
-            ))),
+            status => {
+                let error = format!("index.crates.io: {name}: status {status}");
+                Err(io::Error::other(error))
+            }
         }
     }))
 }

@@ -1,4 +1,4 @@
-//! The SHA-256 of some bytes, by which GitHub and cargo name what they hold. Pure.
+//! The SHA-256 of some bytes, by which GitHub and cargo name files. Pure.
 
 /// The SHA-256 of some bytes in hexadecimal (FIPS 180-4), as GitHub shows it for an asset and an index for a package.
 pub fn sha256(bytes: &[u8]) -> String {
@@ -14,10 +14,11 @@ pub fn sha256(bytes: &[u8]) -> String {
     rest.push(0x80);
     rest.resize((rest.len() + 8).next_multiple_of(64) - 8, 0);
     rest.extend((bytes.len() as u64 * 8).to_be_bytes());
-    for block in bytes[..whole].chunks_exact(64).chain(rest.chunks_exact(64)) {
+    let blocks = bytes[..whole].as_chunks::<64>().0.iter();
+    for block in blocks.chain(rest.as_chunks::<64>().0) {
         let mut words = [0; 64];
-        for (word, bytes) in words.iter_mut().zip(block.chunks_exact(4)) {
-            *word = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        for (word, bytes) in words.iter_mut().zip(block.as_chunks::<4>().0) {
+            *word = u32::from_be_bytes(*bytes);
         }
         for at in 16..64 {
             let (early, late) = (words[at - 15], words[at - 2]);

@@ -1,0 +1,202 @@
+//! Fills a sandbox: with the demo, with the user's workspace as it is, or with what their clone knows of `origin`.
+
+use std::cmp::Reverse;
+use std::fs;
+use std::path::Path;
+
+use xshell::{Shell, cmd};
+
+use crate::sandbox::Sandbox;
+use release_train::rules::version::{branch_version, release_branch, release_of};
+use release_train::rules::{manifest, notes};
+use release_train::world::git::{self, Remote};
+use release_train::world::process::output_of;
+use release_train::world::workspace::{Workspace, root};
+use release_train::{Context, Result, bail, print};
+
+/// The demo, in the folder of this package.
+const DEMO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/demo");
+const LEFT_OUT: &str = "not committed and left out";
+
+/// Makes an `origin` whose main is the demo, clones of it, and a registry.
+pub fn take_demo(sh: &Shell, sandbox: &mut Sandbox) -> Result<Workspace> {
+    sandbox.git("", "init --quiet -b main people")?;
+    copy_folder(Path::new(DEMO), &sandbox.root.join("people")).context(DEMO)?;
+    sandbox.init_origin("demo", "main")?;
+    begin(sh, sandbox, "the demo", false)
+}
+
+/// The same with the files of the user's workspace that git knows, as they are there. The history stays behind: the month
+/// begins with one commit.
+pub fn take_workspace(sh: &Shell, sandbox: &mut Sandbox) -> Result<Workspace> {
+    let _root = sh.push_dir(root(sh)?);
+    sandbox.git("", "init --quiet -b main people")?;
+    let name = git::repository_name(sh)?;
+    sandbox.init_origin(&name, "main")?;
+    sandbox.inside = output_of(cmd!(sh, "git rev-parse --show-prefix"))?;
+    let new = output_of(cmd!(sh, "git ls-files --others --exclude-standard"))?;
+    if let Some(file) = new.lines().next() {
+        print(&format!("{LEFT_OUT}: {file}, ...\n"))?;
+    }
+    // A commit that no ref names, if something is not committed; it changes neither the checkout nor the index.
+    let author = "-c user.name=rehearsal -c user.email=rehearsal@example.com".split(' ');
+    let changed = output_of(cmd!(sh, "git {author...} stash create"))?;
+    let commit = if changed.is_empty() { "HEAD" } else { &changed };
+    fetch(sh, sandbox, "people", &["--depth=1", commit])?;
+    sandbox.git("people", "read-tree --reset -u FETCH_HEAD")?;
+    let _ = fs::remove_file(sandbox.root.join("people/.git/shallow"));
+
+    let workspace = Workspace::load(sh)?;
+    let is_tagged = git::has_tag(sh, &release_of(&workspace.version))?;
+    begin(sh, sandbox, &name, is_tagged)
+}
+
+/// Makes the branches and tags of the user's clone those of `origin`, and a clone of it at the user's HEAD.
+pub fn take_clone(sh: &Shell, sandbox: &mut Sandbox) -> Result<()> {
+    let _root = sh.push_dir(root(sh)?);
+    if git::is_shallow(sh)? {
+        bail!("this clone is shallow: run `git fetch --unshallow`");
+    }
+    // The first protocol of git does not tell where `origin/HEAD` leads.
+    let listing = output_of(cmd!(sh, "git -c protocol.version=2 ls-remote --symref ."))?;
+    let known = Remote::parse(&listing, "refs/remotes/origin/", "refs/remotes/origin/HEAD");
+    if known.branches.is_empty() {
+        bail!("this clone knows no branch of `origin`: run `git fetch origin`");
+    }
+    if let Some(file) = git::uncommitted(sh, "normal")? {
+        print(&format!("{LEFT_OUT}: {file}, ...\n"))?;
+    }
+    sandbox.init_origin(&git::repository_name(sh)?, &known.main)?;
+    sandbox.inside = output_of(cmd!(sh, "git rev-parse --show-prefix"))?;
+    let branch = output_of(cmd!(sh, "git symbolic-ref --quiet --short HEAD")).ok();
+
+    let refs = [
+        "+refs/remotes/origin/*:refs/heads/*",
+        "+refs/tags/*:refs/tags/*",
+        "^refs/remotes/origin/HEAD",
+    ];
+    fetch(sh, sandbox, &sandbox.origin, &refs)?;
+    let clone = format!("clone --quiet --no-checkout {} clone", sandbox.origin);
+    sandbox.git("", &clone)?;
+    fetch(sh, sandbox, "clone", &["HEAD"])?;
+    let to = branch.map_or("--detach".to_string(), |branch| format!("-B {branch}"));
+    sandbox.git("clone", &format!("checkout --quiet {to} FETCH_HEAD"))?;
+    let _clone = sh.push_dir(sandbox.workspace("clone"));
+    sandbox.start_registry(from_registries(&Workspace::load(sh)?))
+}
+
+/// Fetches from the repository around the shell's current directory into one of the sandbox. By the user's own git: it may
+/// be told to trust a folder that belongs to another user.
+fn fetch(sh: &Shell, sandbox: &Sandbox, folder: &str, refs: &[&str]) -> Result<()> {
+    let from = output_of(cmd!(sh, "git rev-parse --show-toplevel"))?;
+    let (options, refs): (Vec<&str>, Vec<&str>) =
+        refs.iter().partition(|word| word.starts_with("--"));
+    let folder = sandbox.root.join(folder);
+    // The earlier protocols of git give no commit that no ref names.
+    let config = "-c core.hooksPath=/dev/null -c protocol.version=2".split(' ');
+    let fetch = cmd!(
+        sh,
+        "git {config...} -C {folder} fetch --quiet --no-tags {options...} {from} {refs...}"
+    );
+    output_of(fetch).map(drop)
+}
+
+/// Makes the workspace of the people's clone one that a month can begin with, and says what was changed; then starts the
+/// registry, commits, and clones.
+fn begin(sh: &Shell, sandbox: &mut Sandbox, name: &str, is_tagged: bool) -> Result<Workspace> {
+    let _people = sh.push_dir(sandbox.workspace("people"));
+    let mut workspace = Workspace::load(sh)?;
+    let file = workspace.root.join(notes::FILE);
+    let text = fs::read_to_string(&file).unwrap_or_default();
+    // A month begins at an X.Y.0 that is not released. On a release branch, or before the bump of main, it is the next one.
+    let mut version = release_of(&workspace.version);
+    let is_new = !is_tagged
+        && branch_version(&release_branch(&version)).is_some()
+        && ["", "dev"].contains(&workspace.version.pre.as_str())
+        && !notes::is_dated(&text, &version).unwrap_or(false);
+    if !is_new {
+        // By a level: independent crates move as well, as they do when a train is cut.
+        prepare(sandbox, &["bump", "major"])?;
+        workspace = Workspace::load(sh)?;
+        version = release_of(&workspace.version);
+        print(&format!("in the copy: bumped main to {version}\n"))?;
+    }
+    if !notes::has(&text, &version).unwrap_or(true) {
+        fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&file)?;
+        prepare(sandbox, &["notes", "new", &version.to_string()])?;
+        print(&format!(
+            "in the copy: added {version} to {}\n",
+            notes::FILE
+        ))?;
+    }
+    let mut crates = workspace.crates.iter();
+    if crates.any(|member| member.published && !member.registries.is_empty()) {
+        for manifest in &workspace.manifests {
+            allow_registry(&manifest.path)?;
+        }
+        print("in the copy: each list `publish` allows the sandbox's registry alone\n")?;
+    }
+    sandbox.start_registry(from_registries(&workspace))?;
+
+    let (origin, message) = (&sandbox.origin, format!("Begin with {name}"));
+    sandbox.git("people", "add --all")?;
+    let commit = ["commit", "--quiet", "--allow-empty", "-m", &message];
+    sandbox.must("people", "git", &commit)?;
+    sandbox.git("people", &format!("remote add origin ../{origin}"))?;
+    sandbox.git("people", "push --quiet origin main")?;
+    sandbox.git("", &format!("clone --quiet {origin} clone"))?;
+    Ok(workspace)
+}
+
+/// Runs a task that changes the files of the people's clone.
+fn prepare(sandbox: &Sandbox, task: &[&str]) -> Result<()> {
+    match sandbox.xtask("people", task)? {
+        (true, _) => Ok(()),
+        (false, output) => Err(output.trim_end().into()),
+    }
+}
+
+/// Whether a member has a dependency that is not a path.
+fn from_registries(workspace: &Workspace) -> bool {
+    workspace.crates.iter().any(|member| {
+        let dependencies = member.about["dependencies"].as_array();
+        let mut dependencies = dependencies.into_iter().flatten();
+        dependencies.any(|dependency| dependency["source"].is_string())
+    })
+}
+
+/// Writes the registry of the sandbox into the `publish` of a manifest, if that is a list.
+fn allow_registry(path: &Path) -> Result<()> {
+    let mut text = fs::read_to_string(path)?;
+    let document = manifest::parse(&path.display().to_string(), text.clone())?;
+    let workspace = document.get("workspace");
+    let inherited = workspace.and_then(|workspace| workspace.get("package"));
+    let mut spans = Vec::new();
+    for table in [document.get("package"), inherited].into_iter().flatten() {
+        let publish = table.get("publish").filter(|publish| publish.is_array());
+        spans.extend(publish.and_then(|publish| publish.span()));
+    }
+    spans.sort_by_key(|span| Reverse(span.start));
+    for span in spans {
+        text.replace_range(span, "[\"rehearsal\"]");
+    }
+    Ok(fs::write(path, text)?)
+}
+
+/// Copies a folder without what was built in it.
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if !from.is_dir() {
+            fs::copy(from, to)?;
+        } else if entry.file_name() != "target" {
+            copy_folder(&from, &to)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! The steps of a rehearsal, with one line for each: the task, or in brackets what people do, its time and its outcome.
+
+use std::fs;
+use std::io::{self, Write};
+use std::time::Instant;
+
+use time::Date;
+
+use crate::outcome::State;
+use crate::people;
+use crate::sandbox::Sandbox;
+use release_train::{Result, print};
+
+/// What the workflows run at a tag, in this order.
+const AT_TAG: [&str; 4] = ["verify", "dist", "publish", "github-release"];
+
+pub struct Steps<'a> {
+    pub sandbox: &'a Sandbox,
+    /// The state after the last step.
+    pub state: State,
+    /// Whether only steps that fail are shown.
+    pub quiet: bool,
+    verbose: bool,
+    /// The day that was printed last.
+    shown: Option<Date>,
+}
+
+impl Steps<'_> {
+    pub fn new(sandbox: &Sandbox, verbose: bool) -> Result<Steps<'_>> {
+        Ok(Steps {
+            sandbox,
+            state: State::read(sandbox)?,
+            quiet: false,
+            verbose,
+            shown: None,
+        })
+    }
+
+    /// Runs a task where a branch is checked out. White space separates its arguments.
+    pub fn task(&mut self, branch: &str, line: &str) -> Result<()> {
+        people::checkout(self.sandbox, "clone", branch)?;
+        self.task_in("clone", line)
+    }
+
+    /// Runs a task in a clone as it is.
+    pub fn task_in(&mut self, clone: &str, line: &str) -> Result<()> {
+        let arguments: Vec<&str> = line.split_whitespace().collect();
+        let run = |sandbox: &Sandbox| sandbox.xtask(clone, &arguments);
+        self.step(arguments[0], line, run)
+    }
+
+    pub fn people(
+        &mut self,
+        what: &str,
+        act: impl FnOnce(&Sandbox) -> Result<String>,
+    ) -> Result<()> {
+        let act = |sandbox: &Sandbox| Ok((true, act(sandbox)?));
+        self.step(&format!("({what})"), what, act)
+    }
+
+    /// People merge every open pull request.
+    pub fn merge(&mut self) -> Result<()> {
+        self.people("merge", |sandbox| people::merge(sandbox, ""))
+    }
+
+    /// Tags what was merged to a release branch, and runs what follows at the tag.
+    pub fn release(&mut self, branch: &str) -> Result<()> {
+        let before = self.state.tags();
+        self.task(branch, &format!("push-tag --branch {branch}"))?;
+        let tags = self.state.tags();
+        let tag = tags.difference(&before).next();
+        let tag = tag.ok_or_else(|| format!("`push-tag` made no tag on {branch}"))?;
+        self.sandbox.git("clone", "fetch --quiet --tags origin")?;
+        let checkout = format!("checkout --quiet {tag}");
+        self.sandbox.git("clone", &checkout)?;
+        // A workflow finds nothing of an earlier release.
+        let _ = fs::remove_dir_all(self.sandbox.workspace("clone").join("target/dist"));
+        for task in AT_TAG {
+            self.task_in("clone", task)?;
+        }
+        Ok(())
+    }
+
+    fn step(
+        &mut self,
+        name: &str,
+        line: &str,
+        act: impl FnOnce(&Sandbox) -> Result<(bool, String)>,
+    ) -> Result<()> {
+        let day = self.sandbox.day();
+        if !self.quiet {
+            if self.shown.replace(day) != Some(day) {
+                print(&format!("{day}\n"))?;
+            }
+            print(&format!("  {name:<17}"))?;
+            io::stdout().flush()?; // it is shown while it runs
+        }
+        let start = Instant::now();
+        let (ok, output) = act(self.sandbox).unwrap_or_else(|error| (false, error.to_string()));
+        let seconds = start.elapsed().as_secs_f64();
+        let before = std::mem::replace(&mut self.state, State::read(self.sandbox)?);
+        let mut outcome = self.state.since(&before);
+        if !ok {
+            outcome = vec!["failed".to_string()];
+        } else if outcome.is_empty() {
+            let last = output.lines().rfind(|line| !line.starts_with("$ "));
+            outcome.extend(last.map(str::to_string));
+        }
+        if !self.quiet {
+            let outcome = outcome.join(&format!("\n{:29}", ""));
+            print(&format!(" {seconds:5.1} s  {outcome}\n"))?;
+        }
+        if self.verbose || !ok {
+            for line in output.lines() {
+                print(&format!("    | {line}\n"))?;
+            }
+        }
+        match ok {
+            true => Ok(()),
+            false => Err(format!("`{line}` failed on {day}: see its output above").into()),
+        }
+    }
+}
