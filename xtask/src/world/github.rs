@@ -1,7 +1,7 @@
 //! What GitHub says through `gh`: pull requests and releases. It only reads.
 
 use serde_json::{Deserializer, Value};
-use xshell::{Shell, cmd};
+use xshell::{Cmd, Shell, cmd};
 
 use crate::rules::calendar::parse_date;
 use crate::rules::status::{Ci, PullRequest};
