@@ -117,40 +117,41 @@ pub fn open(
 
 /// Replaces the word `Unreleased` on the first line of a section with a date. `None` if the section has that date already.
 pub fn date(text: &str, version: &Version, date: Date) -> Result<Option<String>> {
-    let (at, line) = status_line(text, version)?;
-    if line.starts_with(UNRELEASED) {
-        let (before, after) = (&text[..at], &text[at + UNRELEASED.len()..]);
-        return Ok(Some(format!("{before}Released {date}{after}")));
-    }
-    match date_in(line) {
-        Some(dated) if dated == date => Ok(None),
-        Some(dated) => Err(format!("`## {version}` is already dated {dated}, not {date}").into()),
-        None => Err(format!(
-            "`{UNRELEASED}.` is missing below `## {version}`: write it on the first line"
-        )
-        .into()),
+    match status(text, version)? {
+        Status::Unreleased(at) => {
+            let (before, after) = (&text[..at], &text[at + UNRELEASED.len()..]);
+            Ok(Some(format!("{before}Released {date}{after}")))
+        }
+        Status::Released(dated) if dated == date => Ok(None),
+        Status::Released(dated) => bail!("`## {version}` is already dated {dated}, not {date}"),
     }
 }
 
-/// The first line below a version's heading, and where it begins.
-fn status_line<'a>(text: &'a str, version: &Version) -> Result<(usize, &'a str)> {
+/// What the first line below a version's heading says.
+enum Status {
+    /// The word stands there in the text.
+    Unreleased(usize),
+    Released(Date),
+}
+
+fn status(text: &str, version: &Version) -> Result<Status> {
     let section = section(text, version)?;
-    let heading = text[section.heading..]
-        .find('\n')
-        .map_or(section.end, |at| section.heading + at);
-    let below = text[heading.min(section.end)..section.end].trim_start();
-    Ok((
-        section.end - below.len(),
-        below.lines().next().unwrap_or_default(),
-    ))
-}
-
-/// The date in a line that begins with `Released`.
-fn date_in(line: &str) -> Option<Date> {
-    let mut words = line
-        .strip_prefix("Released")?
-        .split(|c: char| !c.is_ascii_digit() && c != '-');
-    words.find_map(|word| parse_date(word).ok())
+    let (_, below) = text[section.heading..section.end]
+        .split_once('\n')
+        .unwrap_or_default();
+    let below = below.trim_start();
+    let line = below.lines().next().unwrap_or_default();
+    if line.starts_with(UNRELEASED) {
+        return Ok(Status::Unreleased(section.end - below.len()));
+    }
+    let words = line.strip_prefix("Released").unwrap_or_default();
+    let mut words = words.split(|c: char| !c.is_ascii_digit() && c != '-');
+    match words.find_map(|word| parse_date(word).ok()) {
+        Some(date) => Ok(Status::Released(date)),
+        None => {
+            bail!("`{UNRELEASED}.` is missing below `## {version}`: write it on the first line")
+        }
+    }
 }
 
 /// Whether a version has a section.
@@ -160,7 +161,7 @@ pub fn has(text: &str, version: &Version) -> Result<bool> {
 
 /// Whether a version has a section with a date.
 pub fn is_dated(text: &str, version: &Version) -> Result<bool> {
-    Ok(has(text, version)? && date_in(status_line(text, version)?.1).is_some())
+    Ok(has(text, version)? && matches!(status(text, version)?, Status::Released(_)))
 }
 
 /// Whether main keeps the notes of the next release only.

@@ -142,9 +142,10 @@ impl Sandbox {
             command.env("CARGO_REGISTRIES_REHEARSAL_INDEX", registry.index());
             command.env("CARGO_REGISTRIES_REHEARSAL_TOKEN", &self.token);
         }
-        // Windows starts no program without these.
+        // Windows starts no program without the first; the others lead to crates.io through a proxy.
         let system = "SystemRoot SystemDrive ComSpec PATHEXT ProgramFiles ProgramData";
-        for name in system.split(' ') {
+        let proxy = "CARGO_HTTP_CAINFO SSL_CERT_FILE HTTPS_PROXY https_proxy NO_PROXY no_proxy";
+        for name in system.split(' ').chain(proxy.split(' ')) {
             command.envs(std::env::var_os(name).map(|value| (name, value)));
         }
         command

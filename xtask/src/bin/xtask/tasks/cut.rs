@@ -72,7 +72,10 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     });
     match decision {
         Decision::Go(()) => {}
-        Decision::Nothing(why) => return Ok(say!("nothing to do: {why}")),
+        Decision::Nothing(why) => {
+            say!("nothing to do: {why}");
+            return Ok(());
+        }
         Decision::Refuse(why) => return Err(why.into()),
     }
 
