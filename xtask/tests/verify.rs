@@ -257,7 +257,7 @@ fn a_registry_that_publish_would_not_know_is_an_error_and_not_one_that_is_down()
     )
     .unwrap();
     expect![[r#"
-        Cargo.toml: registry `rehearsal`: not every crate may be published there, by its `publish`: use --registry
+        Cargo.toml: `a` may not be published to registry `rehearsal`, by its `publish`: use --registry
         error: 1 error, 0 warnings"#]]
     .assert_eq(&said(&world, "verify --fast"));
 }
