@@ -1,12 +1,11 @@
-// Checks the workflows that are named as arguments with GitHub's own language service: today's schema, expressions and
-// contexts. Prints each diagnostic, and fails if there is one. It looks up `@actions/languageservice` in the folder that
-// MODULES names, and asks nobody else.
+// Checks workflows, its arguments, with GitHub's own language service: today's schema, expressions and contexts. Prints
+// each diagnostic, and fails if there is one. `@actions/languageservice` is in the folder MODULES. Needs no network.
 import { readFileSync, existsSync } from "node:fs";
 import { createRequire, register } from "node:module";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
-// The service imports JSON as bundlers do; node wants to be told that it is some.
+// The service imports JSON as bundlers do; node does not without this hook.
 const hook = `
   import { readFileSync } from "node:fs";
   import { fileURLToPath } from "node:url";
@@ -24,7 +23,7 @@ const { TextDocument } = createRequire(modules)("vscode-languageserver-textdocum
 let count = 0;
 for (const file of process.argv.slice(2)) {
   const document = TextDocument.create(pathToFileURL(resolve(file)).href, "yaml", 1, readFileSync(file, "utf8"));
-  // What a workflow calls in this repository is read, too.
+  // For the workflows of this repository that the workflow calls.
   const fileProvider = {
     getFileContent: async (reference) => {
       const path = reference.path ?? "";

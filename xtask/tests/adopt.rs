@@ -1,253 +1,212 @@
-//! `adopt`: the tool into somebody else's workspace, and up to date there. The clone of release-train in these worlds is this
-//! source, without its dependencies: a lock file is completed without a network.
+//! `cargo adopt`: copies the tool into another workspace, and brings it up to date there. The clone of release-train in these
+//! tests is this source without its dependencies, so that a lock file is completed without a network.
 
 mod support;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use expect_test::{Expect, expect};
+use expect_test::expect;
 use support::text;
 use support::train::World;
 
-const WORKFLOWS: &str = ".github/workflows";
+/// Its members stand in lines, and the last one has a comment.
+const WORKSPACE: &str = r#"[workspace]
+resolver = "2"
+members = [
+    "a",
+    "b", # last
+]
+"#;
+const PACKAGE: &str = "name = \"c\"\nversion = \"0.3.1\"\n\n[lib]\npath = \"a/src/lib.rs\"\n";
+const CONFIG: &str = "theirs/.cargo/config.toml";
+const MANIFEST: &str = "theirs/Cargo.toml";
+const MAIN_YML: &str = "theirs/.github/workflows/main.yml";
+const LIB: &str = "xtask/src/lib.rs";
 
-/// A world with two more repositories: `train`, a clone of release-train, and `theirs`, with a package and a library in it.
-struct Adopter {
-    world: World,
+/// Two repositories: `train`, a clone of release-train, and `theirs`, a workspace.
+struct Adopter(World);
+
+/// A file of this repository.
+fn ours(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file)
+}
+
+fn read(file: PathBuf) -> String {
+    fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+/// Copies a folder to a place that does not exist.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to.parent().unwrap()).unwrap();
+    let status = Command::new("cp").arg("-R").args([from, to]).status();
+    assert!(status.unwrap().success());
 }
 
 impl Adopter {
-    fn new() -> Adopter {
-        let adopter = Adopter {
-            world: World::new(),
-        };
+    /// With a root manifest, and packages `a` and `b` of one version, of which `b` pins `a`.
+    fn of(manifest: &str) -> Adopter {
+        let adopter = Adopter(World::new());
         for folder in ["train", "theirs"] {
-            adopter.world.git("", &["init", "-q", "-b", "main", folder]);
+            adopter.0.git("", &["init", "-q", "-b", "main", folder]);
         }
-        let ours = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        for folder in ["xtask/src", WORKFLOWS, ".cargo"] {
-            copy(&ours.join(folder), &adopter.path("train").join(folder));
+        for folder in ["xtask/src", ".github/workflows"] {
+            copy(&ours(folder), &adopter.path("train").join(folder));
         }
-        for file in [
-            "LICENSE-APACHE",
-            "LICENSE-MIT",
-            "README.md",
-            "xtask/rustfmt.toml",
-            "xtask/demo/Cargo.toml",
-        ] {
-            adopter.write("train", file, &fs::read_to_string(ours.join(file)).unwrap());
+        for file in ["LICENSE-APACHE", "LICENSE-MIT", "README.md"] {
+            adopter.write(&format!("train/{file}"), &read(ours(file)));
         }
-        let manifest = fs::read_to_string(ours.join("xtask/Cargo.toml")).unwrap();
-        let (head, tail) = manifest.split_once("[dependencies]\n").unwrap();
+        let text = read(ours("xtask/Cargo.toml"));
+        let (head, tail) = text.split_once("[dependencies]\n").unwrap();
         let (_, tail) = tail.split_once("\n\n").unwrap();
-        adopter.write(
-            "train",
-            "xtask/Cargo.toml",
-            &format!("{head}[dependencies]\n\n{tail}"),
-        );
-        adopter.write(
-            "train",
-            "Cargo.toml",
-            "[workspace]\nmembers = [\"xtask\"]\nexclude = [\"xtask/demo\"]\n",
-        );
-        adopter.write("train", "xtask/tests/some.rs", "");
-        adopter.write("train", "xtask/benches/some.rs", "");
+        adopter.write("train/xtask/Cargo.toml", &format!("{head}{tail}"));
+        adopter.write("train/Cargo.toml", "[workspace]\nmembers = [\"xtask\"]\n");
+        for file in ["tests/t.rs", "benches/b.rs", "demo/Cargo.toml"] {
+            adopter.write(&format!("train/xtask/{file}"), "");
+        }
         adopter.commit("train");
-        adopter.write("theirs", ".gitignore", "/target\n");
-        adopter
-    }
 
-    /// With a virtual workspace of one version and a lock file.
-    fn of_a_workspace() -> Adopter {
-        let adopter = Adopter::new();
-        let manifest =
-            "[workspace]\nresolver = \"2\"\nmembers = [\n    \"a\",\n    \"b\", # the second\n]\n";
-        adopter.write("theirs", "Cargo.toml", manifest);
+        adopter.write("theirs/.gitignore", "/target\n");
+        adopter.write(MANIFEST, manifest);
         adopter.member("a", "1.2.0", "");
-        adopter.member(
-            "b",
-            "1.2.0",
-            "a = { path = \"../a\", version = \"=1.2.0\" }",
-        );
-        adopter.locked();
+        adopter.member("b", "1.2.0", "=1.2.0");
+        adopter.cargo(&["generate-lockfile"]);
+        adopter.commit("theirs");
         adopter
     }
 
-    /// Makes a lock file, and commits all.
-    fn locked(&self) {
-        let output = self
-            .world
-            .command("theirs", "cargo")
-            .args(["generate-lockfile", "--offline"])
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", text(&output.stderr));
-        self.commit("theirs");
+    /// Writes a package, which requires `a` if a requirement is given.
+    fn member(&self, name: &str, version: &str, requirement: &str) {
+        let mut text = support::package(name, version);
+        if !requirement.is_empty() {
+            let dependency = format!("a = {{ path = \"../a\", version = \"{requirement}\" }}");
+            text += &format!("[dependencies]\n{dependency}\n");
+        }
+        self.write(&format!("theirs/{name}/Cargo.toml"), &text);
+        self.write(&format!("theirs/{name}/src/lib.rs"), "");
     }
 
-    fn member(&self, name: &str, version: &str, dependency: &str) {
-        let manifest = format!(
-            "[package]\nname = \"{name}\"\nversion = \"{version}\"\nedition = \"2021\"\n\
-             description = \"A part.\"\nlicense = \"MIT\"\n\n[dependencies]\n{dependency}\n"
-        );
-        self.write("theirs", &format!("{name}/Cargo.toml"), &manifest);
-        self.write("theirs", &format!("{name}/src/lib.rs"), "");
+    fn path(&self, path: &str) -> PathBuf {
+        self.0.path(path)
     }
 
-    fn path(&self, path: &str) -> std::path::PathBuf {
-        self.world.path(path)
-    }
-
-    fn write(&self, repository: &str, file: &str, text: &str) {
-        let path = self.path(repository).join(file);
+    fn write(&self, file: &str, text: &str) {
+        let path = self.path(file);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 
-    fn read(&self, file: &str) -> String {
-        fs::read_to_string(self.path("theirs").join(file)).unwrap()
+    fn edit(&self, file: &str, from: &str, to: &str) {
+        let text = read(self.path(file));
+        assert!(text.contains(from), "{file} has no {from:?}");
+        self.write(file, &text.replacen(from, to, 1));
     }
 
-    fn edit(&self, repository: &str, file: &str, from: &str, to: &str) {
-        let text = fs::read_to_string(self.path(repository).join(file)).unwrap();
-        assert!(text.contains(from), "{file} has no {from:?}");
-        self.write(repository, file, &text.replacen(from, to, 1));
+    /// Runs git in the workspace.
+    fn git(&self, line: &str) -> String {
+        self.0.git("theirs", &line.split(' ').collect::<Vec<_>>())
     }
 
     fn commit(&self, repository: &str) {
-        self.world.git(repository, &["add", "--all"]);
-        self.world.git(repository, &["commit", "-q", "-m", "Go on"]);
+        self.0.git(repository, &["add", "--all"]);
+        self.0.git(repository, &["commit", "-q", "-m", "Go on"]);
     }
 
-    /// Exit code, stdout and stderr of a task.
-    fn xtask(&self, folder: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
-        let mut command = self.world.command(folder, env!("CARGO_BIN_EXE_xtask"));
+    /// Runs cargo in the workspace; it must succeed.
+    fn cargo(&self, arguments: &[&str]) -> String {
+        let mut cargo = self.0.command("theirs", "cargo");
+        let output = cargo.args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
+    }
+
+    /// Cargo takes the tool for a member, and the lock file is complete.
+    fn is_member(&self) {
+        let metadata = self.cargo(&["metadata", "--locked", "--format-version", "1"]);
+        assert!(metadata.contains("\"name\":\"xtask\""));
+    }
+
+    /// Exit code, stdout and stderr.
+    fn adopt(&self, folder: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
+        let mut command = self.0.command(folder, env!("CARGO_BIN_EXE_adopt"));
         let output = command.args(arguments).output().unwrap();
+        let root = self.path("").canonicalize().unwrap();
+        let commit = self.0.git("train", &["rev-parse", "HEAD"]);
         let hide = |bytes: &[u8]| {
-            let words = text(bytes).replace(
-                &self.path("").canonicalize().unwrap().display().to_string(),
-                "$WORLD/",
-            );
-            let commit = self.world.git("train", &["rev-parse", "HEAD"]);
-            words
-                .replace(&commit, "$COMMIT")
-                .replace(&commit[..10], "$COMMIT")
-                .replace("$WORLD//", "$WORLD/")
+            let text = text(bytes).replace(&commit, "$COMMIT");
+            text.replace(&root.display().to_string(), "$WORLD")
         };
-        (
-            output.status.code(),
-            hide(&output.stdout),
-            hide(&output.stderr),
-        )
+        let (stdout, stderr) = (hide(&output.stdout), hide(&output.stderr));
+        (output.status.code(), stdout, stderr)
     }
 
     /// Adopts, and returns what it printed.
     fn adopted(&self) -> String {
-        let (code, stdout, stderr) = self.xtask("train", &["adopt", "../theirs"]);
-        assert_eq!(code, Some(0), "{stdout}{stderr}");
+        let (code, stdout, stderr) = self.adopt("train", &["../theirs"]);
+        assert_eq!((code, &*stderr), (Some(0), ""), "{stdout}");
         stdout
     }
 
-    /// Does not adopt, says so, and changes nothing.
-    fn refused(&self, expected: Expect) {
-        let status = || {
-            self.world
-                .git("theirs", &["status", "--porcelain", "--ignored"])
-        };
-        let before = status();
-        let (code, stdout, stderr) = self.xtask("train", &["adopt", "../theirs"]);
-        expected.assert_eq(&stderr);
-        assert_eq!((code, &*stdout), (Some(1), ""));
-        assert_eq!(status(), before);
-        let worktrees = self.world.git("theirs", &["worktree", "list"]);
-        assert_eq!(worktrees.lines().count(), 1, "{worktrees}");
+    /// Refuses to adopt and changes nothing; returns why.
+    fn refused(&self) -> String {
+        let state = || self.git("status --short --ignored") + &self.git("worktree list");
+        let before = state();
+        let (code, stdout, stderr) = self.adopt("train", &["../theirs"]);
+        assert_eq!((code, &*stdout), (Some(1), ""), "{stderr}");
+        assert_eq!(state(), before);
+        stderr
     }
 
     /// The lines that are staged in a file, without context.
     fn staged(&self, file: &str) -> String {
-        let diff = self
-            .world
-            .git("theirs", &["diff", "--cached", "--unified=0", "--", file]);
-        let lines = diff
-            .lines()
-            .filter(|line| line.starts_with(['+', '-']) && !line.starts_with("+++ "));
-        lines
-            .filter(|line| !line.starts_with("--- "))
-            .map(|line| format!("{line}\n"))
-            .collect()
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(|entry| entry.unwrap()) {
-        let to = to.join(entry.file_name());
-        match entry.file_type().unwrap().is_dir() {
-            true => copy(&entry.path(), &to),
-            false => drop(fs::copy(entry.path(), to).unwrap()),
+        let diff = self.git(&format!("diff --cached --unified=0 -- {file}"));
+        let mut lines = String::new();
+        for line in diff.lines().skip(4) {
+            if line.starts_with(['+', '-']) && !line.starts_with("+++ ") {
+                lines += &format!("{line}\n");
+            }
         }
+        lines
     }
 }
 
 #[test]
-fn a_workspace_gets_the_tool_as_a_diff_that_its_owner_reads() {
-    let adopter = Adopter::of_a_workspace();
+fn a_workspace_gets_the_tool_as_a_staged_change() {
+    let adopter = Adopter::of(WORKSPACE);
     expect![[r#"
-        release-train $COMMIT is in ../theirs, staged and not committed: `git diff --cached` shows it
-        Cargo.toml: [workspace.metadata.release-train] has guesses: read them
-        next, in ../theirs: cargo xtask rehearse
+        staged release-train $COMMIT in ../theirs
+        see it: git diff --cached
+        undo it: git reset --hard
+        Cargo.toml: check [workspace.metadata.release-train], then run `cargo rehearse`
     "#]]
     .assert_eq(&adopter.adopted());
-
-    let status = adopter.world.git("theirs", &["status", "--porcelain"]);
-    assert!(
-        status
-            .lines()
-            .all(|line| ["A  ", "M  "].contains(&&line[..3])),
-        "{status}"
-    );
-    let files: Vec<&str> = status
-        .lines()
-        .map(|line| &line[3..])
-        .filter(|file| !file.starts_with("xtask/src/"))
-        .collect();
+    let files = adopter.git("diff --cached --name-status -- . :!xtask/src :!.github");
     expect![[r#"
-        .cargo/config.toml
-        .github/workflows/check-branches.yml
-        .github/workflows/dist.yml
-        .github/workflows/main.yml
-        .github/workflows/push-tag.yml
-        .github/workflows/release-process.yml
-        Cargo.lock
-        Cargo.toml
-        RELEASES.md
-        xtask/Cargo.toml
-        xtask/LICENSE-APACHE
-        xtask/LICENSE-MIT
-        xtask/README.md
-        xtask/rustfmt.toml"#]]
-    .assert_eq(&files.join("\n"));
+        A	.cargo/config.toml
+        M	Cargo.lock
+        M	Cargo.toml
+        A	RELEASES.md
+        A	xtask/Cargo.toml
+        A	xtask/LICENSE-APACHE
+        A	xtask/LICENSE-MIT
+        A	xtask/README.md
+        A	xtask/rustfmt.toml"#]]
+    .assert_eq(&files);
     expect![[r#"
         +    "xtask",
         +
-        +# The release train (`cargo xtask`). All keys are optional; xtask/README.md says what each is for.
+        +# Guessed by `cargo adopt`: check it. xtask/README.md explains every key.
         +[workspace.metadata.release-train]
-        +# name = "theirs" # in titles; the repository's name if nothing is said
-        +# The train is at 1.2.0: no `version-of` is needed.
-        +# Guessed: the published members that no other one requires as `=X.Y.Z`. The others must be; a crate that your
-        +# users depend on belongs here, too, without such pins.
-        +public = ["b"]
-        +# version-strings = [] # lines outside the manifests that carry the version: none with 1.2.0 was found
-        +# release-candidates = false # if true, main is at X.Y.0-dev, and a branch begins at -rc.1
-        +# independent = [] # published with the others, but with versions of their own
-        +# owners = ["github:org:team"] # of crates that are published for the first time
+        +public = [
+        +    "b",
+        +]
     "#]]
     .assert_eq(&adopter.staged("Cargo.toml"));
     expect![[r#"
         +[alias]
-        +# Locked: cargo must not mend a lock file that an interrupted bump left behind before the xtask has seen it.
-        +xtask = "run --locked --quiet --package xtask --"
+        +xtask = "run --locked --quiet --package xtask --bin xtask --"
+        +rehearse = "run --locked --quiet --package xtask --bin rehearse --"
     "#]]
     .assert_eq(&adopter.staged(".cargo/config.toml"));
     expect![[r#"
@@ -257,851 +216,331 @@ fn a_workspace_gets_the_tool_as_a_diff_that_its_owner_reads() {
         +version = "0.0.0"
     "#]]
     .assert_eq(&adopter.staged("Cargo.lock"));
-    expect![[r#"
-        +<!-- The notes of each version, newest first. `cargo xtask notes new X.Y.Z` opens a section. -->
-        +
-        +## 1.2.0
-        +
-        +Unreleased.
-        +
-        +### Added
-        +
-        +### Changed
-    "#]]
-    .assert_eq(&adopter.staged("RELEASES.md"));
-    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    for file in [
-        "xtask/src/main.rs",
-        "xtask/rustfmt.toml",
-        ".github/workflows/push-tag.yml",
-    ] {
-        assert_eq!(
-            adopter.read(file),
-            fs::read_to_string(ours.join(file)).unwrap()
-        );
+    let notes = read(adopter.path("theirs/RELEASES.md"));
+    assert!(notes.starts_with("## 1.2.0\n\nUnreleased.\n"), "{notes}");
+    let config = read(ours(".cargo/config.toml"));
+    for alias in read(adopter.path(CONFIG)).lines() {
+        assert!(config.contains(alias), "{alias}");
     }
-    // Cargo has nothing to add, nor has it another opinion of the manifests.
-    let mut cargo = adopter.world.command("theirs", "cargo");
-    let metadata = cargo
-        .args(["metadata", "--locked", "--format-version", "1"])
-        .output()
-        .unwrap();
-    assert!(metadata.status.success(), "{}", text(&metadata.stderr));
-    assert!(text(&metadata.stdout).contains("\"name\":\"xtask\""));
+    for file in [LIB, ".github/workflows/push-tag.yml"] {
+        assert_eq!(read(adopter.path("theirs").join(file)), read(ours(file)));
+    }
+    assert!(!adopter.path("theirs/xtask/src/bin/adopt").exists());
+    assert_eq!(adopter.git("diff"), "");
+    adopter.is_member();
 
-    adopter.world.git("theirs", &["reset", "-q", "--hard"]);
-    assert_eq!(
-        adopter
-            .world
-            .git("theirs", &["status", "--porcelain", "--ignored"]),
-        ""
-    );
+    adopter.git("reset -q --hard");
+    assert_eq!(adopter.git("status --short --ignored"), "");
     assert!(!adopter.path("theirs/xtask").exists());
 }
 
 #[test]
-fn the_tool_works_there_before_anything_is_committed() {
-    let adopter = Adopter::of_a_workspace();
-    // Without what was guessed, it would not be known which of the two names the train.
-    adopter.edit(
-        "theirs",
-        "Cargo.toml",
-        "\"a\",\n",
-        "\"a\",\n    \"theirs\",\n",
-    );
-    adopter.member("theirs", "0.4.0", "");
-    adopter.locked();
-    adopter.adopted();
-    let (code, stdout, stderr) = adopter.xtask("theirs", &["rehearse"]);
-    assert_eq!(code, Some(0), "{stdout}{stderr}");
-    assert!(
-        stdout.contains("Begin with theirs as of ")
-            && stdout.contains(", with what is not committed"),
-        "{stdout}"
-    );
-    assert!(
-        stdout.contains("v0.4.0 is out, and v0.4.1 after it"),
-        "{stdout}"
-    );
-}
-
-#[test]
-fn a_package_alone_becomes_a_workspace_and_goes_without_a_lock_file() {
-    let adopter = Adopter::new();
-    adopter.write(
-        "theirs",
-        "Cargo.toml",
-        "[package]\nname = \"theirs\"\nversion = \"0.3.1\"\nedition = \"2021\"\nrust-version = \"1.70\"\n",
-    );
-    adopter.write("theirs", "src/lib.rs", "");
-    adopter.write("theirs", "RELEASES.md", "## 0.3.1\n\nUnreleased.\n");
-    adopter.write(
-        "theirs",
-        ".github/workflows/release.yml",
-        "on: push\njobs:\n  a:\n    steps:\n      - run: cargo publish\n        env:\n          CARGO_REGISTRY_TOKEN: x\n",
-    );
-    adopter.write("theirs", ".gitignore", "/target\nCargo.lock\n");
+fn a_package_becomes_a_workspace_and_is_not_given_a_lock_file() {
+    let adopter = Adopter::of(&format!("[package]\n{PACKAGE}"));
+    adopter.write("theirs/.gitignore", "/target\nCargo.lock\n");
+    adopter.git("rm -q --cached Cargo.lock");
     adopter.commit("theirs");
-    adopter
-        .world
-        .git("theirs", &["branch", "-q", "-m", "trunk"]);
+    adopter.git("branch -q -m trunk");
+    adopter.git("tag v0.3.1");
     expect![[r#"
-        release-train $COMMIT is in ../theirs, staged and not committed: `git diff --cached` shows it
-        Cargo.toml: [workspace.metadata.release-train] has guesses: read them
-        `rust-version` 1.70: cargo before 1.85 does not read a workspace with a crate of edition 2024, as the tool is; a CI job with such a cargo takes xtask out of `members` first
-        .github/workflows/release.yml: it can publish, too (`CARGO_REGISTRY_TOKEN`): remove what the train replaces
-        next, in ../theirs: cargo xtask rehearse
-    "#]].assert_eq(&adopter.adopted());
+        staged release-train $COMMIT in ../theirs
+        see it: git diff --cached
+        undo it: git reset --hard
+        Cargo.toml: check [workspace.metadata.release-train], then run `cargo rehearse`
+        0.3.1 has a tag: run `cargo xtask bump`, then `cargo xtask notes new` with the new version
+    "#]]
+    .assert_eq(&adopter.adopted());
     expect![[r#"
         +
         +[workspace]
         +members = ["xtask"]
         +
-        +# The release train (`cargo xtask`). All keys are optional; xtask/README.md says what each is for.
+        +# Guessed by `cargo adopt`: check it. xtask/README.md explains every key.
         +[workspace.metadata.release-train]
-        +# name = "theirs" # in titles; the repository's name if nothing is said
-        +# The train is at 0.3.1: no `version-of` is needed.
-        +# public = [] # with it, a published member that is not in it must be required as `=X.Y.Z`
-        +# version-strings = [] # lines outside the manifests that carry the version: none with 0.3.1 was found
-        +# release-candidates = false # if true, main is at X.Y.0-dev, and a branch begins at -rc.1
-        +# independent = [] # published with the others, but with versions of their own
-        +# owners = ["github:org:team"] # of crates that are published for the first time
-        +# There is no Cargo.lock: the alias and the workflows go without `--locked`.
     "#]]
     .assert_eq(&adopter.staged("Cargo.toml"));
-    expect![[r#"
-        +[alias]
-        +xtask = "run --quiet --package xtask --"
-    "#]]
-    .assert_eq(&adopter.staged(".cargo/config.toml"));
-    assert_eq!(adopter.staged("RELEASES.md"), "");
-    let workflow = adopter.read(".github/workflows/main.yml");
-    assert!(
-        workflow.contains("branches: [trunk]") && !workflow.contains("[main]"),
-        "{workflow}"
-    );
-    for file in fs::read_dir(adopter.path("theirs").join(WORKFLOWS)).unwrap() {
-        let text = fs::read_to_string(file.unwrap().path()).unwrap();
-        let locked: Vec<&str> = text
-            .lines()
-            .filter(|line| line.contains("--locked"))
-            .collect();
-        assert!(
-            locked.iter().all(|line| line.contains("cargo install")),
-            "{locked:?}"
-        );
+    assert!(!read(adopter.path(CONFIG)).contains("--locked"));
+    assert_eq!(read(adopter.path("theirs/RELEASES.md")), "");
+    let main = read(adopter.path(MAIN_YML));
+    assert!(main.contains("branches: [trunk]") && !main.contains("[main]"));
+    for file in fs::read_dir(adopter.path("theirs/.github/workflows")).unwrap() {
+        for line in read(file.unwrap().path()).lines() {
+            let installs = line.contains("cargo install");
+            assert_eq!(line.contains("--locked"), installs, "{line}");
+        }
     }
-    assert_eq!(adopter.xtask("theirs", &["bump", "minor"]).1, "0.3.2\n");
+    adopter.cargo(&["metadata", "--format-version", "1"]);
 }
 
 #[test]
-fn what_is_in_use_is_guessed_and_what_may_be_the_past_is_a_comment() {
-    let adopter = Adopter::of_a_workspace();
-    adopter.edit("theirs", "Cargo.toml", "\"a\",\n", "\"a\",\n    \"c\",\n");
-    adopter.member("c", "0.4.0", "");
-    adopter.write("theirs", "README.md", "# B\n\n```toml\nb = \"1.2.0\"\na = { version = \"1.2\", features = [] }\n```\n\nb since 1.2.0: more.\nBA = \"1.2\"\n");
-    adopter.write("theirs", "include/b.h", "#define B_VERSION \"1.2.0\"\n#define B_VERSION_MAJOR 1\n#define B_VERSION_MINOR 2\n  #define B_VERSION_PATCH 0\n#define B_OTHER 1\n");
-    adopter.write("theirs", "twice.txt", "version: 1.2.0\nversion: 1.2.0\n");
-    adopter.write(
-        "theirs",
-        "other.txt",
-        "version: 11.2.0\nversion: 1.2.0.1\nversion: 1.2.0-rc.1\n",
-    );
-    adopter.write("theirs", "CHANGELOG.md", "## version: 1.2.0\n");
-    adopter.write(
-        "theirs",
-        "a/src/lib.rs",
-        "#![doc(html_root_url = \"https://docs.rs/a/1.2.0\")]\n#[deprecated(since = \"1.2.0\")]\npub fn a() {}\n",
-    );
-    adopter.locked();
-    adopter.adopted();
-    expect![[r#"
-        +    "xtask",
-        +
-        +# The release train (`cargo xtask`). All keys are optional; xtask/README.md says what each is for.
-        +[workspace.metadata.release-train]
-        +# name = "theirs" # in titles; the repository's name if nothing is said
-        +# Guessed: the published crates have 2 versions, and one must name the train.
-        +version-of = "a"
-        +# Guessed: the published members that no other one requires as `=X.Y.Z`. The others must be; a crate that your
-        +# users depend on belongs here, too, without such pins.
-        +public = ["b", "c"]
-        +# Guessed: lines that follow each bump. Those in comments have the version, too, but may tell of the past.
-        +version-strings = [
-        +  { file = "README.md", line = 'b = "{version}"' },
-        +  { file = "README.md", line = 'a = { version = "{major}.{minor}", features = [] }' },
-        +  { file = "a/src/lib.rs", line = '#![doc(html_root_url = "https://docs.rs/a/{version}")]' },
-        +  { file = "include/b.h", line = '#define B_VERSION "{version}"' },
-        +  { file = "include/b.h", line = '#define B_VERSION_MAJOR {major}' },
-        +  { file = "include/b.h", line = '#define B_VERSION_MINOR {minor}' },
-        +  { file = "include/b.h", line = '#define B_VERSION_PATCH {patch}' },
-        +  # { file = "README.md", line = 'b since {version}: more.' },
-        +  # { file = "a/src/lib.rs", line = '#[deprecated(since = "{version}")]' },
-        +]
-        +# release-candidates = false # if true, main is at X.Y.0-dev, and a branch begins at -rc.1
-        +# independent = [] # published with the others, but with versions of their own
-        +# owners = ["github:org:team"] # of crates that are published for the first time
-    "#]]
-    .assert_eq(&adopter.staged("Cargo.toml"));
-    // The guesses hold: a bump moves these lines, and no others.
-    adopter
-        .world
-        .git("theirs", &["commit", "-q", "-m", "Adopt"]);
-    let (_, next, said) = adopter.xtask("theirs", &["bump"]);
-    assert_eq!(next, "2.0.0\n", "{said}");
-    expect![[r#"
-        +++ b/README.md
-        +b = "2.0.0"
-        +a = { version = "2.0", features = [] }
-        +++ b/a/src/lib.rs
-        +#![doc(html_root_url = "https://docs.rs/a/2.0.0")]
-        +++ b/include/b.h
-        +#define B_VERSION "2.0.0"
-        +#define B_VERSION_MAJOR 2
-        +#define B_VERSION_MINOR 0"#]]
-    .assert_eq(
-        &adopter
-            .world
-            .git(
-                "theirs",
-                &[
-                    "diff",
-                    "--unified=0",
-                    "--",
-                    "README.md",
-                    "include",
-                    "*.txt",
-                    "a/src",
-                ],
-            )
-            .lines()
-            .filter(|line| line.starts_with('+'))
-            .collect::<Vec<_>>()
-            .join("\n"),
-    );
-}
-
-#[test]
-fn what_toml_cannot_say_or_nobody_reads_is_not_guessed() {
-    let adopter = Adopter::of_a_workspace();
-    adopter.write("theirs", "Cafe\u{301}.txt", "version: 1.2.0\n");
-    adopter.write(
-        "theirs",
-        "colours.txt",
-        "\u{1b}[1mversion: 1.2.0\u{1b}[0m\n",
-    );
-    adopter.write("theirs", "old_mac.txt", "one\rversion: 1.2.0\rtwo\r");
-    adopter.write(
-        "theirs",
-        "min.js",
-        &format!("x={{version:\"1.2.0\"}};{}\n", "a".repeat(100_000)),
-    );
-    adopter.write("theirs", "ui/package-lock.json", "\"version\": \"1.2.0\"\n");
-    adopter.write("theirs", "third_party/z.h", "#define Z_VERSION \"1.2.0\"\n");
-    adopter.write("theirs", "tab.txt", "version\t: 1.2.0\n");
-    adopter.commit("theirs");
-    adopter.adopted();
-    let staged = adopter.staged("Cargo.toml");
-    let lines: Vec<&str> = staged
-        .lines()
-        .filter(|line| line.contains("file = "))
-        .collect();
-    assert_eq!(
-        lines,
-        ["+  { file = \"tab.txt\", line = 'version\t: {version}' },"]
-    );
-    assert_eq!(adopter.xtask("theirs", &["bump"]).1, "2.0.0\n");
-}
-
-#[test]
-fn another_pre_release_than_the_tool_makes_tells_nothing_of_candidates() {
-    let adopter = Adopter::of_a_workspace();
-    for (name, dependency) in [
-        ("a", ""),
-        ("b", "a = { path = \"../a\", version = \"=2.0.0-alpha.1\" }"),
+fn the_tool_becomes_a_member_unless_a_pattern_covers_it() {
+    for (before, after) in [
+        (r#"["a", "b"]"#, r#"["xtask", "a", "b"]"#),
+        ("[ # all\n 'a',\n 'b']", "[ \"xtask\", # all\n 'a',\n 'b']"),
+        ("['[a-x]*']", "['[a-x]*']"),
     ] {
-        adopter.member(name, "2.0.0-alpha.1", dependency);
-    }
-    adopter.locked();
-    adopter.adopted();
-    assert!(
-        adopter
-            .staged("Cargo.toml")
-            .contains("+# release-candidates = false")
-    );
-}
-
-#[test]
-fn a_development_version_tells_of_candidates_and_a_long_list_stands_in_lines() {
-    let adopter = Adopter::of_a_workspace();
-    let names: Vec<String> = (1..12)
-        .map(|number| format!("a-crate-number-{number}"))
-        .collect();
-    let members: Vec<String> = names
-        .iter()
-        .map(|name| format!("\"{name}\",\n    "))
-        .collect();
-    adopter.edit(
-        "theirs",
-        "Cargo.toml",
-        "\"a\",\n",
-        &format!("{}\"a\",\n", members.concat()),
-    );
-    for name in names.iter().map(String::as_str).chain(["a"]) {
-        adopter.member(name, "2.0.0-dev", "");
-    }
-    adopter.member(
-        "b",
-        "2.0.0-dev",
-        "a = { path = \"../a\", version = \"=2.0.0-dev\" }",
-    );
-    adopter.locked();
-    adopter.edit("theirs", "Cargo.toml", "resolver = \"2\"\n", "");
-    adopter.commit("theirs");
-    let said = adopter.adopted();
-    assert!(
-        said.contains("Cargo.toml: without a `resolver`, cargo warns"),
-        "{said}"
-    );
-    let staged = adopter.staged("Cargo.toml");
-    assert!(
-        staged.contains("+public = [\n+    \"a-crate-number-1\",\n"),
-        "{staged}"
-    );
-    assert!(
-        staged.contains("+# Guessed: main is at -dev.\n+release-candidates = true\n"),
-        "{staged}"
-    );
-    assert!(adopter.read("RELEASES.md").contains("## 2.0.0\n"));
-    assert_eq!(adopter.xtask("theirs", &["bump"]).1, "3.0.0-dev\n");
-}
-
-#[test]
-fn pins_that_contradict_each_other_are_said_and_not_put_in_force() {
-    let adopter = Adopter::of_a_workspace();
-    adopter.edit("theirs", "Cargo.toml", "\"a\",\n", "\"a\",\n    \"c\",\n");
-    adopter.member("c", "1.2.0", "a = { path = \"../a\", version = \"1.2\" }");
-    adopter.locked();
-    adopter.adopted();
-    let staged = adopter.staged("Cargo.toml");
-    assert!(staged.contains("+# public = [\"b\", \"c\"]\n"), "{staged}");
-    assert!(
-        staged.contains("some require a so, and some do not"),
-        "{staged}"
-    );
-    assert_eq!(adopter.xtask("theirs", &["bump"]).1, "2.0.0\n");
-}
-
-#[test]
-fn all_that_stands_in_the_way_is_named_at_once() {
-    let adopter = Adopter::of_a_workspace();
-    adopter.write("theirs", "xtask/notes.txt", "");
-    // Of the two, rustup reads the one without an ending.
-    adopter.write(
-        "theirs",
-        "rust-toolchain.toml",
-        "[toolchain]\nchannel = \"1.95.0\"\n",
-    );
-    adopter.write("theirs", "rust-toolchain", "1.85.1\n");
-    adopter.write(
-        "theirs",
-        ".cargo/config.toml",
-        "[alias]\nxtask = \"run -p tasks --\"\n[build]\ntarget = \"wasm32-wasip1\"\n",
-    );
-    adopter.write("theirs", ".github/workflows/Main.yaml", "name: Tests\n");
-    adopter.write(
-        "theirs",
-        ".github/workflows/ci.yml",
-        "name: \"dist\" # all\n",
-    );
-    adopter.write("theirs", ".gitignore", "/target\n*.md\n");
-    adopter.commit("theirs");
-    adopter.refused(expect![[r#"
-        .cargo/config.toml: there is an alias `xtask` of your own: rename it
-        .cargo/config.toml: `build.target`: cargo would build the tool for it, and the workflows look for that in `target/debug`: say it on the command lines that need it
-        .gitignore:2: `*.md` keeps git from what goes into RELEASES.md: narrow that rule
-        .gitignore:2: `*.md` keeps git from what goes into xtask: narrow that rule
-        rust-toolchain: Rust is 1.85.1 there, and the tool needs 1.90 or later: say so there
-        xtask: there is one of your own: rename it
-        .github/workflows/Main.yaml: a workflow of ours is called `main`, too: rename yours, its file and its `name`
-        .github/workflows/ci.yml: a workflow of ours is called `dist`, too: rename yours, its file and its `name`
-        error: 8 things stand in the way, and nothing was changed
-    "#]]);
-}
-
-#[test]
-fn each_obstacle_alone_is_one_line_that_says_what_to_do() {
-    let adopter = Adopter::new();
-    adopter.write(
-        "theirs",
-        "Cargo.toml",
-        "[workspace]\nmembers = [\"a\", \"tasks\"]\n",
-    );
-    adopter.member("a", "1.2.0", "");
-    adopter.write("theirs", "tasks/src/lib.rs", "");
-    adopter.write(
-        "theirs",
-        "tasks/Cargo.toml",
-        "[package]\nname = \"tasks\"\nversion = \"0.1.0\"\nedition = \"2021\"\npublish = false\n",
-    );
-    adopter.commit("theirs");
-    for (file, before, expected) in [
-        (
-            "tasks/Cargo.toml",
-            "[package]\nname = \"xtask\"\nversion = \"0.1.0\"\nedition = \"2021\"\n",
-            expect![[r#"
-                error: $WORLD/theirs/tasks/Cargo.toml is a package called `xtask`, of your own: rename it
-            "#]],
-        ),
-        (
-            ".cargo/config",
-            "[net]\nretry = 2\n",
-            expect![[r#"
-            error: .cargo/config: cargo reads it and not .cargo/config.toml, where the alias goes: rename it to that
-        "#]],
-        ),
-        (
-            ".cargo/config.toml",
-            "alias = { t = \"test\" }\n",
-            expect![[r#"
-            error: .cargo/config.toml: `alias` is no table [alias], to which a line could be added: add `xtask = "run --locked --quiet --package xtask --"` to it
-        "#]],
-        ),
-        (
-            ".cargo/config.toml",
-            "alias.t = \"test\"\nnet.retry = 2\n",
-            expect![[r#"
-            error: .cargo/config.toml: `alias` is no table [alias], to which a line could be added: add `xtask = "run --locked --quiet --package xtask --"` to it
-        "#]],
-        ),
-        (
-            "Cargo.toml",
-            "workspace = { members = [\"a\", \"tasks\"] }\n",
-            expect![[r#"
-            error: Cargo.toml: `workspace` is no table [workspace], to which lines could be added: make it one
-        "#]],
-        ),
-        (
-            "Cargo.toml",
-            "workspace.resolver = \"2\"\n[package]\nname = \"c\"\nversion = \"1.2.0\"\n[lib]\npath = \"a/src/lib.rs\"\n",
-            expect![[r#"
-            error: Cargo.toml: `workspace` is no table [workspace], to which lines could be added: make it one
-        "#]],
-        ),
-        (
-            "Cargo.toml",
-            "[workspace]\nmembers = [\"a\", \"tasks\"]\nmetadata = { x = 1 }\n",
-            expect![[r#"
-            error: Cargo.toml: `workspace.metadata` is no table [workspace.metadata], to which lines could be added: make it one
-        "#]],
-        ),
-        (
-            ".cargo/config.toml",
-            "[alias\n",
-            expect![[r#"
-            error: could not load Cargo configuration: could not parse TOML configuration in `$WORLD/theirs/.cargo/config.toml`: TOML parse error at line 1, column 7: unclosed table, expected `]`
-        "#]],
-        ),
-        (
-            "rust-toolchain",
-            "1.80\n",
-            expect![[r#"
-                error: rust-toolchain: Rust is 1.80 there, and the tool needs 1.90 or later: say so there
-            "#]],
-        ),
-        (
-            "Cargo.toml",
-            "[workspace]\nmembers = [\"a\", \"missing\"]\n",
-            expect![[r#"
-            error: failed to read `$WORLD/theirs/missing/Cargo.toml`: No such file or directory (os error 2)
-        "#]],
-        ),
-        (
-            "a/Cargo.toml",
-            "[package]\nname = \"a\"\nversion = \"1.2.0\"\npublish = false\n",
-            expect![[r#"
-            error: Cargo.toml: [workspace.metadata.release-train]: no crate is published, so there is no version to name the train
-        "#]],
-        ),
-    ] {
-        adopter.write("theirs", file, before);
+        let manifest = |list: &str| format!("[workspace]\nresolver = \"2\"\nmembers = {list}\n");
+        let adopter = Adopter::of(&manifest(before));
+        adopter.write(CONFIG, "[net]\nretry = 2");
         adopter.commit("theirs");
-        adopter.refused(expected);
-        adopter
-            .world
-            .git("theirs", &["reset", "-q", "--hard", "HEAD~"]);
+        adopter.adopted();
+        let text = read(adopter.path(MANIFEST));
+        assert!(text.starts_with(&manifest(after)), "{text}");
+        let text = read(adopter.path(CONFIG));
+        assert!(text.starts_with("[net]\nretry = 2\n\n[alias]\n"), "{text}");
+        adopter.is_member();
     }
 }
 
 #[test]
-fn the_workflows_run_for_the_main_branch_whatever_is_checked_out() {
-    let adopter = Adopter::of_a_workspace();
-    adopter
-        .world
-        .git("theirs", &["branch", "-q", "-m", "master"]);
-    adopter
-        .world
-        .git("theirs", &["checkout", "-q", "-b", "adopt"]);
-    adopter.adopted();
-    assert!(
-        adopter
-            .read(".github/workflows/main.yml")
-            .contains("branches: [master]")
-    );
-}
-
-#[test]
-fn a_sparse_checkout_must_have_a_place_for_the_tool() {
-    let adopter = Adopter::of_a_workspace();
-    adopter
-        .world
-        .git("theirs", &["sparse-checkout", "set", "a", "b"]);
-    adopter.refused(expect![[r#"
-        error: this checkout is sparse, and what goes in would not be in it: `git sparse-checkout add xtask .github/workflows`, or `disable`
-    "#]]);
-    adopter
-        .world
-        .git("theirs", &["sparse-checkout", "add", "xtask", WORKFLOWS]);
-    adopter.adopted();
-    assert!(adopter.path("theirs/xtask/src/main.rs").exists());
-}
-
-#[test]
-fn line_ends_that_git_checks_are_the_owner_s_own() {
-    let adopter = Adopter::of_a_workspace();
-    adopter
-        .world
-        .git("theirs", &["config", "core.autocrlf", "true"]);
-    adopter
-        .world
-        .git("theirs", &["config", "core.safecrlf", "true"]);
-    adopter.adopted();
-    assert!(adopter.read("xtask/src/main.rs").contains("\r\n"));
-}
-
-#[test]
-fn notes_that_the_tool_cannot_go_on_with_are_named_and_a_template_of_theirs_is_used() {
-    let adopter = Adopter::of_a_workspace();
-    adopter.write("theirs", "RELEASES.md", "# Releases\n\n## v1.1.0\n");
+fn lines_that_cannot_be_appended_are_printed() {
+    let adopter = Adopter::of(&format!("[workspace]\n\n[package]\n{PACKAGE}"));
+    let config = "[alias]\nxtask = \"run -p tasks --\"\n\n[net]\nretry = 2\n";
+    adopter.write(CONFIG, config);
     adopter.commit("theirs");
-    let said = adopter.adopted();
-    let names = "RELEASES.md cannot be gone on with: `## v1.1.0` names no version: sections are headed `## X.Y.Z`\n";
-    assert!(said.contains(names), "{said}");
-
-    let adopter = Adopter::of_a_workspace();
-    let table =
-        "[workspace.metadata.release-train]\nnotes-template = \"notes.md\"\n\n[workspace]\n";
-    adopter.edit("theirs", "Cargo.toml", "[workspace]\n", table);
-    adopter.write(
-        "theirs",
-        "notes.md",
-        "## VERSION\n\nUnreleased.\n\nNothing yet.\n",
-    );
+    expect![[r#"
+        staged release-train $COMMIT in ../theirs
+        see it: git diff --cached
+        undo it: git reset --hard
+        Cargo.toml: add `members = ["xtask"]` to [workspace], then run `cargo update --workspace`
+        .cargo/config.toml: set in [alias]:
+        xtask = "run --locked --quiet --package xtask --bin xtask --"
+        rehearse = "run --locked --quiet --package xtask --bin rehearse --"
+        Cargo.toml: check [workspace.metadata.release-train], then run `cargo rehearse`
+    "#]]
+    .assert_eq(&adopter.adopted());
+    assert_eq!(read(adopter.path(CONFIG)), config);
+    // When the owner has added the member, the rest follows.
+    let with_member = "[workspace]\nmembers = [\"xtask\"]\n";
+    adopter.edit(MANIFEST, "[workspace]\n", with_member);
     adopter.commit("theirs");
     adopter.adopted();
-    assert!(
-        adopter
-            .read("RELEASES.md")
-            .ends_with("## 1.2.0\n\nUnreleased.\n\nNothing yet.\n")
-    );
+    assert_eq!(adopter.git("status --short"), "M  Cargo.lock");
+    adopter.is_member();
+}
+
+#[test]
+fn the_configuration_is_guessed_from_versions_and_pins() {
+    // The version of `a` and `b`, the name and version of another crate, and what it requires of `a`.
+    let guessed = |version: &str, name: &str, other: &str, requirement: &str| {
+        let adopter = Adopter::of(WORKSPACE);
+        adopter.edit(MANIFEST, "\"b\"", &format!("\"b\", \"{name}\""));
+        adopter.member("a", version, "");
+        adopter.member("b", version, &format!("={version}"));
+        adopter.member(name, other, requirement);
+        adopter.cargo(&["generate-lockfile"]);
+        adopter.commit("theirs");
+        adopter.adopted();
+        let staged = adopter.staged("Cargo.toml");
+        let (_, keys) = staged.split_once("release-train]\n").unwrap();
+        keys.replace(['+', '\n', ' ', '"'], "")
+    };
+    let public = "public=[b,c,]";
+    assert_eq!(guessed("1.2.0", "c", "1.2.0", "=1.2.0"), public);
+    // A crate that is required with a pin and without one shows nothing.
+    assert_eq!(guessed("1.2.0", "c", "1.2.0", "1.2"), "");
+    // The crate with the repository's name names the train, or one of the highest version.
+    let named = guessed("1.2.0", "theirs", "0.4.0", "1.2");
+    assert_eq!(named, "version-of=theirs");
+    let highest = guessed("1.2.0", "c", "0.4.0", "");
+    assert_eq!(highest, format!("version-of=b{public}"));
+    let development = guessed("2.0.0-dev", "c", "2.0.0-dev", "");
+    assert_eq!(development, format!("{public}release-candidates=true"));
+    assert_eq!(guessed("2.0.0-alpha.1", "c", "2.0.0-alpha.1", ""), public);
+}
+
+#[test]
+fn a_configuration_and_notes_that_exist_stay_as_they_are() {
+    let table = "[workspace.metadata.release-train]\n\n";
+    let adopter = Adopter::of(&format!("{table}{WORKSPACE}"));
+    adopter.write("theirs/RELEASES.md", "# Releases\n");
+    adopter.commit("theirs");
+    adopter.adopted();
+    assert_eq!(adopter.staged("Cargo.toml"), "+    \"xtask\",\n");
+    assert_eq!(adopter.staged("RELEASES.md"), "");
 }
 
 #[cfg(unix)]
 #[test]
-fn nothing_is_written_through_a_link() {
-    let adopter = Adopter::of_a_workspace();
-    adopter.write("theirs", ".cargo/keep", "");
-    for (link, to) in [
-        (".cargo/config.toml", "shared.toml"),
-        ("RELEASES.md", "nowhere.md"),
-    ] {
-        std::os::unix::fs::symlink(adopter.path(to), adopter.path("theirs").join(link)).unwrap();
-    }
-    fs::write(adopter.path("shared.toml"), "[net]\nretry = 2\n").unwrap();
+fn every_blocker_is_reported_at_once() {
+    let adopter = Adopter::of(WORKSPACE);
+    adopter.write("theirs/xtask/Cargo.toml", "");
+    adopter.write(MAIN_YML, "name: Tests\n");
+    adopter.write("theirs/.gitignore", "/target\n*.md\n!xtask/README.md\n");
+    adopter.write("theirs/.cargo/keep", "");
+    adopter.write("shared.toml", "[net]\nretry = 2\n");
+    std::os::unix::fs::symlink(adopter.path("shared.toml"), adopter.path(CONFIG)).unwrap();
     adopter.commit("theirs");
-    adopter.refused(expect![[r#"
-        .cargo/config.toml: a symbolic link: put what it leads to in its place
-        RELEASES.md: a symbolic link: put what it leads to in its place
-        error: 2 things stand in the way, and nothing was changed
-    "#]]);
-    assert_eq!(
-        fs::read_to_string(adopter.path("shared.toml")).unwrap(),
-        "[net]\nretry = 2\n"
-    );
-    assert!(!adopter.path("nowhere.md").exists());
-}
-
-#[test]
-fn a_folder_that_is_no_clean_workspace_is_left_alone() {
-    let adopter = Adopter::of_a_workspace();
-    adopter.write("theirs", "new.txt", "");
-    adopter.refused(expect![[r#"
-        error: ../theirs: `new.txt` is not committed: commit it first, and the diff is ours alone
-    "#]]);
-    let says = |folder: &str, to: &[&str]| adopter.xtask(folder, &[&["adopt"], to].concat());
-    for (folder, to, expected) in [
-        (
-            "train",
-            "../theirs/a",
-            expect![[r#"
-            error: ../theirs/a: a workspace must be at the root of its repository, where GitHub looks for workflows; this repository is at $WORLD/theirs
-        "#]],
-        ),
-        (
-            "train",
-            "../nowhere",
-            expect![[r#"
-            error: ../nowhere: No such file or directory (os error 2)
-        "#]],
-        ),
-        (
-            "train",
-            "..",
-            expect![[r#"
-            error: ..: not a git repository (or any parent up to mount point /dev): Stopping at filesystem boundary (GIT_DISCOVERY_ACROSS_FILESYSTEM not set).
-        "#]],
-        ),
-        (
-            "train",
-            ".",
-            expect![[r#"
-            error: .: that is release-train itself
-        "#]],
-        ),
-        (
-            "theirs",
-            "../train",
-            expect![[r#"
-            error: $WORLD/theirs is no clone of release-train: run `adopt` in one
-        "#]],
-        ),
-    ] {
-        let (code, stdout, stderr) = says(folder, &[to]);
-        expected.assert_eq(&stderr);
-        assert_eq!((code, &*stdout), (Some(1), ""));
-    }
-    let (code, _, stderr) = says("train", &[]);
-    assert_eq!(code, Some(2), "{stderr}");
-    fs::remove_file(adopter.path("theirs/new.txt")).unwrap();
-    adopter.edit(
-        "train",
-        "xtask/src/main.rs",
-        "//! The command line",
-        "//! Some command line",
-    );
-    adopter.refused(expect![[r#"
-        error: `xtask/src/main.rs` is not committed: what goes out must be a commit
-    "#]]);
-}
-
-#[test]
-fn run_again_it_brings_the_tool_up_to_date_and_keeps_what_was_changed_there() {
-    let adopter = Adopter::of_a_workspace();
-    adopter.adopted();
-    // The owner makes the workflows their own, throws one away, and mends the tool.
-    adopter.edit(
-        "theirs",
-        ".github/workflows/dist.yml",
-        "          - { os: windows-latest",
-        "          # - { os: windows-latest",
-    );
-    adopter.edit(
-        "theirs",
-        "Cargo.toml",
-        "# owners",
-        "support-months = 3\n# owners",
-    );
-    adopter.edit(
-        "theirs",
-        "RELEASES.md",
-        "### Added\n",
-        "### Added\n\n* This.\n",
-    );
-    fs::remove_file(adopter.path("theirs/.github/workflows/check-branches.yml")).unwrap();
-    adopter.commit("theirs");
-    let (code, stdout, stderr) = adopter.xtask("train", &["adopt", "../theirs"]);
-    assert_eq!((code, &*stdout), (Some(0), ""), "{stderr}");
+    adopter.write("theirs/new.txt", "");
     expect![[r#"
-        nothing to do: ../theirs has what release-train has at $COMMIT
+        .cargo/config.toml: a symbolic link: replace it by its target
+        .github/workflows/main.yml: not the tool's: rename it
+        RELEASES.md: ignored by git: change .gitignore
+        new.txt: not committed: commit or remove it
+        xtask/Cargo.toml: not the tool's: rename it
+        error: ../theirs: nothing was changed: see above what to fix first
     "#]]
-    .assert_eq(&stderr);
-    assert_eq!(adopter.world.git("theirs", &["status", "--porcelain"]), "");
+    .assert_eq(&adopter.refused());
+    assert_eq!(read(adopter.path("shared.toml")), "[net]\nretry = 2\n");
+}
 
-    // Release-train goes on.
-    adopter.edit(
-        "train",
-        ".github/workflows/dist.yml",
-        "# The artifacts of one commit",
-        "# What is made of one commit",
-    );
-    adopter.edit(
-        "train",
-        ".github/workflows/check-branches.yml",
-        "# Once a week",
-        "# Each week",
-    );
-    adopter.edit(
-        "train",
-        "xtask/src/version.rs",
-        "[automatically-tag-and-release-this-commit]",
-        "[release-this]",
-    );
-    fs::rename(
-        adopter.path("train/xtask/src/sha256.rs"),
-        adopter.path("train/xtask/src/digest.rs"),
-    )
-    .unwrap();
+#[test]
+fn what_cargo_does_not_accept_is_refused_before_anything_changes() {
+    let adopter = Adopter::of(WORKSPACE);
+    let mut errors = String::new();
+    for (file, text) in [
+        (MANIFEST, "[workspace]\nmembers = ['missing']\n"),
+        (MANIFEST, "[workspace]\nmembers = ['a']\nmetadata = {}\n"),
+        ("theirs/a/Cargo.toml", "[package]\nname = 'xtask'\n"),
+        (CONFIG, "[alias\n"),
+        ("theirs/xtask", ""),
+    ] {
+        adopter.write(file, text);
+        adopter.commit("theirs");
+        errors += &adopter.refused();
+        adopter.git("reset -q --hard HEAD~");
+    }
+    expect![[r#"
+        error: failed to read `missing/Cargo.toml`: No such file or directory (os error 2)
+        error: cannot extend value of type inline table with a dotted key: Cargo.toml:6:12
+        error: two packages named `xtask` in this workspace: - xtask/Cargo.toml: - a/Cargo.toml
+        error: .cargo/config.toml:1: unclosed table, expected `]`
+        error: failed to create directory `xtask`: File exists (os error 17)
+    "#]]
+    .assert_eq(&errors);
+}
+
+#[test]
+fn a_folder_that_is_not_a_workspace_at_the_root_of_a_repository_is_refused() {
+    let adopter = Adopter::of(WORKSPACE);
+    let mut errors = String::new();
+    for (folder, dir) in [
+        ("train", "../theirs/a"),
+        ("train", "../nowhere"),
+        ("train", "."),
+        ("theirs", "../train"),
+    ] {
+        let (code, stdout, stderr) = adopter.adopt(folder, &[dir]);
+        assert_eq!((code, &*stdout), (Some(1), ""));
+        errors += &stderr;
+    }
+    expect![[r#"
+        error: ../theirs/a: not the root of another repository with a workspace
+        error: ../nowhere: No such file or directory (os error 2)
+        error: .: not the root of another repository with a workspace
+        error: not a clone of release-train: $WORLD/theirs
+    "#]]
+    .assert_eq(&errors);
+    let (_, _, error) = adopter.adopt("train", &["../home"]);
+    assert!(error.contains("../home: not a git repository"), "{error}");
+    for arguments in [&[][..], &["--force"], &["../theirs", "b"]] {
+        let (code, ..) = adopter.adopt("train", arguments);
+        assert_eq!(code, Some(2), "{arguments:?}");
+    }
+    adopter.edit("train/xtask/src/lib.rs", "//!", "//! Changed.\n//!");
+    expect![[r#"
+        error: `xtask/src/lib.rs` is not committed: what goes out must be a commit
+    "#]]
+    .assert_eq(&adopter.refused());
+}
+
+#[test]
+fn run_again_it_updates_the_tool_and_nothing_else() {
+    let adopter = Adopter::of(WORKSPACE);
+    adopter.adopted();
+    // The owner changes a workflow, adds to the tool, and deletes what they do not need.
+    adopter.edit(MAIN_YML, "name: main", "name: all");
+    adopter.edit(MANIFEST, "public = [\n", "support-months = 3\npublic = [\n");
+    adopter.write("theirs/xtask/src/own.rs", "");
+    adopter.git("rm -q -r -f .github/workflows/release-process.yml xtask/src/bin/rehearse");
+    adopter.edit(CONFIG, "rehearse = ", "# ");
+    adopter.commit("theirs");
+
+    adopter.edit("train/xtask/src/lib.rs", "//!", "//! Newer.\n//!");
+    let version = adopter.path("train/xtask/src/rules/version.rs");
+    fs::rename(&version, version.with_file_name("newer.rs")).unwrap();
+    adopter.write("train/xtask/src/bin/rehearse/newer.rs", "");
     adopter.commit("train");
     expect![[r#"
-        release-train $COMMIT is in ../theirs, staged and not committed: `git diff --cached` shows it
-        next, in ../theirs: cargo xtask rehearse
+        staged release-train $COMMIT in ../theirs
+        see it: git diff --cached
+        undo it: git reset --hard
+        .github/workflows/main.yml: your changes are overwritten
     "#]]
     .assert_eq(&adopter.adopted());
-    let staged = adopter.world.git(
-        "theirs",
-        &["diff", "--cached", "--name-status", "--no-renames"],
-    );
+    let changes = adopter.git("diff --cached --name-status --no-renames");
     expect![[r#"
-        M	.github/workflows/dist.yml
+        M	.github/workflows/main.yml
         M	xtask/Cargo.toml
-        A	xtask/src/digest.rs
-        D	xtask/src/sha256.rs
-        M	xtask/src/version.rs"#]]
-    .assert_eq(&staged);
-    expect![[r#"
-        -# The artifacts of one commit, an archive a target, kept for the run: main.yml sees that they can be made, and push-tag.yml
-        +# What is made of one commit, an archive a target, kept for the run: main.yml sees that they can be made, and push-tag.yml
-    "#]].assert_eq(&adopter.staged(".github/workflows/dist.yml"));
-    assert!(
-        adopter
-            .read(".github/workflows/dist.yml")
-            .contains("# - { os: windows-latest")
-    );
-    let from = adopter.read("xtask/Cargo.toml");
-    assert!(
-        from.contains(&adopter.world.git("train", &["rev-parse", "HEAD"])),
-        "{from}"
-    );
+        M	xtask/src/lib.rs
+        A	xtask/src/rules/newer.rs
+        D	xtask/src/rules/version.rs"#]]
+    .assert_eq(&changes);
+    assert_eq!(adopter.staged(LIB), "+//! Newer.\n");
+    adopter.commit("theirs");
+    let nothing = "nothing to do: ../theirs has release-train $COMMIT\n";
+    assert_eq!(adopter.adopted(), nothing);
 }
 
 #[test]
-fn what_does_not_go_together_is_a_conflict_as_of_a_merge() {
-    let adopter = Adopter::of_a_workspace();
+fn an_update_is_refused_over_a_new_file_of_the_owner_and_from_a_clone_without_the_old_commit() {
+    let adopter = Adopter::of(WORKSPACE);
     adopter.adopted();
-    adopter.edit(
-        "theirs",
-        "xtask/src/version.rs",
-        "[automatically-tag-and-release-this-commit]",
-        "[ours]",
-    );
-    fs::remove_file(adopter.path("theirs/xtask/rustfmt.toml")).unwrap();
+    for repository in ["theirs", "train"] {
+        let file = format!("{repository}/.github/workflows/audit.yml");
+        adopter.write(&file, &format!("name: {repository}\n"));
+        adopter.commit(repository);
+    }
+    let mut errors = adopter.refused();
+    let from = adopter.0.git("train", &["rev-parse", "HEAD~"]);
+    adopter.edit("theirs/xtask/Cargo.toml", &from, &"0".repeat(40));
     adopter.commit("theirs");
-    adopter.edit("train", "xtask/rustfmt.toml", "120", "100");
-    adopter.edit(
-        "train",
-        "xtask/src/version.rs",
-        "[automatically-tag-and-release-this-commit]",
-        "[theirs]",
-    );
-    adopter.edit(
-        "train",
-        "xtask/src/config.rs",
-        "what a workspace may wish",
-        "what it may wish",
-    );
-    adopter.commit("train");
-    let (code, stdout, stderr) = adopter.xtask("train", &["adopt", "../theirs"]);
+    errors += &adopter.refused();
     expect![[r#"
-        release-train $COMMIT is in ../theirs, staged and not committed: `git diff --cached` shows it
-        error: ../theirs: what changed here and there does not go together in xtask/rustfmt.toml, xtask/src/version.rs: settle it as after `git merge`, or drop all of it with `git reset --hard`
-    "#]].assert_eq(&format!("{stdout}{}", stderr.split_once('\n').unwrap().1));
-    assert_eq!(code, Some(1));
-    let status = adopter.world.git("theirs", &["status", "--porcelain"]);
-    expect![[r#"
-        M  xtask/Cargo.toml
-        DU xtask/rustfmt.toml
-        M  xtask/src/config.rs
-        UU xtask/src/version.rs"#]]
-    .assert_eq(&status);
-    let marked = adopter.read("xtask/src/version.rs");
-    assert!(
-        marked.contains("\"[ours]\"")
-            && marked.contains("\"[theirs]\"")
-            && marked.contains("=======\n"),
-        "{marked}"
-    );
-    // Git does not let it be forgotten.
-    let commit = adopter
-        .world
-        .command("theirs", "git")
-        .args(["commit", "-m", "Update"])
-        .output()
-        .unwrap();
-    assert!(!commit.status.success());
-    adopter.world.git("theirs", &["reset", "-q", "--hard"]);
-    assert!(
-        adopter
-            .read("xtask/src/config.rs")
-            .contains("what a workspace may wish")
-    );
+        .github/workflows/audit.yml: not the tool's: rename it
+        error: ../theirs: nothing was changed: see above what to fix first
+        error: $WORLD/train has no 0000000000000000000000000000000000000000: run `git fetch` there: not a tree object
+    "#]].assert_eq(&errors);
 }
 
 #[test]
-fn what_the_owner_gave_the_tool_outlives_an_update() {
-    let adopter = Adopter::of_a_workspace();
+fn the_workflows_run_for_the_main_branch_when_another_is_checked_out() {
+    let adopter = Adopter::of(WORKSPACE);
+    adopter.git("branch -q -m master");
+    adopter.git("checkout -q -b adopt");
     adopter.adopted();
-    // A dependency, with its place in the lock file, and a file.
-    adopter.edit(
-        "theirs",
-        "xtask/Cargo.toml",
-        "[dependencies]\n",
-        "[dependencies]\nb = { path = \"../b\" }\n",
-    );
-    adopter.write("theirs", "xtask/src/own.rs", "// Theirs.\n");
-    adopter.locked();
-    adopter.write("train", "xtask/src/own.rs", "// Ours.\n");
-    adopter.edit(
-        "train",
-        "xtask/src/version.rs",
-        "[automatically-tag-and-release-this-commit]",
-        "[release-this]",
-    );
-    adopter.commit("train");
-    let (code, _, stderr) = adopter.xtask("train", &["adopt", "../theirs"]);
-    assert!(
-        code == Some(1) && stderr.contains("does not go together in xtask/src/own.rs:"),
-        "{stderr}"
-    );
-    assert_eq!(adopter.staged("Cargo.lock"), "");
-    assert!(adopter.read("xtask/src/own.rs").contains("// Theirs.\n"));
-    let mut cargo = adopter.world.command("theirs", "cargo");
-    let metadata = cargo
-        .args(["metadata", "--locked", "--format-version", "1"])
-        .output()
-        .unwrap();
-    assert!(metadata.status.success(), "{}", text(&metadata.stderr));
+    assert!(read(adopter.path(MAIN_YML)).contains("branches: [master]"));
 }
 
 #[test]
-fn an_update_from_a_clone_that_lacks_the_commit_or_over_a_new_workflow_of_theirs_is_refused() {
-    let adopter = Adopter::of_a_workspace();
+fn line_ends_are_those_of_the_owner_s_checkouts() {
+    let adopter = Adopter::of(WORKSPACE);
+    adopter.git("config core.autocrlf true");
+    adopter.git("config core.safecrlf true");
     adopter.adopted();
-    adopter.write("theirs", ".github/workflows/audit.yml", "name: audit\n");
+    assert!(read(adopter.path("theirs").join(LIB)).contains("\r\n"));
     adopter.commit("theirs");
-    adopter.write("train", ".github/workflows/audit.yml", "name: audit\n");
+    assert!(adopter.adopted().starts_with("nothing to do"));
+}
+
+#[test]
+fn the_tool_compiles_without_the_rehearsal() {
+    // With the dependencies of the real manifest, in the versions that are compiled here already.
+    let profile = "[profile.dev]\ndebug = false\n";
+    let adopter = Adopter::of(&format!("{WORKSPACE}{profile}"));
+    adopter.write("train/xtask/Cargo.toml", &read(ours("xtask/Cargo.toml")));
     adopter.commit("train");
-    adopter.refused(expect![[r#"
-        error: .github/workflows/audit.yml: a workflow of ours is called `audit`, too: rename yours, its file and its `name`
-    "#]]);
-    let from = adopter.world.git("train", &["rev-parse", "HEAD~"]);
-    adopter.edit(
-        "theirs",
-        "xtask/Cargo.toml",
-        &from,
-        "0123456789012345678901234567890123456789",
-    );
+    adopter.write("theirs/Cargo.lock", &read(ours("Cargo.lock")));
     adopter.commit("theirs");
-    adopter.refused(expect![[r#"
-        error: $WORLD/train: it lacks 0123456789012345678901234567890123456789, which xtask/Cargo.toml names: `git fetch`
-    "#]]);
+    adopter.adopted();
+    // In a place that is always the same, so that what cargo makes of it is replaced.
+    let copied = Path::new(env!("CARGO_TARGET_TMPDIR")).join("without-rehearsal");
+    let _ = fs::remove_dir_all(&copied);
+    copy(&adopter.path("theirs"), &copied);
+    fs::remove_dir_all(copied.join("xtask/src/bin/rehearse")).unwrap();
+    let manifest = copied.join("xtask/Cargo.toml").display().to_string();
+    let target = Path::new(env!("CARGO_BIN_EXE_adopt")).ancestors().nth(2);
+    let target = target.unwrap().display().to_string();
+    let check = ["check", "--locked", "--target-dir", &target];
+    adopter.cargo(&[&check[..], &["--manifest-path", &manifest]].concat());
 }

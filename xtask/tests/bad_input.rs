@@ -135,14 +135,14 @@ fn arguments_that_are_not_versions_and_bumps_that_lead_nowhere() {
     tree.write("b/Cargo.toml", &package("b", "2.0.0-dev"));
     all += &error(&tree, "bump rc");
     expect![[r#"
-        error: "1.1" is neither a level (major, minor, patch, rc, release) nor a version X.Y.Z: unexpected end of input while parsing minor version number
-        error: "v1.1.0" is neither a level (major, minor, patch, rc, release) nor a version X.Y.Z: unexpected character 'v' while parsing major version number
-        error: `one` is no version X.Y.Z: unexpected character 'o' while parsing major version number
-        error: a is at 1.0.0: a candidate follows only -dev or -rc.N; say `bump X.Y.Z-rc.1`
-        error: a is at 1.0.0-dev: a minor or patch version follows only a release; say `bump release`
-        error: a is at 1.0.0-rc.1: a minor or patch version follows only a release; say `bump release`
+        error: `1.1` is neither a level (major, minor, patch, rc, release) nor a version X.Y.Z: unexpected end of input while parsing minor version number
+        error: `v1.1.0` is neither a level (major, minor, patch, rc, release) nor a version X.Y.Z: unexpected character 'v' while parsing major version number
+        error: `one` is not a version X.Y.Z: unexpected character 'o' while parsing major version number
+        error: a is at 1.0.0: a candidate follows only -dev or -rc.N; use `bump X.Y.Z-rc.1`
+        error: a is at 1.0.0-dev: a minor or patch version follows only a release; use `bump release`
+        error: a is at 1.0.0-rc.1: a minor or patch version follows only a release; use `bump release`
         error: a is at 18446744073709551615.0.0: there is no higher number
-        error: a is at 1.0.0: a candidate follows only -dev or -rc.N; say `bump X.Y.Z-rc.1`"#]].assert_eq(&all);
+        error: a is at 1.0.0: a candidate follows only -dev or -rc.N; use `bump X.Y.Z-rc.1`"#]].assert_eq(&all);
 }
 
 #[test]
@@ -159,10 +159,10 @@ fn requirements_that_do_not_match_or_cannot_follow_or_pin_the_wrong_crates() {
         tree
     });
     expect![[r#"
-        error: b/Cargo.toml:6: `0.9` does not admit `a` 1.0.0: mend it, or undo an interrupted bump with `git restore :/`
-        error: b/Cargo.toml:6: `a`: `>=1, <2` cannot follow to 2.0.0: write it with one of ^ = ~ >=
-        error: b/Cargo.toml:6: `1.0.0` does not pin `a`, which is not `public`: say `=1.0.0`
-        error: b/Cargo.toml:6: `=1.0.0` pins `a`, which is `public`: say `1.0.0`
+        error: b/Cargo.toml:6: `0.9` does not admit `a` 1.0.0: fix it, or undo an interrupted bump with `git restore :/`
+        error: b/Cargo.toml:6: `a`: `>=1, <2` cannot be updated to 2.0.0: write it with one of ^ = ~ >=
+        error: b/Cargo.toml:6: `1.0.0` does not pin `a`, which is not `public`: write `=1.0.0`
+        error: b/Cargo.toml:6: `=1.0.0` pins `a`, which is `public`: write `1.0.0`
     "#]].assert_eq(&errors(&trees, "bump"));
 }
 
@@ -184,9 +184,9 @@ fn an_interrupted_bump() {
     third.cargo(&["generate-lockfile", "--offline"]);
     third.write("a/Cargo.toml", &package("a", "2.0.0"));
     expect![[r#"
-        error: Cargo.toml: [workspace.metadata.release-train]: the published crates have several versions: name the train's with `version-of = "crate"`, or undo an interrupted bump with `git restore :/`
-        error: Cargo.lock: it has no `a` 2.0.0: bring it up to date with `cargo update --workspace`, or undo an interrupted bump with `git restore :/`
-        error: Cargo.lock: it has no `a` 2.0.0: bring it up to date with `cargo update --workspace`, or undo an interrupted bump with `git restore :/`
+        error: Cargo.toml: [workspace.metadata.release-train]: the published crates have several versions: add `version-of = "crate"` to say which one names the train, or undo an interrupted bump with `git restore :/`
+        error: Cargo.lock: `a` 2.0.0 is missing: run `cargo update --workspace`, or undo an interrupted bump with `git restore :/`
+        error: Cargo.lock: `a` 2.0.0 is missing: run `cargo update --workspace`, or undo an interrupted bump with `git restore :/`
     "#]].assert_eq(&errors(&[first, second, third], "bump patch"));
 }
 
@@ -200,7 +200,7 @@ fn lock_files_that_are_out_of_date_or_in_conflict() {
     let lock = conflict.read("Cargo.lock") + "<<<<<<< ours\n";
     conflict.write("Cargo.lock", &lock);
     expect![[r#"
-        error: Cargo.lock: it has no `b` 1.0.0: bring it up to date with `cargo update --workspace`, or undo an interrupted bump with `git restore :/`
+        error: Cargo.lock: `b` 1.0.0 is missing: run `cargo update --workspace`, or undo an interrupted bump with `git restore :/`
         error: Cargo.lock:15: key with no value, expected `=`
     "#]].assert_eq(&errors(&[old, conflict], "bump"));
 }
@@ -245,10 +245,10 @@ fn configurations_with_unknown_keys_wrong_types_and_crates_that_are_not_members(
         `lts-months` must be a whole number above 0
         `version-strings` must be a list of { file = "...", line = "..." }, each line with {version}, {major}, {minor} or {patch}
         `version-strings` must be a list of { file = "...", line = "..." }, each line with {version}, {major}, {minor} or {patch}
-        `public`: `c` is no published member
-        `independent`: `c` is no published member
-        `version-of`: `c` is no member that moves
-        `version-of`: `a` is no member that moves
+        `c` is not a published member
+        `c` is not a published member
+        `version-of`: `c` is not a member that is bumped with the train
+        `version-of`: `a` is not a member that is bumped with the train
     "#]].assert_eq(&said.replace(place, ""));
     let tree = with_config("");
     tree.write("Cargo.toml", "[workspace]\nmetadata.release-train = 1\n");
@@ -272,9 +272,9 @@ fn workspaces_without_one_version_that_names_the_train() {
     let manifest = "[package]\nname = \"a\"\nversion.workspace = true\n";
     inherits.write("a/Cargo.toml", manifest);
     expect![[r#"
-        error: Cargo.toml: [workspace.metadata.release-train]: the published crates have several versions: name the train's with `version-of = "crate"`, or undo an interrupted bump with `git restore :/`
+        error: Cargo.toml: [workspace.metadata.release-train]: the published crates have several versions: add `version-of = "crate"` to say which one names the train, or undo an interrupted bump with `git restore :/`
         error: Cargo.toml: [workspace.metadata.release-train]: no crate is published, so there is no version to name the train
-        error: Cargo.toml: [workspace.metadata.release-train]: `independent`: `a` takes its version from the workspace
+        error: Cargo.toml: [workspace.metadata.release-train]: `independent`: `a` inherits its version from the workspace
     "#]].assert_eq(&errors(&[several, private, inherits], "bump"));
 }
 

@@ -364,6 +364,25 @@ fn a_requirement_on_a_published_crate_moves_only_while_the_workspace_stands_in_f
 }
 
 #[test]
+fn a_requirement_on_a_git_repository_is_updated_if_patch_replaces_it_by_a_member() {
+    let b = package("b", "1.0.0")
+        + "[dependencies]\na = { git = \"https://example.com/a\", version = \"1.0.0\" }\n";
+    for (source, updated) in [
+        ("\"https://example.com/a\"", b.replace("1.0.0", "2.0.0")),
+        ("crates-io", b.replacen("1.0.0", "2.0.0", 1)),
+    ] {
+        let root = root("a b") + &format!("[patch.{source}]\na.path = \"a\"\n");
+        let tree = Tree::new(&[
+            ("Cargo.toml", &root),
+            ("a/Cargo.toml", &package("a", "1.0.0")),
+            ("b/Cargo.toml", &b),
+        ]);
+        tree.done(&["bump"]);
+        assert_eq!(tree.read("b/Cargo.toml"), updated, "{source}");
+    }
+}
+
+#[test]
 fn a_lower_bound_that_the_registry_can_meet_is_its_authors() {
     let b = "[package]\nname = \"b\"\nversion = \"1.9.0\"\n[dependencies]\na = \"1.2.0\"\n";
     let root = root("a b") + "[patch.crates-io]\na.path = \"a\"\n";

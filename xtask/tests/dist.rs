@@ -170,12 +170,12 @@ fn where_the_workspace_names_default_members_those_are_packed() {
 fn what_is_not_committed_is_not_packed() {
     let world = world();
     fs::write(world.path("clone/a/src/lib.rs"), "// changed\n").unwrap();
-    expect!["error: `a/src/lib.rs` is not committed: what goes out must be a commit"]
+    expect!["error: `a/src/lib.rs` is not committed: only a commit can be released"]
         .assert_eq(&world.refused("dist"));
     world.git("clone", &["checkout", "-q", "."]);
     fs::create_dir(world.path("clone/b/src/bin")).unwrap();
     fs::write(world.path("clone/b/src/bin/scratch.rs"), "fn main() {}\n").unwrap();
-    expect!["error: `b/src/bin/` is not committed: what goes out must be a commit"]
+    expect!["error: `b/src/bin/` is not committed: only a commit can be released"]
         .assert_eq(&world.refused("dist"));
     fs::remove_dir_all(world.path("clone/b/src/bin")).unwrap();
     let said = text(

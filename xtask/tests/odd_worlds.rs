@@ -373,7 +373,7 @@ fn all_patches_come_back_to_main_and_those_without_notes_do_not_matter() {
 #[test]
 fn a_clone_in_a_folder_of_our_name_is_nobodys_leftover() {
     let world = World::new();
-    for folder in ["release-train-demo", "release-train-1-2"] {
+    for folder in ["release-train-worktree-demo", "release-train-worktree-1-2"] {
         fs::create_dir(world.path(folder)).unwrap();
         for clone in ["demo", "tree"] {
             world.git(folder, &["clone", "-q", "../origin.git", clone]);
@@ -616,8 +616,7 @@ fn a_date_on_main_that_was_thrown_away_is_proposed_again_until_the_tag() {
 #[test]
 fn a_killed_worktree_that_git_had_locked_leaves_no_entry() {
     let world = World::new();
-    let folder = world.path("tmp/release-train-1-0");
-    fs::create_dir(&folder).unwrap();
+    let folder = world.path("tmp/release-train-worktree-1-0");
     world.git(
         "clone",
         &[
@@ -626,7 +625,7 @@ fn a_killed_worktree_that_git_had_locked_leaves_no_entry() {
             "-q",
             "--lock",
             "--detach",
-            &folder.join("tree").display().to_string(),
+            &folder.display().to_string(),
         ],
     );
     let output = world.xtask("clone", "cut").output().unwrap();

@@ -106,9 +106,9 @@ version-strings = [{ file = "version.h", line = '#define VERSION "{version}"' }]
         text(&output.stderr)
     };
     expect![[r#"
-        b/Cargo.toml:8: `=1.0.0` pins `a`, which is `public`: say `1.0.0`
+        b/Cargo.toml:8: `=1.0.0` pins `a`, which is `public`: write `1.0.0`
         version.h: no line is `#define VERSION "1.0.0"`: fix it, or `version-strings` in Cargo.toml
-        Cargo.lock: it has no `a` 1.0.0: bring it up to date with `cargo update --workspace`, or undo an interrupted bump with `git restore :/`
+        Cargo.lock: `a` 1.0.0 is missing: run `cargo update --workspace`, or undo an interrupted bump with `git restore :/`
         RELEASES.md: the section `## 1.0.0` is missing; `cargo xtask notes new 1.0.0` adds it
         a/Cargo.toml:2: `a` has no description: add one, or `publish = false`
         a/Cargo.toml:2: `a` has no license and no license-file: add one, or `publish = false`
@@ -119,7 +119,7 @@ version-strings = [{ file = "version.h", line = '#define VERSION "{version}"' }]
         error: 8 errors, 2 warnings
     "#]].assert_eq(&run("verify", false));
     // Where GitHub shows it beside the line.
-    expect!["::error file=b/Cargo.toml,line=8::b/Cargo.toml:8: `=1.0.0` pins `a`, which is `public`: say `1.0.0`"]
+    expect!["::error file=b/Cargo.toml,line=8::b/Cargo.toml:8: `=1.0.0` pins `a`, which is `public`: write `1.0.0`"]
         .assert_eq(run("verify --fast", true).lines().next().unwrap());
 }
 
@@ -137,7 +137,7 @@ fn wasmtime_4097_a_pin_that_is_broken_is_found_long_before_release_day() {
     );
     world.git("clone", &["pull", "-q"]);
     expect![[r#"
-        b/Cargo.toml:8: `12.0.0` does not pin `a`, which is not `public`: say `=12.0.0`
+        b/Cargo.toml:8: `12.0.0` does not pin `a`, which is not `public`: write `=12.0.0`
         warning: rehearsal has never seen a, b: trusted publishing cannot create a crate, so an owner publishes it once by hand
         error: 1 error, 1 warning"#]].assert_eq(&said(&world, "verify --fast"));
 }

@@ -1,66 +1,50 @@
-//! Days of the release train. Pure, but for `today`.
+//! The days of the release train.
 
 use semver::Version;
 use time::format_description::well_known::Iso8601;
 use time::{Date, Month};
 
-use crate::Result;
-use crate::rules::config::Config;
-use crate::rules::version::train_number;
+use crate::rules::{config::Config, version::train_number};
+use crate::{Result, bail};
 
 /// Reads `YYYY-MM-DD`.
 pub fn parse_date(text: &str) -> Result<Date> {
-    // ISO 8601 has other spellings of a day, too.
-    let date = Date::parse(text, &Iso8601::DATE)
-        .ok()
-        .filter(|date| date.to_string() == text);
-    Ok(date.ok_or_else(|| format!("`{text}` is no date: write YYYY-MM-DD"))?)
-}
-
-/// The days of a month on which a train is cut, and on which it leaves.
-pub const CUT: u8 = 5;
-pub const RELEASE: u8 = 20;
-
-/// The next such day of a month, the given one included.
-pub fn next_on(day: u8, from: Date) -> Date {
-    let this_month = from.replace_day(day).unwrap_or(from);
-    if this_month >= from {
-        this_month
-    } else {
-        plus_months(this_month, 1)
+    match Date::parse(text, &Iso8601::DATE) {
+        // ISO 8601 has other forms of a date, too.
+        Ok(date) if date.to_string() == text => Ok(date),
+        _ => bail!("`{text}` is not a date: write YYYY-MM-DD"),
     }
 }
 
-/// Whether two days are of one month.
+/// The days of a month on which a train is cut, and on which it is released.
+pub const CUT: u8 = 5;
+pub const RELEASE: u8 = 20;
+
+/// The next such day of a month, the given date included.
+pub fn next_on(day: u8, from: Date) -> Date {
+    let this_month = from.replace_day(day).unwrap_or(from);
+    plus_months(this_month, u64::from(this_month < from))
+}
+
+/// Whether two dates are in the same month.
 pub fn same_month(one: Date, other: Date) -> bool {
     (one.year(), one.month()) == (other.year(), other.month())
 }
 
-/// The day until which the line of a version is supported, itself not included, from the day of its X.Y.0.
-pub fn supported_until(config: &Config, line: &Version, released: Date) -> Date {
-    plus_months(
-        released,
-        if is_long_term(config, line) {
-            config.lts_months
-        } else {
-            config.support_months
-        },
-    )
+/// The first day on which the release line of a version is not supported any more; `released` is the date of its X.Y.0.
+pub fn supported_until(config: &Config, version: &Version, released: Date) -> Date {
+    let train = train_number(version);
+    match config.lts_every {
+        Some(every) if train.is_multiple_of(every) => plus_months(released, config.lts_months),
+        _ => plus_months(released, config.support_months),
+    }
 }
 
-/// Whether the line of a version is a long-term one.
-pub fn is_long_term(config: &Config, line: &Version) -> bool {
-    config
-        .lts_every
-        .is_some_and(|every| train_number(line).is_multiple_of(every))
-}
-
-/// The same day so many months later, or the last of a shorter month.
+/// The same day a number of months later, or the last day of a shorter month.
 fn plus_months(date: Date, months: u64) -> Date {
-    let count =
-        date.year() as i64 * 12 + i64::from(u8::from(date.month())) - 1 + months.min(1_200) as i64;
-    let year = (count.div_euclid(12) as i32).min(Date::MAX.year());
-    let month = Month::January.nth_next(count.rem_euclid(12) as u8);
+    let count = u64::from(u8::from(date.month())) - 1 + months.min(1_200);
+    let year = date.year() + (count / 12) as i32;
+    let month = Month::January.nth_next((count % 12) as u8);
     Date::from_calendar_date(year, month, date.day().min(month.length(year))).unwrap_or(Date::MAX)
 }
 

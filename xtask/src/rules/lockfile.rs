@@ -1,5 +1,5 @@
-//! `Cargo.lock` after members moved: their entries and the references to them, edited in place and kept in cargo's order,
-//! so that cargo finds nothing left to change. Pure: text in, text out.
+//! `Cargo.lock` after a bump: the entries of the bumped members and the references to them, edited in place and kept in
+//! cargo's order, so that cargo has nothing left to change.
 
 use std::collections::HashMap;
 
@@ -8,143 +8,108 @@ use semver::Version;
 use crate::rules::manifest::UNDO;
 use crate::{Result, bail};
 
-/// A member, and where it goes; `to` may be where it is.
+/// A member and its versions before and after the bump; they can be the same.
 pub struct Move<'a> {
     pub name: &'a str,
     pub from: &'a Version,
     pub to: &'a Version,
 }
 
-/// One `[[package]]`. A package of a path has no source.
+/// A part of the file between blank lines: a `[[package]]`, or something else, which has no name.
 struct Package<'a> {
     name: &'a str,
     version: &'a str,
-    source: Option<&'a str>,
-    /// The version it moves to, or the one it has.
+    /// Empty if the package comes from a path.
+    source: &'a str,
+    /// The version after the bump.
     next: String,
-    /// The lines below `[[package]]`, without the white space behind them.
-    lines: &'a str,
+    text: &'a str,
 }
 
-const HEADER: &str = "[[package]]";
-
-/// Rewrites the lock file. Fails if it does not hold a member at the version that the member's manifest says.
+/// Rewrites the lock file. Fails if a member is not in it at the version that its manifest says.
 pub fn rewrite(text: &str, moves: &[Move]) -> Result<String> {
-    let start = text.find(HEADER).unwrap_or(text.len());
-    let mut tables = text[start..]
-        .match_indices("\n[")
-        .map(|(at, _)| start + at + 1);
-    let end = tables
-        .find(|at| !text[*at..].starts_with(HEADER))
-        .unwrap_or(text.len());
-    let entries: Vec<&str> = text[start..end].split(HEADER).skip(1).collect();
-    let mut packages: Vec<Package> = entries
-        .iter()
-        .map(|entry| package(entry))
-        .collect::<Option<_>>()
-        .ok_or("it is damaged")?;
-
-    let mut members: HashMap<(&str, String), &Move> = moves
-        .iter()
-        .map(|moved| ((moved.name, moved.from.to_string()), moved))
-        .collect();
-    for package in packages
-        .iter_mut()
-        .filter(|package| package.source.is_none())
-    {
-        if let Some(moved) = members.remove(&(package.name, package.version.to_string())) {
-            package.next = moved.to.to_string();
-        }
-    }
-    if let Some((name, from)) = members.into_keys().min() {
-        bail!(
-            "it has no `{name}` {from}: bring it up to date with `cargo update --workspace`, or {UNDO}"
-        );
+    let (content, end) = text.split_at(text.trim_end().len());
+    let line_end = if text.contains('\r') { "\r\n" } else { "\n" };
+    let blank_line = line_end.repeat(2);
+    let mut packages: Vec<_> = content.split(&blank_line).map(package).collect();
+    for Move { name, from, to } in moves {
+        let from = from.to_string();
+        let wanted = (*name, &*from, "");
+        let mut all = packages.iter_mut();
+        let Some(member) = all.find(|it| (it.name, it.version, it.source) == wanted) else {
+            bail!("`{name}` {from} is missing: run `cargo update --workspace`, or {UNDO}");
+        };
+        member.next = to.to_string();
     }
 
-    // How cargo refers to each package that moves, and to its namesakes, before and after.
-    let mut spellings = HashMap::new();
-    for namesakes in packages.chunk_by_mut(|a, b| a.name == b.name) {
-        if namesakes
-            .iter()
-            .all(|package| package.version == package.next)
-        {
-            continue;
+    // How cargo refers to each package before and after the bump.
+    let mut references = HashMap::new();
+    for same_name in packages.chunk_by_mut(|a, b| a.name == b.name) {
+        let before: Vec<_> = same_name.iter().map(|package| package.version).collect();
+        let after: Vec<_> = same_name.iter().map(|package| &*package.next).collect();
+        for package in same_name.iter() {
+            let (name, version, next) = (package.name, package.version, &package.next);
+            let reference = package.reference(version, &before);
+            references.insert(reference, package.reference(next, &after));
+            // Before cargo 1.41, every reference had the version.
+            let old_form = references.entry(format!("{name} {version}"));
+            old_form.or_insert_with(|| format!("{name} {next}"));
         }
-        let before: Vec<&str> = namesakes.iter().map(|package| package.version).collect();
-        let after: Vec<&str> = namesakes.iter().map(|package| &*package.next).collect();
-        for package in namesakes.iter() {
-            spellings.insert(
-                package.spelled(package.version, &before),
-                package.spelled(&package.next, &after),
-            );
-            // Before cargo 1.41 every reference named the version.
-            let full = |version: &str| format!("{} {version}", package.name);
-            spellings
-                .entry(full(package.version))
-                .or_insert(full(&package.next));
-        }
-        // A member may pass a namesake from the registry.
-        namesakes.sort_by_cached_key(|package| {
-            (Version::parse(&package.next).ok(), package.source.is_some())
-        });
+        // A member can overtake a package of the same name from a registry.
+        let order = |it: &Package| (Version::parse(&it.next).ok(), !it.source.is_empty());
+        same_name.sort_by_cached_key(order);
     }
-
-    let mut result = text[..start].to_string();
-    for (package, entry) in packages.iter().zip(entries) {
-        let gap = &entry[entry.trim_end().len()..];
-        result.extend([HEADER, &package.rewritten(&spellings), gap]);
-    }
-    Ok(result + &text[end..])
+    let bumped = packages.iter().map(|package| package.bumped(&references));
+    Ok(bumped.collect::<Vec<_>>().join(&blank_line) + end)
 }
 
 impl Package<'_> {
-    /// The reference to this package at a version, beside namesakes of these versions: no more than tells them apart.
-    fn spelled(&self, version: &str, namesakes: &[&str]) -> String {
-        let same = namesakes.iter().filter(|other| **other == version).count();
-        match self.source {
-            Some(source) if same > 1 => format!("{} {version} ({source})", self.name),
-            _ if namesakes.len() > 1 => format!("{} {version}", self.name),
-            _ => self.name.to_string(),
+    /// The reference to this package at a version, if packages of the same name have `versions`: no longer than needed.
+    fn reference(&self, version: &str, versions: &[&str]) -> String {
+        let Package { name, source, .. } = self;
+        let same = versions.iter().filter(|other| **other == version).count();
+        match versions.len() {
+            1 => name.to_string(),
+            _ if same > 1 && !source.is_empty() => format!("{name} {version} ({source})"),
+            _ => format!("{name} {version}"),
         }
     }
 
-    fn rewritten(&self, spellings: &HashMap<String, String>) -> String {
-        let references = self.lines.lines().filter_map(reference);
-        let mut references: Vec<&str> = references
-            .map(|old| spellings.get(old).map_or(old, |new| new))
-            .collect();
-        // Cargo orders them as text, the versions too.
-        references.sort_by_key(|reference| {
-            let mut parts = reference.split(' ');
-            (parts.next(), parts.next(), parts.next().is_some())
-        });
-        let mut references = references.into_iter();
-        let line = |line: &str| match reference(line) {
-            Some(old) => line.replace(old, references.next().unwrap_or(old)),
-            None if line.starts_with("version = ") => line.replace(self.version, &self.next),
-            None => line.to_string(),
-        };
-        self.lines.split_inclusive('\n').map(line).collect()
+    /// The text after the bump.
+    fn bumped(&self, references: &HashMap<String, String>) -> String {
+        let mut sorted: Vec<&str> = self.text.lines().filter_map(reference).collect();
+        for reference in &mut sorted {
+            *reference = references.get(*reference).map_or(*reference, |new| new);
+        }
+        sorted.sort_by_key(|reference| (reference.split(" (").next(), reference.ends_with(')')));
+        let mut sorted = sorted.into_iter();
+        let mut text = String::new();
+        for line in self.text.split_inclusive('\n') {
+            text += &match reference(line) {
+                Some(old) => line.replace(old, sorted.next().unwrap_or(old)),
+                None if line.starts_with("version = ") => line.replace(self.version, &self.next),
+                None => line.to_string(),
+            };
+        }
+        text
     }
 }
 
-fn package(entry: &str) -> Option<Package<'_>> {
+fn package(text: &str) -> Package<'_> {
     let value = |key: &str| {
-        entry.lines().find_map(|line| {
-            line.strip_prefix(key)?
-                .strip_prefix(" = \"")?
-                .strip_suffix('"')
-        })
+        let mut lines = text.lines().filter(|_| text.starts_with("[[package]]"));
+        let value = lines.find_map(|line| line.strip_prefix(key)?.strip_prefix(" = \""));
+        value.unwrap_or_default().trim_end_matches('"')
     };
-    let (name, version, source) = (value("name")?, value("version")?, value("source"));
-    Some(Package {
+    let (name, version, source) = (value("name"), value("version"), value("source"));
+    let next = version.to_string();
+    Package {
         name,
         version,
         source,
-        next: version.to_string(),
-        lines: entry.trim_end(),
-    })
+        next,
+        text,
+    }
 }
 
 /// The reference on a line of a list of dependencies: `name`, `name version` or `name version (source)`.

@@ -1,53 +1,43 @@
-//! A `Cargo.toml` as text: where its versions and requirements stand, and the same text with others in their place.
-//! It never prints TOML of its own: a document that is parsed and printed again loses CRLF, byte order marks and more.
+//! A `Cargo.toml` as text: where its versions and requirements are, and the same text with other versions. The text is
+//! never printed anew from the parsed document: that loses CRLF, byte order marks and more.
 
-use std::cmp::Reverse;
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
 use semver::{Version, VersionReq};
-use toml_edit::{Document, Item, TableLike};
+use toml_edit::{Document, Item};
 
-use crate::{Context, Result};
+use crate::Result;
 
-/// What to do where the cause may be a bump that was killed.
+/// What to do if the cause may be a bump that was killed.
 pub const UNDO: &str = "undo an interrupted bump with `git restore :/`";
 
 pub struct Manifest {
     pub path: PathBuf,
-    /// The path for messages, relative to the root of the workspace where it lies inside.
+    /// The path for messages, relative to the root of the workspace.
     pub file: String,
     document: Document<String>,
 }
 
-/// A dependency that names a version, wherever it stands in a manifest.
+/// A dependency that names a version, in whichever table.
 pub struct Requirement<'a> {
-    /// The package's own name, also where the dependency is renamed.
+    /// The package's own name, also if the dependency is renamed.
     pub package: &'a str,
     pub text: &'a str,
     /// The folder that `path` leads to.
     pub folder: Option<PathBuf>,
-    /// Whether it names a git repository or a registry.
-    pub elsewhere: bool,
-    /// Where the text stands.
-    pub literal: &'a Item,
+    /// The table of `[patch]` that applies: the address of a git repository, the name of a registry or `crates-io`.
+    pub source: &'a str,
+    /// The string in the document.
+    pub item: &'a Item,
 }
 
-/// The tables cargo reads dependencies from; with the underscore it warns.
-const KINDS: [&str; 5] = [
-    "dependencies",
-    "dev-dependencies",
-    "build-dependencies",
-    "dev_dependencies",
-    "build_dependencies",
-];
-
 impl Manifest {
-    /// `file` is its path for messages.
+    /// `file` is the path for messages.
     pub fn parse(path: &Path, file: String, text: String) -> Result<Manifest> {
-        let document = parse(&file, text)?;
+        let (path, document) = (path.to_path_buf(), parse(&file, text)?);
         Ok(Manifest {
-            path: path.to_path_buf(),
+            path,
             file,
             document,
         })
@@ -57,107 +47,93 @@ impl Manifest {
         self.document.raw()
     }
 
-    fn root(&self) -> &dyn TableLike {
-        self.document.as_table()
+    /// `[package]`, or `[project]`, its first name.
+    fn package(&self) -> Option<&Item> {
+        let root = self.document.as_item();
+        root.get("package").or_else(|| root.get("project"))
     }
 
-    /// `[package]`, or `[project]`, as it was called at first.
-    fn package(&self) -> Option<&dyn TableLike> {
-        table(self.root(), "package").or_else(|| table(self.root(), "project"))
-    }
-
-    /// `[package] version`, if it is written here.
+    /// `[package] version`, if it is a string in this file.
     pub fn version(&self) -> Option<&Item> {
-        self.package()?
-            .get("version")
-            .filter(|version| version.is_str())
+        let version = self.package()?.get("version")?;
+        version.is_str().then_some(version)
     }
 
-    /// `file:line` of a key of `[package]`, or of its name where it has no such key.
+    /// `file:line` of a key of `[package]`, or of its name if it has no such key.
     pub fn place(&self, key: &str) -> String {
-        let item = self
-            .package()
-            .and_then(|package| package.get(key).or_else(|| package.get("name")));
+        let package = self.package();
+        let item = package.and_then(|package| package.get(key).or_else(|| package.get("name")));
         item.map_or(self.file.clone(), |item| self.at(item))
     }
 
     /// Whether the package takes the version of `[workspace.package]`.
     pub fn inherits_version(&self) -> bool {
-        let version = self.package().and_then(|package| table(package, "version"));
-        version.is_some_and(|version| version.contains_key("workspace"))
+        let version = self.package().and_then(|package| package.get("version"));
+        version.is_some_and(|version| version.get("workspace").is_some())
     }
 
-    /// `[workspace.package] version`.
-    pub fn workspace_version(&self) -> Result<Option<(Version, &Item)>> {
-        let package =
-            table(self.root(), "workspace").and_then(|workspace| table(workspace, "package"));
-        let Some(literal) = package.and_then(|package| package.get("version")) else {
-            return Ok(None);
-        };
-        let version =
-            Version::parse(literal.as_str().unwrap_or_default()).context(self.at(literal))?;
-        Ok(Some((version, literal)))
+    /// `[workspace.package] version`, and where it is.
+    pub fn workspace_version(&self) -> Option<(Version, &Item)> {
+        let workspace = self.document.as_item().get("workspace")?;
+        let item = workspace.get("package")?.get("version")?;
+        Some((Version::parse(item.as_str()?).ok()?, item))
     }
 
-    /// Every dependency with a version: of the three kinds, for every target and of the whole workspace, written
-    /// inline, dotted or as a table. `[patch]` and `[replace]` are not among them.
+    /// Every dependency with a version: of all kinds, for every target and of the whole workspace, written inline, dotted
+    /// or as a table. `[patch]` and `[replace]` are not among them.
     pub fn requirements(&self) -> Vec<Requirement<'_>> {
-        let root = self.root();
-        let targets = table(root, "target")
-            .into_iter()
-            .flat_map(|targets| targets.iter());
-        let holders = targets
-            .filter_map(|(_, target)| target.as_table_like())
-            .chain([root]);
-        let tables =
-            holders.flat_map(|holder| KINDS.iter().filter_map(move |kind| table(holder, kind)));
-        let shared =
-            table(root, "workspace").and_then(|workspace| table(workspace, "dependencies"));
-        let dependencies = tables.chain(shared).flat_map(|table| table.iter());
-        dependencies
-            .filter_map(|(key, item)| self.requirement(key, item))
-            .collect()
+        let root = self.document.as_item();
+        let mut parents = vec![root];
+        parents.extend(root.get("workspace"));
+        let targets = root.get("target").into_iter().flat_map(entries);
+        parents.extend(targets.map(|(_, target)| target));
+        let mut found = Vec::new();
+        for (kind, table) in parents.into_iter().flat_map(entries) {
+            // Cargo still reads `dev_dependencies`, with a warning.
+            if kind.ends_with("dependencies") {
+                found.extend(entries(table).filter_map(|(key, item)| self.requirement(key, item)));
+            }
+        }
+        found
     }
 
-    fn requirement<'a>(&'a self, key: &'a str, item: &'a Item) -> Option<Requirement<'a>> {
-        let Some(dependency) = item.as_table_like() else {
-            let text = item.as_str()?;
-            return Some(Requirement {
-                package: key,
-                text,
-                folder: None,
-                elsewhere: false,
-                literal: item,
-            });
+    fn requirement<'a>(&'a self, key: &'a str, dependency: &'a Item) -> Option<Requirement<'a>> {
+        let version = match dependency.as_str() {
+            Some(_) => dependency,
+            None => dependency.get("version")?,
         };
-        let literal = dependency.get("version")?;
-        let package = name(key, dependency);
-        let elsewhere = ["git", "registry", "registry-index"]
-            .iter()
-            .any(|key| dependency.contains_key(key));
+        let mut sources = ["git", "registry", "registry-index"].into_iter();
+        let source = sources.find_map(|key| dependency.get(key)?.as_str());
         Some(Requirement {
-            package,
-            text: literal.as_str()?,
+            package: package(key, dependency),
+            text: version.as_str()?,
             folder: self.folder(dependency),
-            elsewhere,
-            literal,
+            source: source.unwrap_or("crates-io"),
+            item: version,
         })
     }
 
-    /// The folders that `[patch.crates-io]` puts in the place of a published package: it may have one for each of its versions.
-    pub fn patches(&self, package: &str) -> impl Iterator<Item = PathBuf> {
-        let registries = ["crates-io", "https://github.com/rust-lang/crates.io-index"].into_iter();
-        let tables =
-            registries.filter_map(|registry| table(table(self.root(), "patch")?, registry));
-        let patches = tables.flat_map(|patches| patches.iter());
-        let patches = patches.filter_map(|(key, item)| Some((key, item.as_table_like()?)));
-        let of_package = patches.filter(move |(key, patch)| name(key, *patch) == package);
-        of_package.filter_map(|(_, patch)| self.folder(patch))
+    /// The folders that `[patch]` uses for the package of a requirement: there can be one for each version.
+    pub fn patches(&self, requirement: &Requirement) -> Vec<PathBuf> {
+        let patch = self.document.as_item().get("patch");
+        let table = patch.and_then(|patch| patch.get(requirement.source));
+        let mut patches: Vec<_> = table.into_iter().flat_map(entries).collect();
+        patches.retain(|(key, patch)| package(key, patch) == requirement.package);
+        let folders = patches.iter().filter_map(|(_, patch)| self.folder(patch));
+        folders.collect()
     }
 
-    fn folder(&self, dependency: &dyn TableLike) -> Option<PathBuf> {
+    /// The folder of a dependency with a path, without `..`, resolved by name alone, as cargo does.
+    fn folder(&self, dependency: &Item) -> Option<PathBuf> {
         let path = dependency.get("path")?.as_str()?;
-        Some(normal(&self.path.parent()?.join(path)))
+        let mut folder = PathBuf::new();
+        for part in self.path.parent()?.join(path).components() {
+            match part {
+                Component::ParentDir => drop(folder.pop()),
+                part => folder.push(part),
+            }
+        }
+        Some(folder)
     }
 
     /// `file:line` of an item, for messages.
@@ -165,23 +141,17 @@ impl Manifest {
         format!("{}:{}", self.file, line_at(self.text(), item.span()))
     }
 
-    /// The text with other strings in the place of some; every other byte stays.
+    /// The text with some strings replaced; every other byte stays.
     pub fn with(&self, mut strings: Vec<(&Item, String)>) -> String {
         let mut text = self.text().to_string();
-        // From the end, so that the places of those before stay.
-        strings.sort_by_key(|(item, _)| Reverse(item.span().map(|span| span.start)));
-        for (item, new) in strings {
-            let (Some(span), Some(old)) = (item.span(), item.as_str()) else {
-                continue;
-            };
-            let raw = &text[span.clone()];
-            // Whatever the quotes, the string stands between them as it is, unless it is escaped.
-            let literal = if raw.contains('\\') {
-                format!("\"{new}\"")
-            } else {
-                raw.replacen(old, &new, 1)
-            };
-            text.replace_range(span, &literal);
+        // From the end, so that the places before it stay valid.
+        strings.sort_by_key(|(item, _)| item.span().map(|span| span.start));
+        for (item, new) in strings.into_iter().rev() {
+            if let Some(span) = item.span() {
+                let string = text[span.clone()].trim_start_matches(['"', '\'']);
+                let quotes = span.len() - string.len();
+                text.replace_range(span.start + quotes..span.end - quotes, &new);
+            }
         }
         text
     }
@@ -202,32 +172,17 @@ pub fn parse<S: AsRef<str> + Clone>(file: &str, text: S) -> Result<Document<S>> 
 }
 
 fn line_at(text: &str, span: Option<Range<usize>>) -> usize {
-    text[..span.map_or(0, |span| span.start)]
-        .matches('\n')
-        .count()
-        + 1
+    let before = &text[..span.map_or(0, |span| span.start)];
+    before.matches('\n').count() + 1
 }
 
-fn name<'a>(key: &'a str, dependency: &'a dyn TableLike) -> &'a str {
-    dependency
-        .get("package")
-        .and_then(Item::as_str)
-        .unwrap_or(key)
+/// The name of the package that an entry of a table of dependencies is about.
+fn package<'a>(key: &'a str, dependency: &'a Item) -> &'a str {
+    let renamed = dependency.get("package").and_then(Item::as_str);
+    renamed.unwrap_or(key)
 }
 
-fn table<'a>(parent: &'a dyn TableLike, key: &str) -> Option<&'a dyn TableLike> {
-    parent.get(key)?.as_table_like()
-}
-
-/// The path without `.` and `..`, resolved by name alone, as cargo does.
-fn normal(path: &Path) -> PathBuf {
-    let mut normal = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => drop(normal.pop()),
-            part => normal.push(part),
-        }
-    }
-    normal
+fn entries(table: &Item) -> impl Iterator<Item = (&str, &Item)> {
+    let table = table.as_table_like().into_iter();
+    table.flat_map(|table| table.iter())
 }

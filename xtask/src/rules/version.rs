@@ -1,16 +1,15 @@
 //! The rules for versions: where each kind of bump leads, how a requirement follows, and the names made of a version.
-//! Pure: it reads and writes nothing.
 
-use semver::{Comparator, Op, Prerelease, Version, VersionReq};
+use semver::{Prerelease, Version, VersionReq};
 
-use crate::{Context, Result};
+use crate::{Context, Result, bail};
 
-/// Reads a version that somebody typed.
+/// Reads a version from the command line.
 pub fn parse(text: &str) -> Result<Version> {
-    Version::parse(text).context(format_args!("`{text}` is no version X.Y.Z"))
+    Version::parse(text).context(format_args!("`{text}` is not a version X.Y.Z"))
 }
 
-/// The kinds of bump. Each crate goes on from its own version.
+/// The kinds of bump. Each crate is bumped from its own version.
 #[derive(PartialEq)]
 pub enum Bump {
     /// The next version that may break users, as cargo understands it: the leftmost number that is not zero.
@@ -28,54 +27,37 @@ pub enum Bump {
 impl Bump {
     /// Reads the argument of `bump`: a level or a version.
     pub fn parse(text: &str) -> Result<Bump> {
+        const KINDS: &str =
+            "is neither a level (major, minor, patch, rc, release) nor a version X.Y.Z";
         Ok(match text {
             "major" => Bump::Major,
             "minor" => Bump::Minor,
             "patch" => Bump::Patch,
             "rc" => Bump::Rc,
             "release" => Bump::Release,
-            _ => Bump::To(Version::parse(text).context(format_args!(
-                "{text:?} is neither a level (major, minor, patch, rc, release) nor a version X.Y.Z"
-            ))?),
+            _ => Bump::To(Version::parse(text).context(format_args!("`{text}` {KINDS}"))?),
         })
     }
 
-    /// Where the bump leads from `now`. With `candidates`, a major bump leads to `-dev`. Build metadata stays.
-    /// Fails where a level has no meaning.
+    /// The version after the bump of `now`. With `candidates`, a major bump leads to `-dev`. Build metadata stays.
+    /// Fails if the level does not apply to `now`.
     pub fn next(&self, now: &Version, candidates: bool) -> Result<Version> {
         let mut next = release_of(now);
-        let place = match self {
-            Bump::To(version) => return Ok(version.clone()),
-            Bump::Release => return Ok(next),
-            Bump::Rc => {
-                let last = match now.pre.as_str() {
-                    "dev" => Some(0),
-                    pre => pre
-                        .strip_prefix("rc.")
-                        .and_then(|number| number.parse::<u64>().ok()),
-                };
-                let candidate = last.and_then(|last| last.checked_add(1));
-                let candidate = candidate
-                    .ok_or("a candidate follows only -dev or -rc.N; say `bump X.Y.Z-rc.1`")?;
-                next.pre = Prerelease::new(&format!("rc.{candidate}"))?;
+        let up = |number: u64| number.checked_add(1).ok_or("there is no higher number");
+        [next.major, next.minor, next.patch] = match (self, now.major, now.minor) {
+            (Bump::To(version), ..) => return Ok(version.clone()),
+            (Bump::Release, ..) => return Ok(next),
+            (Bump::Rc, ..) => {
+                next.pre = next_candidate(&now.pre)?;
                 return Ok(next);
             }
-            Bump::Minor | Bump::Patch if !now.pre.is_empty() => {
-                return Err(
-                    "a minor or patch version follows only a release; say `bump release`".into(),
-                );
+            (Bump::Minor | Bump::Patch, ..) if !now.pre.is_empty() => {
+                bail!("a minor or patch version follows only a release; use `bump release`");
             }
-            Bump::Major if next.major > 0 => 0,
-            Bump::Major if next.minor > 0 => 1,
-            Bump::Minor if next.major > 0 => 1,
-            Bump::Major | Bump::Minor | Bump::Patch => 2,
+            (Bump::Major, 1.., _) => [up(now.major)?, 0, 0],
+            (Bump::Major, 0, 1..) | (Bump::Minor, 1.., _) => [now.major, up(now.minor)?, 0],
+            (Bump::Major | Bump::Minor | Bump::Patch, ..) => [now.major, now.minor, up(now.patch)?],
         };
-        let mut numbers = [next.major, next.minor, next.patch];
-        numbers[place] = numbers[place]
-            .checked_add(1)
-            .ok_or("there is no higher number")?;
-        numbers[place + 1..].fill(0);
-        [next.major, next.minor, next.patch] = numbers;
         if candidates && *self == Bump::Major {
             next.pre = Prerelease::new("dev")?;
         }
@@ -83,10 +65,21 @@ impl Bump {
     }
 }
 
+fn next_candidate(pre: &Prerelease) -> Result<Prerelease> {
+    let last = match pre.as_str() {
+        "dev" => Some(0),
+        pre => pre
+            .strip_prefix("rc.")
+            .and_then(|number| number.parse::<u32>().ok()),
+    };
+    let last = last.ok_or("a candidate follows only -dev or -rc.N; use `bump X.Y.Z-rc.1`")?;
+    Ok(Prerelease::new(&format!("rc.{}", u64::from(last) + 1))?)
+}
+
 /// A commit with this line in its message is tagged and released.
 pub const MARKER: &str = "[automatically-tag-and-release-this-commit]";
 
-/// Whether a message holds the marker as a line of its own, outside a code block.
+/// Whether a message has the marker as a line of its own, outside code blocks.
 pub fn is_marked(message: &str) -> bool {
     let mut fenced = false;
     message.lines().any(|line| {
@@ -95,15 +88,14 @@ pub fn is_marked(message: &str) -> bool {
     })
 }
 
-/// The version that a candidate or a development version leads to.
+/// The version without its pre-release suffix.
 pub fn release_of(version: &Version) -> Version {
-    Version {
-        pre: Prerelease::EMPTY,
-        ..version.clone()
-    }
+    let mut release = version.clone();
+    release.pre = Prerelease::EMPTY;
+    release
 }
 
-/// The branch that a version is cut to, and from which the later ones of its line are released.
+/// The branch that a version is cut to; the later versions of its release line are released from it, too.
 pub fn release_branch(version: &Version) -> String {
     format!("release-{}", release_of(version))
 }
@@ -116,24 +108,14 @@ pub fn bump_branch(version: &Version) -> String {
 /// The version that a release branch was cut for; `None` for other branches.
 pub fn branch_version(branch: &str) -> Option<Version> {
     let version = Version::parse(branch.strip_prefix("release-")?).ok()?;
-    let begins_a_line = version.patch == 0 || (version.major, version.minor) == (0, 0);
-    (begins_a_line && release_branch(&version) == branch).then_some(version)
+    let is_first = version.patch == 0 || (version.major, version.minor) == (0, 0);
+    (is_first && release_branch(&version) == branch).then_some(version)
 }
 
-/// Whether two versions are released from one branch.
+/// Whether two versions are released from the same branch.
 pub fn same_line(one: &Version, other: &Version) -> bool {
-    let line = |version: &Version| {
-        (
-            version.major,
-            version.minor,
-            if version.major + version.minor > 0 {
-                0
-            } else {
-                version.patch
-            },
-        )
-    };
-    line(one) == line(other)
+    let minor = (one.major, one.minor);
+    minor == (other.major, other.minor) && (minor != (0, 0) || one.patch == other.patch)
 }
 
 /// The tag of a version.
@@ -141,7 +123,7 @@ pub fn tag(version: &Version) -> String {
     format!("v{version}")
 }
 
-/// The version that a tag names; `None` for other people's tags.
+/// The version that a tag names; `None` for tags of another form.
 pub fn tag_version(tag: &str) -> Option<Version> {
     let version = Version::parse(tag.strip_prefix('v')?).ok()?;
     (version.pre.is_empty() || version.pre.as_str().starts_with("rc.")).then_some(version)
@@ -149,73 +131,45 @@ pub fn tag_version(tag: &str) -> Option<Version> {
 
 /// The number that grows by one with each train: the leftmost that is not zero.
 pub fn train_number(version: &Version) -> u64 {
-    [version.major, version.minor]
-        .into_iter()
-        .find(|number| *number > 0)
-        .unwrap_or(version.patch)
+    let mut numbers = [version.major, version.minor, version.patch].into_iter();
+    numbers.find(|number| *number > 0).unwrap_or_default()
 }
 
-/// Rewrites a requirement so that it names `to` as it named the version before: operators, white space and the
-/// number of components stay. Towards a pre-release it gets the full version, since cargo matches one with nothing
-/// less, `*` included. Upper and exclusive bounds (`<`, `<=`, `>`) name some other version and stay too. Fails if the
-/// result does not match `to`.
+/// The requirement with `to` instead of the version before: operators, white space and the number of components stay. For a
+/// pre-release it names the full version, since cargo matches one with nothing less, not even `*`. Upper and exclusive
+/// bounds (`<`, `<=`, `>`) name another version and stay, too. Fails if the result does not match `to`.
 pub fn follow(requirement: &str, to: &Version) -> Result<String> {
-    let followed = requirement
-        .split(',')
-        .map(|part| follow_one(part, to))
-        .collect::<Vec<_>>()
-        .join(",");
-    match VersionReq::parse(&followed)?.matches(to) {
-        true => Ok(followed),
-        false => Err(format!(
-            "`{requirement}` cannot follow to {to}: write it with one of ^ = ~ >="
-        )
-        .into()),
+    let parts = requirement.split(',').map(|part| follow_one(part, to));
+    let followed = parts.collect::<Vec<_>>().join(",");
+    if !VersionReq::parse(&followed)?.matches(to) {
+        bail!("`{requirement}` cannot be updated to {to}: write it with one of ^ = ~ >=");
     }
+    Ok(followed)
 }
 
 fn follow_one(part: &str, to: &Version) -> String {
-    let start = part
-        .find(|c: char| c.is_ascii_digit() || "*xX".contains(c))
-        .unwrap_or(part.len());
-    let (operator, rest) = part.split_at(start);
-    let (old, space) = rest.split_at(rest.find(char::is_whitespace).unwrap_or(rest.len()));
+    let version = part.trim_start_matches([' ', '^', '=', '~', '<', '>']);
+    let operator = part.strip_suffix(version).unwrap_or_default();
+    let (old, space) = version.split_at(version.trim_end().len());
     if ["<", "<=", ">"].contains(&operator.trim()) {
         return part.to_string();
     }
-    let new = if !to.pre.is_empty() {
-        format!("{}.{}.{}-{}", to.major, to.minor, to.patch, to.pre)
-    } else {
-        let numbers = old.split(['-', '+']).next().unwrap_or_default().split('.');
-        let follow = |(old, new): (&str, u64)| {
-            if "*xX".contains(old) {
-                old.to_string()
-            } else {
-                new.to_string()
-            }
-        };
-        numbers
-            .zip([to.major, to.minor, to.patch])
-            .map(follow)
-            .collect::<Vec<_>>()
-            .join(".")
-    };
-    format!("{operator}{new}{space}")
+    let [major, minor, patch] = [to.major, to.minor, to.patch].map(|number| number.to_string());
+    if !to.pre.is_empty() {
+        return format!("{operator}{major}.{minor}.{patch}-{}{space}", to.pre);
+    }
+    let mut new = Vec::new();
+    let numbers = old.split(['-', '+']).next().unwrap_or_default();
+    for (old, number) in numbers.split('.').zip([&*major, &minor, &patch]) {
+        new.push(if "*xX".contains(old) { old } else { number });
+    }
+    format!("{operator}{}{space}", new.join("."))
 }
 
 /// Whether a requirement admits one version only: `=X.Y.Z`.
 pub fn is_exact(requirement: &str) -> bool {
-    let comparators = VersionReq::parse(requirement)
-        .map(|requirement| requirement.comparators)
-        .unwrap_or_default();
-    matches!(
-        comparators[..],
-        [Comparator {
-            op: Op::Exact,
-            patch: Some(_),
-            ..
-        }]
-    )
+    let version = requirement.trim().strip_prefix('=');
+    version.is_some_and(|version| Version::parse(version.trim()).is_ok())
 }
 
 #[cfg(test)]
@@ -249,22 +203,22 @@ mod tests {
             (
                 "rc",
                 "13.0.0",
-                "error: a candidate follows only -dev or -rc.N; say `bump X.Y.Z-rc.1`",
+                "error: a candidate follows only -dev or -rc.N; use `bump X.Y.Z-rc.1`",
             ),
             (
                 "rc",
                 "13.0.0-beta.1",
-                "error: a candidate follows only -dev or -rc.N; say `bump X.Y.Z-rc.1`",
+                "error: a candidate follows only -dev or -rc.N; use `bump X.Y.Z-rc.1`",
             ),
             (
                 "rc",
                 "13.0.0-rc.18446744073709551615",
-                "error: a candidate follows only -dev or -rc.N; say `bump X.Y.Z-rc.1`",
+                "error: a candidate follows only -dev or -rc.N; use `bump X.Y.Z-rc.1`",
             ),
             (
                 "patch",
                 "13.0.0-dev",
-                "error: a minor or patch version follows only a release; say `bump release`",
+                "error: a minor or patch version follows only a release; use `bump release`",
             ),
             (
                 "major",
@@ -288,10 +242,10 @@ mod tests {
             assert!(is_marked(marked), "{marked}");
         }
         for unmarked in [
-            "Mend [automatically-tag-and-release-this-commit]",
+            "Fix [automatically-tag-and-release-this-commit]",
             "> [automatically-tag-and-release-this-commit]",
             "    [automatically-tag-and-release-this-commit]",
-            "Say it:\n\n```\n[automatically-tag-and-release-this-commit]\n```\n",
+            "Use it:\n\n```\n[automatically-tag-and-release-this-commit]\n```\n",
             "",
         ] {
             assert!(!is_marked(unmarked), "{unmarked}");
@@ -299,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn branches_and_tags_of_other_people_have_no_version() {
+    fn branches_and_tags_of_another_form_have_no_version() {
         for name in ["release-12.0.0", "release-0.36.0"] {
             assert_eq!(release_branch(&branch_version(name).unwrap()), name);
         }

@@ -1,11 +1,12 @@
-//! What GitHub says through `gh`: pull requests, issues, runs of workflows and releases. It only reads.
+//! What GitHub says through `gh`: pull requests and releases. It only reads.
 
-use serde_json::Value;
-use xshell::{Cmd, Shell};
+use serde_json::{Deserializer, Value};
+use xshell::{Cmd, Shell, cmd};
 
 use crate::rules::calendar::parse_date;
 use crate::rules::status::{Ci, PullRequest};
-use crate::{Context, Result, world::process};
+use crate::world::{items, process, text};
+use crate::{Context, Result};
 
 /// `gh`, which never prompts.
 pub fn gh<'a>(sh: &'a Shell, arguments: &[&str]) -> Cmd<'a> {
@@ -22,12 +23,8 @@ pub fn pull_requests(sh: &Shell, head: &str, base: &str) -> Result<Vec<PullReque
 /// The open pull requests from the branches `ci/...` of the repository, oldest first, with their CI. GitHub's search finds a
 /// new one after some seconds.
 pub fn proposals(sh: &Shell) -> Result<Vec<PullRequest>> {
-    let newest = "head:ci/ sort:created-desc";
-    let mut found = list(
-        sh,
-        &["--state", "open", "--search", newest],
-        ",statusCheckRollup",
-    )?;
+    let search = ["--state", "open", "--search", "head:ci/ sort:created-desc"];
+    let mut found = list(sh, &search, ",statusCheckRollup")?;
     found.retain(|pull_request| pull_request.branch.starts_with("ci/"));
     found.reverse();
     Ok(found)
@@ -35,28 +32,28 @@ pub fn proposals(sh: &Shell) -> Result<Vec<PullRequest>> {
 
 /// The pull requests that `gh pr list` finds; `more` are further fields to ask for.
 fn list(sh: &Shell, options: &[&str], more: &str) -> Result<Vec<PullRequest>> {
-    const FIELDS: &str =
-        "url,title,state,headRefName,headRefOid,baseRefName,createdAt,isCrossRepository";
-    let list = gh(sh, &["pr", "list", "--limit", "100"]).args(options);
-    let printed = process::output_of(list.args(["--json", &format!("{FIELDS}{more}")]));
-    let printed: Vec<Value> =
-        serde_json::from_str(&printed.context("gh")?).context("gh pr list")?;
+    let fields = "url,title,state,headRefName,headRefOid,baseRefName,createdAt,isCrossRepository";
+    let list = cmd!(
+        sh,
+        "gh pr list --limit 100 {options...} --json {fields}{more}"
+    );
+    let printed: Vec<Value> = serde_json::from_str(&output_of(list)?).context("gh pr list")?;
     let mut found = Vec::new();
-    // A fork may have a branch of the same name.
-    for value in printed
-        .iter()
-        .filter(|value| value["isCrossRepository"] == false)
-    {
-        let day = text(&value["createdAt"]);
+    for pull_request in &printed {
+        // A fork can have a branch of the same name.
+        if pull_request["isCrossRepository"] != false {
+            continue;
+        }
+        let created = text(&pull_request["createdAt"]);
         found.push(PullRequest {
-            url: text(&value["url"]),
-            title: text(&value["title"]),
-            state: text(&value["state"]),
-            branch: text(&value["headRefName"]),
-            head: text(&value["headRefOid"]),
-            base: text(&value["baseRefName"]),
-            opened: parse_date(day.get(..10).unwrap_or_default()).context("gh pr list")?,
-            ci: ci(&value["statusCheckRollup"]),
+            url: text(&pull_request["url"]),
+            title: text(&pull_request["title"]),
+            state: text(&pull_request["state"]),
+            branch: text(&pull_request["headRefName"]),
+            head: text(&pull_request["headRefOid"]),
+            base: text(&pull_request["baseRefName"]),
+            opened: parse_date(created.get(..10).unwrap_or_default()).context("gh pr list")?,
+            ci: ci(&pull_request["statusCheckRollup"]),
         });
     }
     Ok(found)
@@ -65,7 +62,7 @@ fn list(sh: &Shell, options: &[&str], more: &str) -> Result<Vec<PullRequest>> {
 /// All checks of a commit as one: each has a conclusion once it is completed, or a state if another service reported it.
 fn ci(checks: &Value) -> Ci {
     let mut all = Vec::new();
-    for check in checks.as_array().into_iter().flatten() {
+    for check in items(checks) {
         let state = text(&check["conclusion"]) + &text(&check["state"]);
         all.push(match state.as_str() {
             "SUCCESS" | "NEUTRAL" | "SKIPPED" => Ci::Passed,
@@ -90,64 +87,53 @@ pub struct Asset {
     pub name: String,
     /// In bytes.
     pub size: u64,
-    /// Whether its upload came to its end.
-    pub whole: bool,
+    /// Whether its upload is complete.
+    pub complete: bool,
 }
 
-/// All releases, with the drafts that the token may see.
+/// All releases, with the drafts that the token can see.
 pub fn releases(sh: &Shell) -> Result<Vec<Release>> {
-    let printed = process::output_of(gh(
-        sh,
-        &[
-            "api",
-            "--paginate",
-            "repos/{owner}/{repo}/releases?per_page=100",
-        ],
-    ));
-    let printed = printed.context("gh")?;
+    let path = "repos/{owner}/{repo}/releases?per_page=100";
+    let printed = output_of(cmd!(sh, "gh api --paginate {path}"))?;
+    let mut found = Vec::new();
     // Each page is a list.
-    let pages = serde_json::Deserializer::from_str(&printed).into_iter::<Vec<Value>>();
-    let pages: Vec<Vec<Value>> = pages
-        .collect::<Result<_, _>>()
-        .context("gh api printed no list of releases")?;
-    let asset = |asset: &Value| Asset {
-        name: text(&asset["name"]),
-        size: asset["size"].as_u64().unwrap_or_default(),
-        whole: asset["state"] == "uploaded",
-    };
-    let release = |release: &Value| Release {
-        tag: text(&release["tag_name"]),
-        url: text(&release["html_url"]),
-        draft: release["draft"] == true,
-        prerelease: release["prerelease"] == true,
-        assets: release["assets"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(asset)
-            .collect(),
-    };
-    Ok(pages.iter().flatten().map(release).collect())
+    for page in Deserializer::from_str(&printed).into_iter::<Vec<Value>>() {
+        for release in page.context("gh api")? {
+            let assets = items(&release["assets"]).iter().map(|asset| Asset {
+                name: text(&asset["name"]),
+                size: asset["size"].as_u64().unwrap_or_default(),
+                complete: asset["state"] == "uploaded",
+            });
+            found.push(Release {
+                tag: text(&release["tag_name"]),
+                url: text(&release["html_url"]),
+                draft: release["draft"] == true,
+                prerelease: release["prerelease"] == true,
+                assets: assets.collect(),
+            });
+        }
+    }
+    Ok(found)
 }
 
-/// Whether the release of a tag is there for everybody.
+/// Whether the release of a tag is public.
 pub fn is_public(sh: &Shell, tag: &str) -> Result<bool> {
-    Ok(releases(sh)?
-        .iter()
-        .any(|release| release.tag == tag && !release.draft))
+    let mut releases = releases(sh)?.into_iter();
+    Ok(releases.any(|release| release.tag == tag && !release.draft))
 }
 
-/// The tag of the release that the server gives out as the latest, if any.
+/// The tag of the release that GitHub shows as the latest, if any.
 pub fn latest_release(sh: &Shell) -> Result<Option<String>> {
-    match process::output_of(gh(sh, &["api", "repos/{owner}/{repo}/releases/latest"])) {
-        Ok(printed) => Ok(serde_json::from_str::<Value>(&printed)?["tag_name"]
-            .as_str()
-            .map(str::to_string)),
+    let path = "repos/{owner}/{repo}/releases/latest";
+    match output_of(cmd!(sh, "gh api {path}")) {
         Err(error) if error.to_string().contains("HTTP 404") => Ok(None),
-        Err(error) => Err(format!("gh: {error}").into()),
+        printed => {
+            let latest: Value = serde_json::from_str(&printed?).context("gh api")?;
+            Ok(Some(text(&latest["tag_name"])))
+        }
     }
 }
 
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_string()
+fn output_of(gh: Cmd) -> Result<String> {
+    process::output_of(gh).context("gh")
 }

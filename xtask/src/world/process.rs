@@ -56,7 +56,7 @@ fn reader(cmd: Cmd) -> Result<Command> {
 
 /// The subcommands that change nothing beyond this machine.
 const GIT: &str = "add archive cat-file check-ignore commit-tree config diff fetch grep log ls-files \
-    ls-remote ls-tree mktag mktree remote rev-list rev-parse stash status symbolic-ref tag var \
+    ls-remote ls-tree mktag mktree read-tree remote rev-list rev-parse stash status symbolic-ref tag var \
     worktree write-tree";
 const CARGO: &str = "--version build locate-project metadata package semver-checks update";
 const GH_API_WRITES: &str = "-X --method -f -F --field --raw-field --input";

@@ -1,21 +1,21 @@
-//! The workspace that holds the current directory: what cargo and its manifests say, whether they agree, and how its
-//! files are written. It asks cargo alone, needs no network, and never decides where a version goes.
+//! The workspace around the current directory: what cargo and its manifests say, whether they agree, and how its files are
+//! written. It asks only cargo, needs no network, and never decides on a version.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::OnceLock;
 
 use semver::Version;
-use serde_json::Value;
+use serde_json::{Value, json};
 use xshell::{Shell, cmd};
 
 use crate::rules::config::Config;
 use crate::rules::manifest::{Manifest, Requirement, UNDO};
-use crate::rules::notes;
-use crate::rules::version::is_exact;
-use crate::{Context, Result, bail, world::process};
+use crate::rules::{notes, version::is_exact};
+use crate::world::{items, process, text};
+use crate::{Context, Result, bail};
 
 pub struct Workspace {
     pub root: PathBuf,
@@ -24,33 +24,33 @@ pub struct Workspace {
     pub version: Version,
     /// The members, in cargo's order.
     pub crates: Vec<Crate>,
-    /// Where cargo builds.
+    /// The folder that cargo builds in.
     pub target: PathBuf,
     /// The root manifest first, then those of the members.
     pub manifests: Vec<Manifest>,
-    /// From the folder of a member to its place in `crates`.
-    folders: HashMap<PathBuf, usize>,
+    /// From the path of a member's manifest to the member's index in `crates`.
+    members: HashMap<PathBuf, usize>,
 }
 
 /// A member of the workspace.
 pub struct Crate {
     pub name: String,
     pub version: Version,
-    /// Whether some registry takes it.
+    /// Whether it may be published to some registry.
     pub published: bool,
-    /// The only registries that do; empty for any.
+    /// The only registries that it may be published to; empty for any.
     pub registries: Vec<String>,
-    /// Whether it moves with the train: published and not `independent`, or of an inherited version.
+    /// Whether it is bumped with the train: published and not `independent`, or of an inherited version.
     pub follows_train: bool,
-    /// Whether `dist` builds its binaries: it is among the default members, or published where those are all members.
+    /// Whether `dist` builds its binaries: it is a default member, or published if all members are default ones.
     pub shipped: bool,
-    /// What cargo says of the package (`cargo metadata`).
+    /// The package in `cargo metadata`.
     pub about: Value,
-    /// Its place in `manifests`.
+    /// The index of its manifest in `manifests`.
     pub manifest: usize,
 }
 
-/// A file and its whole text, before and after.
+/// A file and its text before and after.
 pub struct Edit {
     pub path: PathBuf,
     pub before: String,
@@ -58,167 +58,120 @@ pub struct Edit {
 }
 
 impl Workspace {
-    /// The workspace around the shell's current directory. Fails, with the place where cargo names one, if there is
-    /// none, if it is broken, or if its configuration is.
+    /// The workspace around the shell's current directory. Fails if there is none, or if a manifest or the configuration
+    /// is wrong; the error names the place if cargo does.
     pub fn load(sh: &Shell) -> Result<Workspace> {
         let metadata = metadata(sh)?;
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
         let root = PathBuf::from(text(&metadata["workspace_root"]));
-        let packages = metadata["packages"]
-            .as_array()
-            .ok_or("cargo metadata names no packages")?;
         let table = "Cargo.toml: [workspace.metadata.release-train]";
         let config = Config::parse(&metadata["metadata"]["release-train"]).context(table)?;
 
-        let defaults = metadata["workspace_default_members"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default();
-        let all_default = defaults.len() == packages.len();
-        let is_default = |package: &Value| defaults.contains(&package["id"]);
+        let packages = items(&metadata["packages"]);
+        let defaults = items(&metadata["workspace_default_members"]);
         let mut manifests = vec![read_manifest(&root, &root.join("Cargo.toml"))?];
-        let mut crates = Vec::new();
+        let (mut crates, mut members) = (Vec::new(), HashMap::new());
         for package in packages {
             let name = text(&package["name"]);
             let path = PathBuf::from(text(&package["manifest_path"]));
-            let manifest = if path == manifests[0].path {
-                0
-            } else {
-                manifests.len()
-            };
-            if manifest > 0 {
+            let mut manifest = 0;
+            if path != manifests[0].path {
+                manifest = manifests.len();
                 manifests.push(read_manifest(&root, &path)?);
             }
             let inherits = manifests[manifest].inherits_version();
             let independent = config.independent.contains(&name);
             if independent && inherits {
-                bail!("{table}: `independent`: `{name}` takes its version from the workspace");
+                bail!("{table}: `independent`: `{name}` inherits its version from the workspace");
             }
-            let published = package["publish"]
-                .as_array()
-                .is_none_or(|registries| !registries.is_empty());
+            let published = package["publish"] != json!([]);
+            let all_are_default = defaults.len() == packages.len();
+            let is_default = defaults.contains(&package["id"]);
+            members.insert(path, crates.len());
             crates.push(Crate {
+                name,
                 version: Version::parse(&text(&package["version"]))?,
                 published,
-                shipped: if all_default {
-                    published
-                } else {
-                    is_default(package)
-                },
-                registries: package["publish"]
-                    .as_array()
-                    .into_iter()
-                    .flatten()
-                    .map(text)
-                    .collect(),
+                registries: items(&package["publish"]).iter().map(text).collect(),
                 follows_train: inherits || published && !independent,
+                shipped: is_default && (published || !all_are_default),
                 about: package.clone(),
-                name,
                 manifest,
             });
         }
 
-        let published = |name: &&String| {
-            crates
-                .iter()
-                .any(|member| member.name == **name && member.published)
-        };
-        for (key, names) in [
-            ("public", config.public.as_deref().unwrap_or_default()),
-            ("independent", &config.independent),
-        ] {
-            if let Some(name) = names.iter().find(|name| !published(name)) {
-                bail!("{table}: `{key}`: `{name}` is no published member");
+        for name in config.public.iter().flatten().chain(&config.independent) {
+            let mut published = crates.iter().filter(|member| member.published);
+            if !published.any(|member| member.name == *name) {
+                bail!("{table}: `{name}` is not a published member");
             }
         }
-        let version = train_version(&config, &manifests[0], &crates).context(table)?;
-        let target = PathBuf::from(text(&metadata["target_directory"]));
-
-        let folder = |member: &Crate| {
-            manifests[member.manifest]
-                .path
-                .parent()
-                .map(Path::to_path_buf)
-        };
-        let folders = crates
-            .iter()
-            .enumerate()
-            .filter_map(|(at, member)| Some((folder(member)?, at)))
-            .collect();
         Ok(Workspace {
+            version: train_version(&config, &manifests[0], &crates).context(table)?,
+            target: PathBuf::from(text(&metadata["target_directory"])),
             root,
             config,
-            version,
             crates,
-            target,
             manifests,
-            folders,
+            members,
         })
     }
 
-    /// The same around another folder.
+    /// The workspace around another folder.
     pub fn load_in(sh: &Shell, folder: &Path) -> Result<Workspace> {
         let _folder = sh.push_dir(folder);
         Workspace::load(sh)
     }
 
-    /// The member that a requirement is about, as a place in `crates`: named by its path, or put in the place of the
-    /// published package by `[patch.crates-io]` while the requirement admits it.
+    /// The member that a requirement is about, as an index in `crates`: its path leads there, or `[patch]` replaces the
+    /// published package by it and the requirement admits its version.
     pub fn member(&self, requirement: &Requirement) -> Option<usize> {
+        let find = |folder: &PathBuf| self.members.get(&folder.join("Cargo.toml")).copied();
         if let Some(folder) = &requirement.folder {
-            return self.folders.get(folder).copied();
+            return find(folder);
         }
-        let mut patches = self.manifests[0]
-            .patches(requirement.package)
-            .filter(|_| !requirement.elsewhere);
-        let at = patches.find_map(|folder| self.folders.get(&folder).copied())?;
-        requirement.admits(&self.crates[at].version).then_some(at)
+        let patches = self.manifests[0].patches(requirement);
+        let member = patches.iter().find_map(find)?;
+        let version = &self.crates[member].version;
+        requirement.admits(version).then_some(member)
     }
 
-    /// Every requirement on a member, with its manifest and the member, and whether it reaches users: what a crate that is
-    /// not published asks for, or asks of one, does not.
+    /// Every requirement on a member, with its manifest and the member, and whether users get it: both crates are published.
     pub fn requirements(&self) -> impl Iterator<Item = (&Manifest, Requirement<'_>, &Crate, bool)> {
-        self.manifests
-            .iter()
-            .enumerate()
-            .flat_map(move |(place, manifest)| {
-                let goes_out = place == 0
-                    || self
-                        .crates
-                        .iter()
-                        .any(|member| member.manifest == place && member.published);
-                manifest
-                    .requirements()
-                    .into_iter()
-                    .filter_map(move |requirement| {
-                        let member = &self.crates[self.member(&requirement)?];
-                        Some((manifest, requirement, member, goes_out && member.published))
-                    })
-            })
+        let mut found = Vec::new();
+        for (index, manifest) in self.manifests.iter().enumerate() {
+            // Any member can inherit the requirements of the root.
+            let published = index == 0 || self.published().any(|member| member.manifest == index);
+            for requirement in manifest.requirements() {
+                if let Some(member) = self.member(&requirement) {
+                    let member = &self.crates[member];
+                    found.push((manifest, requirement, member, published && member.published));
+                }
+            }
+        }
+        found.into_iter()
     }
 
-    /// Every requirement on a member that does not admit it, or breaks the pin rule, as `file:line: what is wrong`.
+    /// Every requirement on a member that does not admit it, or that breaks the rule of `public`, as `file:line: problem`.
     pub fn inconsistencies(&self) -> Vec<String> {
         let mut found = Vec::new();
         for (manifest, requirement, Crate { name, version, .. }, for_users) in self.requirements() {
             let text = requirement.text;
-            let mut say =
-                |what: String| found.push(format!("{}: {what}", manifest.at(requirement.literal)));
-            if !requirement.admits(version) {
-                say(format!(
-                    "`{text}` does not admit `{name}` {version}: mend it, or {UNDO}"
-                ));
-            }
-            let public = self.config.public.as_ref().filter(|_| for_users);
-            match public.map(|public| (public.contains(name), is_exact(text))) {
-                Some((true, true)) => say(format!(
-                    "`{text}` pins `{name}`, which is `public`: say `{version}`"
-                )),
-                Some((false, false)) => say(format!(
-                    "`{text}` does not pin `{name}`, which is not `public`: say `={version}`"
-                )),
-                _ => {}
-            }
+            let list = self.config.public.as_ref().filter(|_| for_users);
+            let is_public = list.map(|list| list.contains(name));
+            let problem = match (is_public, is_exact(text)) {
+                _ if !requirement.admits(version) => {
+                    format!("does not admit `{name}` {version}: fix it, or {UNDO}")
+                }
+                (Some(true), true) => {
+                    format!("pins `{name}`, which is `public`: write `{version}`")
+                }
+                (Some(false), false) => {
+                    format!("does not pin `{name}`, which is not `public`: write `={version}`")
+                }
+                _ => continue,
+            };
+            let place = manifest.at(requirement.item);
+            found.push(format!("{place}: `{text}` {problem}"));
         }
         found
     }
@@ -228,33 +181,35 @@ impl Workspace {
         let Some(file) = &self.config.notes_template else {
             return notes::render(notes::TEMPLATE, version);
         };
-        let template = fs::read_to_string(self.root.join(file)).map_err(crate::Error::from);
-        let section = template.and_then(|template| notes::render(&template, version));
-        section.context(format_args!("`notes-template` in Cargo.toml: {file}"))
+        let place = format!("`notes-template` in Cargo.toml: {file}");
+        let template = fs::read_to_string(self.root.join(file)).context(&place)?;
+        notes::render(&template, version).context(place)
     }
 
     /// The address of the repository that the published crates name.
     pub fn repository(&self) -> Option<&str> {
-        self.public_crates()
-            .find_map(|member| member.about["repository"].as_str())
+        let mut crates = self.public_crates();
+        crates.find_map(|member| member.about["repository"].as_str())
     }
 
-    /// The members that some registry takes.
+    /// The members that may be published to some registry.
     pub fn published(&self) -> impl Iterator<Item = &Crate> {
         self.crates.iter().filter(|member| member.published)
     }
 
-    /// The crates that others rely on: those that are `public`, or without that list all that are published.
+    /// The published crates that others rely on: those in `public`, or all without that list.
     pub fn public_crates(&self) -> impl Iterator<Item = &Crate> {
-        let public = |name| {
-            self.config
-                .public
-                .as_ref()
-                .is_none_or(|public| public.contains(name))
-        };
-        self.crates
-            .iter()
-            .filter(move |member| member.published && public(&member.name))
+        let list = self.config.public.as_ref();
+        let is_public = move |name| list.is_none_or(|list| list.contains(name));
+        self.published()
+            .filter(move |member| is_public(&member.name))
+    }
+}
+
+impl Crate {
+    /// Whether `publish` allows a registry.
+    pub fn is_allowed_in(&self, registry: &str) -> bool {
+        self.registries.is_empty() || self.registries.iter().any(|allowed| allowed == registry)
     }
 }
 
@@ -267,91 +222,66 @@ fn read_manifest(root: &Path, path: &Path) -> Result<Manifest> {
 /// The text of `RELEASES.md` at the root of a workspace.
 pub fn read_notes(root: &Path) -> Result<String> {
     let file = notes::FILE;
-    let text = fs::read_to_string(root.join(file)).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => {
-            format!("{file}: missing at the root of the workspace: create it, it may be empty")
+    match fs::read_to_string(root.join(file)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            bail!("{file}: missing at the root of the workspace: create it, it may be empty")
         }
-        _ => format!("{file}: {error}"),
-    });
-    Ok(text?)
-}
-
-impl Crate {
-    /// Whether `publish` allows a registry.
-    pub fn is_allowed_in(&self, registry: &str) -> bool {
-        self.registries.is_empty() || self.registries.iter().any(|allowed| allowed == registry)
+        text => text.context(file),
     }
 }
 
 /// What cargo says of the workspace around the shell's current directory and of its members.
 pub fn metadata(sh: &Shell) -> Result<Value> {
-    Ok(serde_json::from_str(&process::output_of(cmd!(
-        sh,
-        "cargo metadata --no-deps --format-version 1"
-    ))?)?)
+    let metadata = cmd!(sh, "cargo metadata --no-deps --format-version 1");
+    Ok(serde_json::from_str(&process::output_of(metadata)?)?)
 }
 
-/// The root of the workspace around the shell's current directory, also of one that does not load. Cargo is asked once: it
-/// takes longer to start than git, and a task may look at many commits.
+/// The root of the workspace around the shell's current directory, even if the workspace does not load. The first answer is
+/// kept with its directory: cargo takes longer to start than git, and a task can look at many commits.
 pub fn root(sh: &Shell) -> Result<PathBuf> {
-    static KNOWN: Mutex<BTreeMap<PathBuf, PathBuf>> = Mutex::new(BTreeMap::new());
+    static FIRST: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
     let here = sh.current_dir();
-    let known = || {
-        KNOWN
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-    };
-    if let Some(root) = known().get(&here) {
+    if let Some((_, root)) = FIRST.get().filter(|(folder, _)| *folder == here) {
         return Ok(root.clone());
     }
-    let manifest = process::output_of(cmd!(
+    let locate = cmd!(
         sh,
         "cargo locate-project --workspace --message-format plain"
-    ))?;
-    let root = Path::new(&manifest)
-        .parent()
-        .map(PathBuf::from)
-        .unwrap_or_default();
-    known().insert(here, root.clone());
+    );
+    let mut root = PathBuf::from(process::output_of(locate)?);
+    root.pop();
+    let _ = FIRST.set((here, root.clone()));
     Ok(root)
 }
 
-/// Which version names the train: `version-of`, else `[workspace.package]`, else the published root package, else the
-/// one that all crates share.
+/// The version that names the train: of the crate in `version-of`, else of `[workspace.package]`, else of the root package,
+/// else the one that all crates share.
 fn train_version(config: &Config, root: &Manifest, crates: &[Crate]) -> Result<Version> {
+    let bumped = || crates.iter().filter(|member| member.follows_train);
     if let Some(name) = &config.version_of {
-        let named = crates
-            .iter()
-            .find(|member| member.name == *name && member.follows_train);
-        return Ok(named
-            .ok_or_else(|| format!("`version-of`: `{name}` is no member that moves"))?
-            .version
-            .clone());
+        let Some(member) = bumped().find(|member| member.name == *name) else {
+            bail!("`version-of`: `{name}` is not a member that is bumped with the train");
+        };
+        return Ok(member.version.clone());
     }
-    if let Some((version, _)) = root.workspace_version()? {
+    if let Some((version, _)) = root.workspace_version() {
         return Ok(version);
     }
-    let moving = || crates.iter().filter(|member| member.follows_train);
-    if let Some(package) = moving().find(|member| member.manifest == 0) {
-        return Ok(package.version.clone());
+    let root_package = bumped().find(|member| member.manifest == 0);
+    let Some(Crate { version, .. }) = root_package.or(bumped().next()) else {
+        bail!("no crate is published, so there is no version to name the train");
+    };
+    if root_package.is_none() && bumped().any(|member| member.version != *version) {
+        let add = "add `version-of = \"crate\"` to say which one names the train";
+        bail!("the published crates have several versions: {add}, or {UNDO}");
     }
-    let versions: BTreeSet<&Version> = moving().map(|member| &member.version).collect();
-    match Vec::from_iter(&versions)[..] {
-        [version] => Ok((*version).clone()),
-        [] => Err("no crate is published, so there is no version to name the train".into()),
-        [..] => Err(format!(
-            "the published crates have several versions: name the train's with `version-of = \"crate\"`, or {UNDO}"
-        )
-        .into()),
-    }
+    Ok(version.clone())
 }
 
-/// A path for messages: relative to the root of the workspace where it lies inside.
+/// A path for messages: relative to the root of the workspace if it is inside.
 pub fn relative(root: &Path, path: &Path) -> String {
-    path.strip_prefix(root)
-        .unwrap_or(path)
-        .display()
-        .to_string()
+    let path = path.strip_prefix(root).unwrap_or(path);
+    path.display().to_string()
 }
 
 /// Writes files whose new texts are all computed and checked; none if the mode of one forbids it.
@@ -362,10 +292,9 @@ pub fn write(root: &Path, edits: &[Edit]) -> Result<()> {
             bail!("{file}: its mode forbids writing: make it writable; nothing was changed");
         }
     }
-    let write =
-        |edit: &Edit| fs::write(&edit.path, &edit.after).context(relative(root, &edit.path));
-    edits
-        .iter()
-        .try_for_each(write)
-        .map_err(|error| format!("{error}; {UNDO}").into())
+    for Edit { path, after, .. } in edits {
+        let written = fs::write(path, after).context(relative(root, path));
+        written.map_err(|error| format!("{error}; {UNDO}"))?;
+    }
+    Ok(())
 }

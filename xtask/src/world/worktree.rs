@@ -1,126 +1,95 @@
-//! Temporary worktrees, in which commits are made and workspaces are read, and the lock that keeps one task of a clone from
-//! another's. The user's checkout, index, branches and tags stay as they are.
+//! Temporary worktrees, in which commits are made and workspaces are read, and the lock against other tasks in the same
+//! clone. The user's checkout, index, branches and tags stay as they are.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
+use time::OffsetDateTime;
 use xshell::{Shell, cmd};
 
-use crate::{Context, Result, say, world::process, world::workspace};
+use crate::world::process::{output_of, output_with_input};
+use crate::{Context, Result, say, world::workspace};
 
-/// Waits until no other task runs in this clone, and removes what one that was killed has left. No other begins until the
-/// file is dropped.
+/// Waits until no other task runs in this clone, and removes the worktrees of tasks that were killed. Other tasks wait until
+/// the file is dropped.
 pub fn lock_clone(sh: &Shell) -> Result<File> {
-    let git = process::output_of(cmd!(
-        sh,
-        "git rev-parse --path-format=absolute --git-common-dir"
-    ))?;
-    let path = Path::new(&git).join("release-train.lock");
+    let directory = cmd!(sh, "git rev-parse --path-format=absolute --git-common-dir");
+    let path = Path::new(&output_of(directory)?).join("release-train.lock");
     let lock = File::create(&path).context(path.display())?;
     if let Err(TryLockError::WouldBlock) = lock.try_lock() {
         say!("waiting for another task in this clone");
         lock.lock().context(path.display())?;
     }
-    let worktrees = process::output_of(cmd!(sh, "git worktree list --porcelain"))?;
     // The first one is the clone itself.
-    for tree in worktrees
+    for line in output_of(cmd!(sh, "git worktree list --porcelain"))?
         .lines()
-        .filter_map(|line| line.strip_prefix("worktree "))
         .skip(1)
     {
-        if let Some(folder) = Path::new(tree)
-            .parent()
-            .filter(|folder| tree.ends_with("/tree") && is_ours(folder))
-        {
+        let folder = Path::new(line.strip_prefix("worktree ").unwrap_or_default());
+        let name = folder.file_name().unwrap_or_default();
+        if name.to_string_lossy().starts_with(PREFIX) {
             remove(sh, folder);
         }
     }
     Ok(lock)
 }
 
-/// Whether a folder has a name that `Worktree::add` gives.
-fn is_ours(folder: &Path) -> bool {
-    let name = folder.file_name().unwrap_or_default().to_string_lossy();
-    name.strip_prefix(PREFIX)
-        .is_some_and(|rest| rest.split('-').all(|number| number.parse::<u32>().is_ok()))
-}
-
-/// A commit checked out in a temporary folder, to edit and to commit in, and gone when this is dropped.
+/// A commit checked out in a temporary folder, to edit and to commit in. The folder is removed when this is dropped.
 pub struct Worktree<'a> {
     sh: &'a Shell,
     folder: PathBuf,
-    /// The workspace's root in it.
+    /// The root of the workspace in it.
     pub root: PathBuf,
 }
 
-const PREFIX: &str = "release-train-";
-/// No hooks of the user's, every file also where the user's checkout is sparse, and any line ends: git checks theirs in what
-/// the user adds.
-const OWN: [&str; 6] = [
-    "-c",
-    "core.hooksPath=/dev/null",
-    "-c",
-    "core.sparseCheckout=false",
-    "-c",
-    "core.safecrlf=false",
-];
+/// The names of the folders begin with it.
+const PREFIX: &str = "release-train-worktree-";
+
+/// None of the user's hooks, all files even if the user's checkout is sparse, and any line ends, which git would check.
+const OPTIONS: &str =
+    "-c core.hooksPath=/dev/null -c core.sparseCheckout=false -c core.safecrlf=false";
 
 impl Worktree<'_> {
     pub fn add<'a>(sh: &'a Shell, commit: &str) -> Result<Worktree<'a>> {
         let workspace = workspace::root(sh)?;
-        let in_repository =
-            process::output_of(cmd!(sh, "git -C {workspace} rev-parse --show-prefix"))?;
+        let in_repository = output_of(cmd!(sh, "git -C {workspace} rev-parse --show-prefix"))?;
 
-        let name =
-            |count| std::env::temp_dir().join(format!("{PREFIX}{}-{count}", std::process::id()));
-        let folder = (0..1_000)
-            .map(name)
-            .find(|folder| fs::create_dir(folder).is_ok());
-        let folder = folder
-            .ok_or_else(|| format!("{}: no folder can be made", std::env::temp_dir().display()))?;
-        let tree = folder.join("tree");
-        let mut worktree = Worktree {
+        let now = OffsetDateTime::now_utc().unix_timestamp_nanos();
+        let folder = std::env::temp_dir().join(format!("{PREFIX}{}-{now}", std::process::id()));
+        fs::create_dir(&folder).context(folder.display())?;
+        let root = folder.join(in_repository);
+        let mut worktree = Worktree { sh, folder, root };
+        let (options, folder) = (OPTIONS.split(' '), &worktree.folder);
+        output_of(cmd!(
             sh,
-            folder,
-            root: tree.join(in_repository),
-        };
-        process::output_of(cmd!(
-            sh,
-            "git {OWN...} worktree add --quiet --detach {tree} {commit}"
+            "git {options...} worktree add --quiet --detach {folder} {commit}"
         ))?;
         if !worktree.root.join("Cargo.toml").exists() {
-            // The workspace moved within the repository since that commit, or until then.
-            worktree.root = tree;
+            // The workspace is at another place in the repository at that commit.
+            worktree.root = folder.clone();
         }
         Ok(worktree)
     }
 
-    /// All that is there now, as git's tree object.
+    /// All present files as git's tree object.
     pub fn tree(&self) -> Result<String> {
-        let sh = self.sh;
-        let _tree = sh.push_dir(self.folder.join("tree"));
-        process::output_of(cmd!(sh, "git {OWN...} add --all"))?;
-        process::output_of(cmd!(sh, "git write-tree"))
+        let (sh, options) = (self.sh, OPTIONS.split(' '));
+        let _folder = sh.push_dir(&self.folder);
+        output_of(cmd!(sh, "git {options...} add --all"))?;
+        output_of(cmd!(sh, "git write-tree"))
     }
 
     /// Commits all changes and returns the commit; `None` if there are none. It runs no hook and signs nothing, whatever
     /// the user's configuration says: the commit is the tool's, and a human merges it.
     pub fn commit(&self, message: &str) -> Result<Option<String>> {
-        let sh = self.sh;
-        let tree = self.tree()?;
-        let _tree = sh.push_dir(self.folder.join("tree"));
-        let before = "HEAD^{tree}";
-        if tree == process::output_of(cmd!(sh, "git rev-parse {before}"))? {
+        let (sh, tree, before) = (self.sh, self.tree()?, "HEAD^{tree}");
+        let _folder = sh.push_dir(&self.folder);
+        if tree == output_of(cmd!(sh, "git rev-parse {before}"))? {
             return Ok(None);
         }
-        let commit = process::output_with_input(
-            cmd!(
-                sh,
-                "git -c i18n.commitEncoding=UTF-8 commit-tree {tree} -p HEAD -F -"
-            ),
-            message,
-        )?;
-        Ok(Some(commit))
+        let utf_8 = "i18n.commitEncoding=UTF-8";
+        let commit = cmd!(sh, "git -c {utf_8} commit-tree {tree} -p HEAD -F -");
+        output_with_input(commit, message).map(Some)
     }
 }
 
@@ -131,7 +100,6 @@ impl Drop for Worktree<'_> {
 }
 
 fn remove(sh: &Shell, folder: &Path) {
-    let tree = folder.join("tree");
-    let _ = process::output_of(cmd!(sh, "git worktree remove --force --force {tree}"));
+    let _ = output_of(cmd!(sh, "git worktree remove --force --force {folder}"));
     let _ = fs::remove_dir_all(folder);
 }

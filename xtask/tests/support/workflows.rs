@@ -1,30 +1,36 @@
 //! The files in `.github/workflows`.
 
 use std::fs;
-use std::path::PathBuf;
 
 /// The folder of this repository.
 pub const HERE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// The files that are held to account here.
-pub fn workflows() -> Vec<PathBuf> {
-    let files = fs::read_dir(format!("{HERE}/.github/workflows")).unwrap();
-    let mut files: Vec<PathBuf> = files.map(|entry| entry.unwrap().path()).collect();
+/// The paths of the workflows in this repository.
+pub fn workflows() -> Vec<String> {
+    let folder = ".github/workflows";
+    let mut files = Vec::new();
+    for entry in fs::read_dir(format!("{HERE}/{folder}")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        files.push(format!("{folder}/{name}"));
+    }
     files.sort();
     files
 }
 
-/// The commit that the workflows pin an action to: one and the same everywhere.
+pub fn read(file: &str) -> String {
+    fs::read_to_string(format!("{HERE}/{file}")).unwrap()
+}
+
+/// The commit that the workflows pin an action to: the same everywhere.
 pub fn pin(action: &str) -> String {
-    let mut pins: Vec<String> = Vec::new();
+    let mut pins = Vec::new();
     for file in workflows() {
-        let text = fs::read_to_string(file).unwrap();
-        let uses = text
-            .lines()
-            .filter_map(|line| line.split_once(&format!("uses: {action}@")));
-        pins.extend(uses.map(|(_, pin)| pin.split(' ').next().unwrap().to_string()));
+        for line in read(&file).lines() {
+            if let Some((_, pin)) = line.split_once(&format!("uses: {action}@")) {
+                pins.push(pin.split(' ').next().unwrap().to_string());
+            }
+        }
     }
-    pins.sort();
     pins.dedup();
     assert_eq!(pins.len(), 1, "{action}: {pins:?}");
     pins.remove(0)

@@ -1,132 +1,87 @@
-//! What of this repository goes into another, where it goes, and what differs there. It reads git, and writes only into the
-//! folder that it is given.
+//! What git knows of this clone that other workspaces carry, and how it is adapted to one of them. It only reads git.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use xshell::{Shell, cmd};
 
-use super::there::There;
-use release_train::{Context, Result, rules::manifest, world::process};
+use release_train::rules::manifest;
+use release_train::{Context, Result, world::process};
 
+pub const REHEARSE: &str = "xtask/src/bin/rehearse";
 pub const WORKFLOWS: &str = ".github/workflows";
 
 /// In our manifest, what follows this line is for our tests and benchmarks.
-const STAYS: &str = "# What follows is for the tests, and `adopt` leaves it out.\n";
+const FOR_TESTS: &str = "# What follows is for the tests, and `adopt` leaves it out.\n";
 
-/// Files with their texts.
-#[derive(Default)]
-pub struct Files(pub BTreeMap<String, String>);
+/// From the path of a file in the workspace that adopts to its text.
+pub type Files = BTreeMap<String, String>;
 
-impl Files {
-    /// The files as they are at a commit of the clone of release-train at `here`, fitted to a workspace.
-    pub fn read(sh: &Shell, here: &Path, commit: &str, there: &There) -> Result<Files> {
-        let list = process::output_of(cmd!(sh, "git -C {here} ls-tree -r -z --name-only {commit}"))
-            .map_err(|_| {
-                format!(
-                    "{}: it lacks {commit}, which xtask/Cargo.toml names: `git fetch`",
-                    here.display()
-                )
-            })?;
-        let places = list
-            .split_terminator('\0')
-            .filter_map(|name| Some((name, place(name)?)));
-        let (names, paths): (Vec<&str>, Vec<String>) = places.unzip();
-        // One more, of which git says that it is missing: the line ends behind the last would be lost.
-        let questions: String = names
-            .iter()
-            .map(|name| format!("{commit}:{name}\n"))
-            .collect();
-        let questions = questions + "none\n";
-        let answers =
-            process::output_with_input(cmd!(sh, "git -C {here} cat-file --batch"), &questions)?;
-        let mut rest = &*answers;
-        let mut files = BTreeMap::new();
-        for path in paths {
-            // A line that ends with the number of bytes, and these, and a line end.
-            let text = rest.split_once('\n').and_then(|(head, rest)| {
-                rest.split_at_checked(head.rsplit(' ').next()?.parse().ok()?)
-            });
-            let (text, behind) = text.ok_or_else(|| format!("{path}: git does not tell it"))?;
-            rest = behind.strip_prefix('\n').unwrap_or(behind);
-            files.insert(path.clone(), fitted(&path, text, commit, there));
-        }
-        Ok(Files(files))
-    }
-
-    pub fn write(&self, root: &Path) -> Result<()> {
-        for (path, text) in &self.0 {
-            let full = root.join(path);
-            fs::create_dir_all(full.parent().unwrap_or(root)).context(path)?;
-            fs::write(&full, text).context(path)?;
-        }
-        Ok(())
-    }
-
-    pub fn remove(&self, root: &Path) -> Result<()> {
-        for path in self.0.keys() {
-            fs::remove_file(root.join(path))?;
-        }
-        Ok(())
-    }
-
-    /// The names of the workflows: they are those of their files.
-    pub fn workflows(&self) -> impl Iterator<Item = &str> {
-        let files = self
-            .0
-            .keys()
-            .filter_map(|path| path.strip_prefix(WORKFLOWS)?.strip_suffix(".yml"));
-        files.map(|file| file.trim_start_matches('/'))
-    }
+/// The workspace that adopts.
+pub struct Target {
+    /// The repository's name.
+    pub name: String,
+    /// The branch that everything lands on.
+    pub main: String,
+    /// Whether its Cargo.lock is committed.
+    pub locked: bool,
 }
 
-/// Where a file of this repository goes; `None` for what stays here.
-fn place(name: &str) -> Option<String> {
-    let stays = ["xtask/demo/", "xtask/tests/", "xtask/benches/"];
+/// The files as they are at a commit of this clone, adapted to a workspace.
+pub fn read(sh: &Shell, clone: &Path, commit: &str, target: &Target) -> Result<Files> {
+    let missing = format!("{} has no {commit}: run `git fetch` there", clone.display());
+    let list = cmd!(sh, "git -C {clone} ls-tree -r --name-only {commit}");
+    let list = process::output_of(list).context(missing)?;
+    let mut files = Files::new();
+    // Without it, `cargo fmt --check` would fail where the workspace's own rustfmt.toml asks for another style.
+    let style = "# Rustfmt's default style, whatever that of the workspace is.\n";
+    files.insert("xtask/rustfmt.toml".to_string(), style.to_string());
+    for name in list.lines() {
+        if let Some(path) = destination(name) {
+            let blob = cmd!(sh, "git -C {clone} cat-file blob {commit}:{name}");
+            let text = process::output_of(blob)? + "\n";
+            files.insert(path.clone(), adapted(&path, &text, commit, target));
+        }
+    }
+    Ok(files)
+}
+
+/// The commit that xtask/Cargo.toml in the current directory says it was copied from; `None` if it is not ours.
+pub fn adopted_commit(sh: &Shell) -> Option<String> {
+    let text = sh.read_file("xtask/Cargo.toml").ok()?;
+    let document = manifest::parse("xtask/Cargo.toml", text.as_str()).ok()?;
+    let metadata = document.get("package")?.get("metadata")?;
+    Some(metadata.get("release-train")?.get("from")?.as_str()?.into())
+}
+
+/// Where a file of this clone goes; `None` for those that stay here.
+fn destination(name: &str) -> Option<String> {
+    if let Some(inside) = name.strip_prefix("xtask/") {
+        let stays = ["benches/", "demo/", "src/bin/adopt/", "tests/"];
+        let carried = !stays.iter().any(|folder| inside.starts_with(folder));
+        return carried.then(|| name.to_string());
+    }
     match name {
-        // Their licences must go along, and the tool's errors name the README.
-        "LICENSE-APACHE" | "LICENSE-MIT" | "README.md" => Some(format!("xtask/{name}")),
-        _ if stays.iter().any(|folder| name.starts_with(folder)) => None,
-        _ if name.starts_with("xtask/") || name.starts_with(WORKFLOWS) => Some(name.to_string()),
-        _ => None,
+        "LICENSE-APACHE" | "LICENSE-MIT" => Some(format!("xtask/{name}")),
+        _ => name.starts_with(WORKFLOWS).then(|| name.to_string()),
     }
 }
 
-/// A text as it must be there.
-fn fitted(path: &str, text: &str, commit: &str, there: &There) -> String {
-    match path {
-        "xtask/Cargo.toml" => {
-            let text = text.split(STAYS).next().unwrap_or_default();
-            format!(
-                "{text}[package.metadata.release-train]\nfrom = \"{commit}\" # the commit that `adopt` took this from\n"
-            )
-        }
-        _ if path.starts_with(WORKFLOWS) => {
-            let text = text.replace("branches: [main]", &format!("branches: [{}]", there.main));
-            // What is installed has a lock file of its own.
-            let locked = |line: &str| there.locked || line.contains("cargo install");
-            let fit = |line: &str| {
-                if locked(line) {
-                    line.to_string()
-                } else {
-                    line.replace(" --locked", "")
-                }
-            };
-            text.split_inclusive('\n').map(fit).collect()
-        }
-        _ => text.to_string(),
+/// A text as the workspace needs it.
+fn adapted(path: &str, text: &str, commit: &str, target: &Target) -> String {
+    if path == "xtask/Cargo.toml" {
+        let carried = text.split(FOR_TESTS).next().unwrap_or_default();
+        let from = format!("from = \"{commit}\" # the commit that `cargo adopt` copied");
+        return format!("{carried}[package.metadata.release-train]\n{from}\n");
     }
-}
-
-/// The commit that a manifest says the tool was taken from.
-pub fn adopted(text: &str) -> Option<&str> {
-    let document = manifest::parse("xtask/Cargo.toml", text).ok()?;
-    let from = document
-        .get("package")?
-        .get("metadata")?
-        .get("release-train")?
-        .get("from")?
-        .span()?;
-    Some(text[from].trim_matches(['"', '\'']))
+    let mut text = text.to_string();
+    if path.starts_with(WORKFLOWS) {
+        text = text.replace("branches: [main]", &format!("branches: [{}]", target.main));
+        if !target.locked {
+            // With `cargo install`, it means the lock file of what is installed.
+            text = text.replace(" --locked", "");
+            text = text.replace("cargo install", "cargo install --locked");
+        }
+    }
+    text
 }

@@ -1,346 +1,195 @@
-//! `adopt`: the tool, its alias, its workflows and a configuration into another workspace, or what has changed of them since.
-//! It stages what it did there and commits nothing; before it changes a file, it has tried all of it in a worktree.
+//! `cargo adopt DIR`: copies this tool into another workspace, or brings it up to date there. Everything is prepared in a
+//! temporary worktree, where cargo and the tool must accept it; then it is staged in DIR in one step. Nothing is committed.
 
 mod files;
-mod guess;
 mod join;
-mod there;
 
-use std::fs;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use xshell::{Shell, cmd};
 
-use files::Files;
-use release_train::rules::notes::FILE as NOTES;
-use release_train::rules::version::release_of;
-use release_train::world::git;
-use release_train::world::workspace::Workspace;
+use files::{Files, REHEARSE, Target, WORKFLOWS};
+use release_train::rules::notes;
 use release_train::world::worktree::{Worktree, lock_clone};
-use release_train::{
-    Arguments, Context, Result, Usage, finish, free, print, rules::manifest, rules::notes, say,
-    world::process, world::workspace,
-};
-use there::{There, workflows};
+use release_train::world::{git, process, workspace};
+use release_train::{Arguments, Context, Result, Usage, finish, free, print, say};
 
-pub const HELP: &str = "\
-cargo xtask adopt DIR
+const HELP: &str = "\
+cargo adopt DIR
 
-Run in a clone of release-train, it puts the tool into the workspace at DIR, a git repository in which all is committed:
-xtask/ without the demo, the tests and the benchmarks, a member and an alias for it, the workflows, RELEASES.md if there is
-none, and a configuration with what the workspace lets guess. Needs the network where Cargo.lock lacks the tool's crates.
+Copies the release train into the workspace at DIR, the root of a git
+repository in which everything is committed. It adds
 
-What it did is staged there and not committed: `git diff --cached` shows it, `git reset --hard` drops it. Run again from a
-newer clone of release-train, it brings the tool up to date, and merges that with what was changed there.
+- xtask/ without its tests, benchmarks and demo, and the workflows;
+- the workspace member, the aliases `cargo xtask` and `cargo rehearse`, and
+  the tool's dependencies in Cargo.lock, if that is committed;
+- [workspace.metadata.release-train] with guesses, if there is none;
+- RELEASES.md, if there is none.
 
-What stands in its way is named, all of it, before anything is changed.
+Everything is staged and nothing is committed: `git diff --cached` shows it,
+`git reset --hard` undoes it. It overwrites no file but the tool's own, and
+reports every blocker before it changes anything.
+
+Run it again from a newer clone of release-train to update the tool. It names
+the tool's files that you had changed, and overwrites them too. Workflows and
+xtask/src/bin/rehearse stay deleted if you have deleted them.
 ";
 
-fn main() -> std::process::ExitCode {
-    let run = || -> Result<()> { run(&Shell::new()?, Arguments::from_env()) };
-    match run() {
-        Ok(()) => std::process::ExitCode::SUCCESS,
-        Err(error) => {
-            say!("error: {error}");
-            std::process::ExitCode::FAILURE
-        }
-    }
-}
+const NEXT: &str = "see it: git diff --cached\nundo it: git reset --hard\n";
 
-/// Reads the command line, and adopts.
-pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
-    let folder = free(&mut arguments)?.ok_or(Usage("say the folder of a workspace".into()))?;
-    finish(arguments)?;
-
-    let (here, commit) = source(sh)?;
-    let root = target(sh, &folder, &here)?;
-    let _there = sh.push_dir(&root);
-    let _alone = lock_clone(sh)?;
-    // Not before: another one may have been at work here until now.
-    if let Some(file) = git::uncommitted(sh, "normal")? {
-        return Err(format!(
-            "{folder}: `{file}` is not committed: commit it first, and the diff is ours alone"
-        )
-        .into());
-    }
-    let there = There::read(sh, root)?;
-    let mut old = match &there.adopted {
-        Some(commit) => Files::read(sh, &here, commit, &there)?,
-        None => Files::default(),
+fn main() -> ExitCode {
+    let run = || run(&Shell::new()?, Arguments::from_env());
+    let Err(error) = run() else {
+        return ExitCode::SUCCESS;
     };
-    let mut new = Files::read(sh, &here, &commit, &there)?;
-    // A workflow that they did not want is not brought back.
-    let unwanted =
-        |path: &str| path.starts_with(files::WORKFLOWS) && !there.root.join(path).exists();
-    new.0
-        .retain(|path, _| !old.0.contains_key(path) || !unwanted(path));
-    old.0.retain(|path, _| !unwanted(path));
-
-    refuse(&there.obstacles(sh, &old, &new)?)?;
-    let tree = Worktree::add(sh, "HEAD")?;
-    let prepared = prepare(sh, &tree, &there, &old, &new)?;
-    if prepared.before == prepared.after {
-        say!("nothing to do: {folder} has what release-train has at {commit}");
-        return Ok(());
-    }
-    drop(tree);
-
-    let conflicts = stage(sh, &prepared)?;
-    let short = &commit[..commit.len().min(10)];
-    print(&format!(
-        "release-train {short} is in {folder}, staged and not committed: `git diff --cached` shows it\n"
-    ))?;
-    prepared
-        .to_know
-        .iter()
-        .try_for_each(|line| print(&format!("{line}\n")))?;
-    if !conflicts.is_empty() {
-        return Err(format!(
-            "{folder}: what changed here and there does not go together in {}: settle it as after `git merge`, or drop all of \
-             it with `git reset --hard`",
-            conflicts.join(", ")
-        )
-        .into());
-    }
-    print(&format!("next, in {folder}: cargo xtask rehearse\n"))
+    say!("error: {error}");
+    let usage = error.is::<Usage>() || error.is::<pico_args::Error>();
+    ExitCode::from(if usage { 2 } else { 1 })
 }
 
-/// The clone of release-train around the current directory, and its commit.
-fn source(sh: &Shell) -> Result<(PathBuf, String)> {
-    let here = workspace::root(sh)?;
-    let _here = sh.push_dir(&here);
-    if !here.join("xtask/demo/Cargo.toml").exists() {
-        return Err(format!(
-            "{} is no clone of release-train: run `adopt` in one",
-            here.display()
-        )
-        .into());
+fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
+    if arguments.contains(["-h", "--help"]) {
+        return print(HELP);
+    }
+    let dir = free(&mut arguments)?.ok_or_else(|| Usage("DIR is required".into()))?;
+    finish(arguments)?;
+    let clone = this_clone(sh)?;
+    let root = repository(sh, &dir, &clone)?;
+    let _root = sh.push_dir(&root);
+    let _lock = lock_clone(sh)?;
+
+    let target = Target {
+        name: git::repository_name(sh)?,
+        main: main_branch(sh),
+        locked: !process::output_of(cmd!(sh, "git ls-files Cargo.lock"))?.is_empty(),
+    };
+    let old = match files::adopted_commit(sh) {
+        Some(commit) => files::read(sh, &clone, &commit, &target)?,
+        None => Files::new(),
+    };
+    let commit = process::output_of(cmd!(sh, "git -C {clone} rev-parse HEAD"))?;
+    let mut new = files::read(sh, &clone, &commit, &target)?;
+    new.retain(|path, _| !was_deleted(sh, path, &old));
+
+    let blockers = blockers(sh, &root, &old, &new)?;
+    for blocker in &blockers {
+        say!("{blocker}");
+    }
+    if !blockers.is_empty() {
+        return Err(format!("{dir}: nothing was changed: see above what to fix first").into());
+    }
+
+    let tree = Worktree::add(sh, "HEAD")?;
+    let prepared = prepare(sh, &tree.root, &old, &new, &target);
+    // An error names files as they are called in DIR.
+    let folder = tree.root.join("").display().to_string();
+    let notices = prepared.map_err(|error| error.to_string().replace(&folder, ""))?;
+    let staged = tree.tree()?;
+    drop(tree);
+    process::output_of(cmd!(sh, "git read-tree -m -u HEAD {staged}"))?;
+    let said = match git::uncommitted(sh, "no")? {
+        Some(_) => format!("staged release-train {commit} in {dir}\n{NEXT}"),
+        None => format!("nothing to do: {dir} has release-train {commit}\n"),
+    };
+    print(&(said + &notices))
+}
+
+/// The root of the clone of release-train around the current directory.
+fn this_clone(sh: &Shell) -> Result<PathBuf> {
+    let root = workspace::root(sh)?.canonicalize()?;
+    let _root = sh.push_dir(&root);
+    if !sh.path_exists("xtask/src/bin/adopt") {
+        return Err(format!("not a clone of release-train: {}", root.display()).into());
     }
     git::committed(sh, "no")?;
-    Ok((here, process::output_of(cmd!(sh, "git rev-parse HEAD"))?))
+    Ok(root)
 }
 
-/// The root of the workspace to adopt into. No cargo is called: a toolchain may be pinned there that is not installed.
-fn target(sh: &Shell, folder: &str, here: &Path) -> Result<PathBuf> {
-    let root = sh
-        .current_dir()
-        .join(folder)
-        .canonicalize()
-        .context(folder)?;
+/// The folder DIR, which must be the root of a repository and have a workspace.
+fn repository(sh: &Shell, dir: &str, clone: &Path) -> Result<PathBuf> {
+    let root = sh.current_dir().join(dir).canonicalize().context(dir)?;
     let _root = sh.push_dir(&root);
-    let top = process::output_of(cmd!(sh, "git rev-parse --show-toplevel")).context(folder)?;
-    if Path::new(&top).canonicalize()? != root || !root.join("Cargo.toml").exists() {
-        let what =
-            "a workspace must be at the root of its repository, where GitHub looks for workflows";
-        return Err(format!("{folder}: {what}; this repository is at {top}").into());
-    }
-    if root == here.canonicalize()? {
-        return Err(format!("{folder}: that is release-train itself").into());
+    let top = process::output_of(cmd!(sh, "git rev-parse --show-toplevel")).context(dir)?;
+    if Path::new(&top).canonicalize()? != root || root == clone || !sh.path_exists("Cargo.toml") {
+        return Err(format!("{dir}: not the root of another repository with a workspace").into());
     }
     Ok(root)
 }
 
-/// What is to be staged.
-struct Prepared {
-    /// The trees of what was adopted before, and of what is adopted now, with all else as it is there.
-    before: String,
-    after: String,
-    /// What the owner is told.
-    to_know: Vec<String>,
-}
-
-/// Makes the trees, in a worktree, and sees that cargo and the tool understand what they hold.
-fn prepare(
-    sh: &Shell,
-    tree: &Worktree,
-    there: &There,
-    old: &Files,
-    new: &Files,
-) -> Result<Prepared> {
-    let _tree = sh.push_dir(&tree.root);
-    // The tool's crates join the lock file; those that are there move only where they are too old for it.
-    let lock = || {
-        if there.locked {
-            process::output_of(cmd!(sh, "cargo update --workspace")).map(drop)
-        } else {
-            Ok(())
-        }
-    };
-    old.write(&tree.root)?;
-    if there.adopted.is_some() {
-        // What is theirs alone, a file or what their dependencies of the tool need, is no part of what was adopted.
-        for path in new.0.keys().filter(|path| !old.0.contains_key(*path)) {
-            let _ = fs::remove_file(tree.root.join(path));
-        }
-        lock()?;
-    }
-    let before = tree.tree()?;
-    old.remove(&tree.root)?;
-    new.write(&tree.root)?;
-    let mut to_know = Vec::new();
-    if there.adopted.is_none() {
-        to_know = move_in(sh, &tree.root, there)?;
-        to_know.extend(other_publishers(&tree.root, new));
-    }
-    lock()?;
-    Workspace::load(sh)?;
-    Ok(Prepared {
-        before,
-        after: tree.tree()?,
-        to_know,
-    })
-}
-
-/// Makes the tool a part of the workspace, for the first time. Returns what the owner is told.
-fn move_in(sh: &Shell, root: &Path, there: &There) -> Result<Vec<String>> {
-    let config = root.join(join::CONFIG);
-    fs::create_dir_all(root.join(".cargo")).context(".cargo")?;
-    fs::write(
-        &config,
-        join::with_alias(
-            &fs::read_to_string(&config).unwrap_or_default(),
-            there.locked,
-        )?,
-    )?;
-    let manifest = root.join("Cargo.toml");
-    let text = join::with_member(&fs::read_to_string(&manifest)?)?;
-    fs::write(&manifest, &text)?;
-
-    let mut to_know = Vec::new();
-    if !has_configuration(&text)? {
-        let version_of = guess::version_of(sh, &there.name)?;
-        fs::write(
-            &manifest,
-            join::append(&text, &guess::first_line(&version_of)),
-        )?;
-        let table = guess::table(sh, &Workspace::load(sh)?, &version_of, there)?;
-        fs::write(&manifest, join::append(&text, &table))?;
-        to_know.push(
-            "Cargo.toml: [workspace.metadata.release-train] has guesses: read them".to_string(),
-        );
-    }
-    let workspace = Workspace::load(sh)?;
-    let document = manifest::parse("Cargo.toml", text.as_str())?;
-    if document.get("package").is_none()
-        && document
-            .get("workspace")
-            .is_some_and(|table| table.get("resolver").is_none())
-    {
-        to_know.push(
-            "Cargo.toml: without a `resolver`, cargo warns of a member of edition 2024: say which"
-                .to_string(),
-        );
-    }
-    to_know.extend(begin_notes(sh, root, &workspace)?);
-    to_know.extend(old_cargo(&workspace));
-    Ok(to_know)
-}
-
-fn has_configuration(text: &str) -> Result<bool> {
-    let document = manifest::parse("Cargo.toml", text)?;
-    let workspace = document
-        .get("workspace")
-        .and_then(|workspace| workspace.get("metadata"));
-    Ok(workspace
-        .and_then(|metadata| metadata.get("release-train"))
-        .is_some())
-}
-
-/// Begins the notes, if there are none. A version that has a tag is out, and its section is not opened. Returns what the
-/// owner is told.
-fn begin_notes(sh: &Shell, root: &Path, workspace: &Workspace) -> Result<Vec<String>> {
-    let version = release_of(&workspace.version);
-    let is_out = git::has_tag(sh, &version)?;
-    let section = workspace.new_section(&version)?;
-    let mut to_know = Vec::new();
-    if root.join(NOTES).exists() {
-        let opened = workspace::read_notes(root)
-            .and_then(|text| notes::open(&text, &version, &section, None));
-        to_know.extend(
-            opened
-                .err()
-                .map(|error| format!("{NOTES} cannot be gone on with: {error}")),
-        );
-    } else {
-        let head = "<!-- The notes of each version, newest first. `cargo xtask notes new X.Y.Z` opens a section. -->\n";
-        let section = if is_out {
-            String::new()
-        } else {
-            format!("\n{section}\n")
-        };
-        fs::write(root.join(NOTES), format!("{head}{section}"))?;
-    }
-    let next = "the first train leaves from a version that is not: `cargo xtask bump`, then `cargo xtask notes new`";
-    to_know.extend(is_out.then(|| format!("the version, {version}, has a tag: {next}")));
-    Ok(to_know)
-}
-
-/// What the tool's edition does to those who build with an old cargo.
-fn old_cargo(workspace: &Workspace) -> Option<String> {
-    let asked = workspace
-        .crates
-        .iter()
-        .filter_map(|member| member.about["rust_version"].as_str());
-    let minor = |version: &str| version.split('.').nth(1)?.parse::<u64>().ok();
-    let oldest = asked
-        .filter_map(|version| Some((minor(version)?, version)))
-        .min()?;
-    (oldest.0 < 85).then(|| {
-        format!(
-            "`rust-version` {}: cargo before 1.85 does not read a workspace with a crate of edition 2024, as the tool is; \
-             a CI job with such a cargo takes xtask out of `members` first",
-            oldest.1
-        )
-    })
-}
-
-/// Workflows of theirs that get a token for crates.io.
-fn other_publishers(root: &Path, new: &Files) -> Vec<String> {
-    let tokens = [
-        "CARGO_REGISTRY_TOKEN",
-        "crates-io-auth-action",
-        "cargo login",
-    ];
-    let found = workflows(root)
-        .into_iter()
-        .filter(|(path, _)| !new.0.contains_key(path))
-        .filter_map(|(path, text)| {
-            let token = tokens.iter().find(|token| text.contains(**token))?;
-            Some(format!(
-                "{path}: it can publish, too (`{token}`): remove what the train replaces"
-            ))
-        });
-    found.collect()
-}
-
-/// Brings what changed from one tree to the other into the checkout and the index, merged with what is there. Returns the
-/// files in which that does not go together.
-fn stage(sh: &Shell, Prepared { before, after, .. }: &Prepared) -> Result<Vec<String>> {
-    // It looks at all files before it writes the first.
-    process::run_visible(cmd!(
-        sh,
-        "git read-tree -m -u --aggressive {before} HEAD {after}"
-    ))?;
-    let merged = process::output_of(cmd!(sh, "git merge-index -o -q git-merge-one-file -a"));
-    let conflicts = process::output_of(cmd!(sh, "git diff --name-only --diff-filter=U"))?;
-    match merged {
-        Err(error) if conflicts.is_empty() => Err(error),
-        _ => Ok(conflicts.lines().map(str::to_string).collect()),
-    }
-}
-
-/// Fails if there is one, after it has named all.
-fn refuse(obstacles: &[String]) -> Result<()> {
-    match obstacles {
-        [] => Ok(()),
-        [only] => Err(only.clone().into()),
-        all => {
-            all.iter().for_each(|obstacle| say!("{obstacle}"));
-            Err(format!(
-                "{} things stand in the way, and nothing was changed",
-                all.len()
-            )
-            .into())
+/// The branch that everything lands on: origin's default, else `main` or `master`, else the one that is checked out.
+fn main_branch(sh: &Shell) -> String {
+    for name in ["origin/HEAD", "main", "master", "HEAD"] {
+        let branch = cmd!(sh, "git rev-parse --verify --abbrev-ref {name}");
+        if let Ok(branch) = process::output_of(branch) {
+            return branch.trim_start_matches("origin/").to_string();
         }
     }
+    "main".to_string()
+}
+
+/// Whether the owner has deleted a file that the tool works without.
+fn was_deleted(sh: &Shell, path: &str, old: &Files) -> bool {
+    if path.starts_with(REHEARSE) {
+        return !old.is_empty() && !sh.path_exists(REHEARSE);
+    }
+    path.starts_with(WORKFLOWS) && old.contains_key(path) && !sh.path_exists(path)
+}
+
+/// Everything in DIR that keeps the tool out, each with what to do.
+fn blockers(sh: &Shell, root: &Path, old: &Files, new: &Files) -> Result<BTreeSet<String>> {
+    let mut found = BTreeSet::new();
+    if let Some(file) = git::uncommitted(sh, "normal")? {
+        found.insert(format!("{file}: not committed: commit or remove it"));
+    }
+    let mut written: Vec<&str> = new.keys().map(String::as_str).collect();
+    written.extend([join::CONFIG, "Cargo.toml"]);
+    if !sh.path_exists(notes::FILE) {
+        written.push(notes::FILE);
+    }
+    for path in &written {
+        if new.contains_key(*path) && !old.contains_key(*path) && sh.path_exists(path) {
+            found.insert(format!("{path}: not the tool's: rename it"));
+        }
+        for part in Path::new(path).ancestors() {
+            if root.join(part).is_symlink() {
+                let part = part.display();
+                found.insert(format!("{part}: a symbolic link: replace it by its target"));
+            }
+        }
+    }
+    let ignored = cmd!(sh, "git check-ignore --stdin");
+    for path in process::search_output(ignored, &written.join("\n"))?.lines() {
+        let top = path.split('/').next().unwrap_or(path);
+        found.insert(format!("{top}: ignored by git: change .gitignore"));
+    }
+    Ok(found)
+}
+
+/// Writes everything into a worktree, in which cargo must accept it. Returns what the owner should know, in lines.
+fn prepare(sh: &Shell, root: &Path, old: &Files, new: &Files, target: &Target) -> Result<String> {
+    let _root = sh.push_dir(root);
+    let mut notices = String::new();
+    for (path, text) in old.iter().filter(|(path, _)| sh.path_exists(path)) {
+        let now = sh.read_file(path)?.replace("\r\n", "\n");
+        if now != *text && new.get(path) != Some(&now) {
+            notices += &format!("{path}: your changes are overwritten\n");
+        }
+        if !new.contains_key(path) {
+            sh.remove_path(path)?;
+        }
+    }
+    for (path, text) in new {
+        sh.write_file(path, text)?;
+    }
+    notices += &join::member(sh)?;
+    notices += &join::aliases(sh, new, target.locked)?;
+    notices += &join::configuration(sh, &target.name)?;
+    notices += &join::release_notes(sh)?;
+    if target.locked {
+        // Adds what is missing; what is there moves only if it is too old for the tool.
+        process::output_of(cmd!(sh, "cargo update --workspace"))?;
+    }
+    Ok(notices)
 }

@@ -135,7 +135,7 @@ impl Plan<'_> {
                 false => member.version.clone(),
             });
         }
-        let inherited = match workspace.manifests[0].workspace_version()? {
+        let inherited = match workspace.manifests[0].workspace_version() {
             Some((now, _)) => Some(next("[workspace.package]", &now)?),
             None => None,
         };
@@ -153,7 +153,7 @@ impl Plan<'_> {
         let crates = &self.workspace.crates;
         let mut strings: Vec<(&Item, String)> = Vec::new();
         if let (0, Some(next)) = (place, &self.inherited) {
-            let now = manifest.workspace_version()?;
+            let now = manifest.workspace_version();
             strings.extend(now.map(|(_, literal)| (literal, next.to_string())));
         }
         if let Some(at) = crates.iter().position(|member| member.manifest == place) {
@@ -173,10 +173,10 @@ impl Plan<'_> {
             // Without a path the registry can satisfy it, too: while it admits the next version, its author's bound stays.
             let stays = requirement.folder.is_none() && requirement.admits(next);
             if now != next && !stays {
-                let place = manifest.at(requirement.literal);
+                let place = manifest.at(requirement.item);
                 let text = follow(requirement.text, next);
                 let text = text.context(format_args!("{place}: `{}`", requirement.package))?;
-                strings.push((requirement.literal, text));
+                strings.push((requirement.item, text));
             }
         }
         Ok(manifest.with(strings))

@@ -186,7 +186,7 @@ fn all_uploaded(sh: &Shell, tag: &str, files: &[PathBuf]) -> Result<()> {
             fs::metadata(file).context(file.display())?.len(),
         );
         let mut assets = draft.assets.iter();
-        if !assets.any(|asset| asset.name == name && asset.whole && asset.size == size) {
+        if !assets.any(|asset| asset.name == name && asset.complete && asset.size == size) {
             bail!("{name} was uploaded and is incomplete on GitHub: run this again");
         }
     }
