@@ -384,7 +384,9 @@ fn templates_that_are_missing_or_have_no_section() {
         let root = package("a", "1.0.0")
             + "[workspace]\nmetadata.release-train.notes-template = \"template.md\"\n";
         let tree = Tree::new(&[("Cargo.toml", &root), ("RELEASES.md", "")]);
-        template.map(|text| tree.write("template.md", text));
+        if let Some(text) = template {
+            tree.write("template.md", text);
+        }
         tree
     });
     expect![[r#"
