@@ -373,7 +373,7 @@ fn dates_that_do_not_exist() {
         let error = tree.error(&["notes", "date", "1.0.0", "--date", date]);
         assert_eq!(
             error,
-            format!("error: `{date}` is no date: write YYYY-MM-DD")
+            format!("error: `{date}` is not a date: write YYYY-MM-DD")
         );
     }
 }
