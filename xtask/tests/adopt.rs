@@ -54,7 +54,12 @@ impl Adopter {
         for folder in ["xtask/src", ".github/workflows"] {
             copy(&ours(folder), &adopter.path("train").join(folder));
         }
-        for file in ["LICENSE-APACHE", "LICENSE-MIT", "README.md"] {
+        for file in [
+            "LICENSE-APACHE",
+            "LICENSE-MIT",
+            "README.md",
+            "xtask/README.md",
+        ] {
             adopter.write(&format!("train/{file}"), &read(ours(file)));
         }
         let text = read(ours("xtask/Cargo.toml"));
@@ -439,7 +444,7 @@ fn a_folder_that_is_not_a_workspace_at_the_root_of_a_repository_is_refused() {
     }
     adopter.edit("train/xtask/src/lib.rs", "//!", "//! Changed.\n//!");
     expect![[r#"
-        error: `xtask/src/lib.rs` is not committed: what goes out must be a commit
+        error: `xtask/src/lib.rs` is not committed: only a commit can be released
     "#]]
     .assert_eq(&adopter.refused());
 }

@@ -245,8 +245,8 @@ fn configurations_with_unknown_keys_wrong_types_and_crates_that_are_not_members(
         `lts-months` must be a whole number above 0
         `version-strings` must be a list of { file = "...", line = "..." }, each line with {version}, {major}, {minor} or {patch}
         `version-strings` must be a list of { file = "...", line = "..." }, each line with {version}, {major}, {minor} or {patch}
-        `c` is not a published member
-        `c` is not a published member
+        `public`: `c` is not a published member
+        `independent`: `c` is not a published member
         `version-of`: `c` is not a member that is bumped with the train
         `version-of`: `a` is not a member that is bumped with the train
     "#]].assert_eq(&said.replace(place, ""));

@@ -141,11 +141,15 @@ fn status(text: &str, version: &Version) -> Result<Status> {
         .unwrap_or_default();
     let below = below.trim_start();
     let line = below.lines().next().unwrap_or_default();
-    if line.starts_with(UNRELEASED) {
+    let after = line.strip_prefix(UNRELEASED).map(str::trim_start);
+    // Prose may begin with the word.
+    if after.is_some_and(|after| !after.starts_with(char::is_alphanumeric)) {
         return Ok(Status::Unreleased(section.end - below.len()));
     }
-    let words = line.strip_prefix("Released").unwrap_or_default();
-    let mut words = words.split(|c: char| !c.is_ascii_digit() && c != '-');
+    let after = line.strip_prefix("Released").unwrap_or_default();
+    let word = |word: &&str| !word.is_empty();
+    let words = after.split(|c: char| !c.is_alphanumeric() && c != '-');
+    let mut words = words.filter(word).take(2);
     match words.find_map(|word| parse_date(word).ok()) {
         Some(date) => Ok(Status::Released(date)),
         None => {

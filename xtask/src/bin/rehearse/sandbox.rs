@@ -142,10 +142,10 @@ impl Sandbox {
             command.env("CARGO_REGISTRIES_REHEARSAL_INDEX", registry.index());
             command.env("CARGO_REGISTRIES_REHEARSAL_TOKEN", &self.token);
         }
-        // Windows starts no program without the first; the others lead to crates.io through a proxy.
-        let system = "SystemRoot SystemDrive ComSpec PATHEXT ProgramFiles ProgramData";
-        let proxy = "CARGO_HTTP_CAINFO SSL_CERT_FILE HTTPS_PROXY https_proxy NO_PROXY no_proxy";
-        for name in system.split(' ').chain(proxy.split(' ')) {
+        // Windows starts no program without most of these; the last two name the roots that lead to crates.io.
+        let kept = "SystemRoot SystemDrive ComSpec PATHEXT ProgramFiles ProgramData \
+            CARGO_HTTP_CAINFO SSL_CERT_FILE";
+        for name in kept.split(' ') {
             command.envs(std::env::var_os(name).map(|value| (name, value)));
         }
         command
