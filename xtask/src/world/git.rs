@@ -70,6 +70,19 @@ impl Remote {
         branches
     }
 
+    /// The branch that a version is released from: its release branch, or main if there are no release branches.
+    pub fn branch_of(&self, version: &Version) -> Result<&str> {
+        let branches = self.release_branches();
+        let mut found = branches
+            .iter()
+            .filter(|(first, _)| same_line(first, version));
+        match (found.next(), branches.is_empty()) {
+            (Some((_, name)), _) => Ok(name),
+            (None, true) => Ok(&self.main),
+            (None, false) => bail!("origin has no release branch for {version}"),
+        }
+    }
+
     /// The tags that belong to the release branch of a version, candidates too, oldest first, with their commits.
     pub fn line(&self, of: &Version) -> Vec<(&Version, &String)> {
         let of_line = self.tags.iter().filter(|(tagged, _)| same_line(tagged, of));
@@ -152,18 +165,37 @@ pub fn first_parents(sh: &Shell, to: &str) -> Result<Vec<String>> {
 /// The commits after one and up to another, along first parents, newest first, that changed a version or the notes.
 pub fn release_changes(sh: &Shell, since: Option<&str>, to: &str) -> Result<Vec<String>> {
     let range = range(since, to);
-    let files = [
-        "--",
-        ":(top,glob)**/RELEASES.md",
-        ":(top,glob)**/Cargo.toml",
-    ];
-    output_of(cmd!(sh, "git rev-list --first-parent {range} {files...}")).map(lines)
+    let range = [range.as_str()].into_iter().chain(RELEASE_FILES);
+    output_of(cmd!(sh, "git rev-list --first-parent {range...}")).map(lines)
 }
 
-/// The messages of a commit and of all that it merged. `since` is the commit below it along first parents, if any.
-pub fn messages(sh: &Shell, since: Option<&str>, commit: &str) -> Result<Vec<String>> {
-    let messages = log(sh, &["-z", "--format=%B", &range(since, commit)])?;
-    Ok(messages.split('\0').map(str::to_string).collect())
+/// The files that hold versions and notes.
+const RELEASE_FILES: [&str; 3] = [
+    "--",
+    ":(top,glob)**/RELEASES.md",
+    ":(top,glob)**/Cargo.toml",
+];
+
+/// The messages that can mark a commit: its own, and those of the commits that it merged if they changed a version or the
+/// notes themselves. `since` is the commit below it along first parents, if any. A message in another encoding than UTF-8
+/// is left out: its bytes need not be what GitHub shows.
+pub fn marking_messages(sh: &Shell, since: Option<&str>, commit: &str) -> Result<Vec<String>> {
+    let format = ["-z", "--format=%e%n%B"];
+    let own = log(sh, &[&format[..], &["-1", commit]].concat())?;
+    let range = range(since, commit);
+    let of_merged = [
+        &["--no-merges", "--full-history", &range][..],
+        &RELEASE_FILES,
+    ]
+    .concat();
+    let merged = log(sh, &[&format[..], &of_merged].concat())?;
+    let mut messages = Vec::new();
+    for message in own.split('\0').chain(merged.split('\0')) {
+        if let Some(("", text)) = message.split_once('\n') {
+            messages.push(text.to_string());
+        }
+    }
+    Ok(messages)
 }
 
 /// The subjects of the commits that `to` has and `from` lacks, newest first, without merges.

@@ -5,10 +5,11 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use time::OffsetDateTime;
+use toml_edit::Document;
 use xshell::{Shell, cmd};
 
 use crate::world::process::{output_of, output_with_input};
-use crate::{Context, Result, say, world::workspace};
+use crate::{Context, Result, bail, say, world::workspace};
 
 /// Waits until no other task runs in this clone, and removes the worktrees of tasks that were killed. Other tasks wait until
 /// the file is dropped.
@@ -56,7 +57,7 @@ impl Worktree<'_> {
 
         let now = OffsetDateTime::now_utc().unix_timestamp_nanos();
         let folder = std::env::temp_dir().join(format!("{PREFIX}{}-{now}", std::process::id()));
-        fs::create_dir(&folder).context(folder.display())?;
+        create_private(&folder)?;
         let root = folder.join(in_repository);
         let mut worktree = Worktree { sh, folder, root };
         let (options, folder) = (OPTIONS.split(' '), &worktree.folder);
@@ -68,7 +69,29 @@ impl Worktree<'_> {
             // The workspace is at another place in the repository at that commit.
             worktree.root = folder.clone();
         }
+        worktree.refuse_own_toolchain().context(commit)?;
         Ok(worktree)
+    }
+
+    /// Fails if the tree names a folder as its toolchain: cargo would run programs from there.
+    fn refuse_own_toolchain(&self) -> Result<()> {
+        for folder in self
+            .root
+            .ancestors()
+            .take_while(|folder| folder.starts_with(&self.folder))
+        {
+            for name in ["rust-toolchain.toml", "rust-toolchain"] {
+                let text = fs::read_to_string(folder.join(name)).unwrap_or_default();
+                let file = Document::parse(text).ok();
+                if file.is_some_and(|file| {
+                    file.get("toolchain")
+                        .is_some_and(|it| it.get("path").is_some())
+                }) {
+                    bail!("{name} names a `path`: programs of a branch are not run");
+                }
+            }
+        }
+        Ok(())
     }
 
     /// All present files as git's tree object.
@@ -97,6 +120,42 @@ impl Drop for Worktree<'_> {
     fn drop(&mut self) {
         remove(self.sh, &self.folder);
     }
+}
+
+/// Makes a folder that only the user can enter. Fails if a folder above it holds a file that cargo or rustup would obey there
+/// and that belongs to another user: everyone may write to a shared /tmp.
+#[cfg(unix)]
+fn create_private(folder: &Path) -> Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+    fs::DirBuilder::new()
+        .mode(0o700)
+        .create(folder)
+        .context(folder.display())?;
+    let own = fs::metadata(folder)?.uid();
+    for above in folder.ancestors().skip(1) {
+        for name in OBEYED.split(' ') {
+            let file = above.join(name);
+            let owner = fs::symlink_metadata(&file).map_or(own, |file| file.uid());
+            if owner != own && owner != 0 {
+                let _ = fs::remove_dir(folder);
+                bail!(
+                    "{} belongs to another user: set TMPDIR to another folder",
+                    file.display()
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+const OBEYED: &str =
+    "Cargo.toml .cargo/config .cargo/config.toml rust-toolchain rust-toolchain.toml";
+
+/// The user's temporary folder is their own there.
+#[cfg(not(unix))]
+fn create_private(folder: &Path) -> Result<()> {
+    fs::create_dir(folder).context(folder.display())
 }
 
 fn remove(sh: &Shell, folder: &Path) {

@@ -16,11 +16,11 @@ pub mod yank;
 use semver::Version;
 use xshell::{Shell, cmd};
 
-use release_train::Result;
 use release_train::rules::config::Config;
 use release_train::rules::version::tag;
-use release_train::world::git::{Remote, repository_name};
+use release_train::world::git::{self, Remote, repository_name};
 use release_train::world::process;
+use release_train::{Result, bail};
 
 /// The project's name in titles: the configured one, or the repository's.
 fn project_name(sh: &Shell, config: &Config) -> Result<String> {
@@ -30,12 +30,21 @@ fn project_name(sh: &Shell, config: &Config) -> Result<String> {
     }
 }
 
-/// The tag of a version, which must be at HEAD: what is published is what everyone finds under the tag.
+/// The tag of a version, which must be at HEAD: what is published is what everyone finds under the tag. It must also be one
+/// of ours, on its release branch along first parents: whoever can push a tag could publish otherwise.
 fn at_tag(sh: &Shell, remote: &Remote, version: &Version) -> Result<String> {
     let tag = tag(version);
     let head = process::output_of(cmd!(sh, "git rev-parse HEAD"))?;
     match remote.tags.get(version) {
-        Some(commit) if *commit == head => Ok(tag),
+        Some(commit) if *commit == head => {
+            let branch = remote.branch_of(version)?;
+            git::fetch(sh, &[branch])?;
+            let on_branch = git::first_parents(sh, remote.branch(branch)?)?;
+            if !on_branch.contains(commit) {
+                bail!("{tag} is at {commit}, which is not on `{branch}` along first parents");
+            }
+            Ok(tag)
+        }
         Some(commit) => Err(format!(
             "{tag} is at {commit}, not at HEAD: check it out, `git checkout {tag}`"
         )

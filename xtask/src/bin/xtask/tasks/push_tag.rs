@@ -126,7 +126,7 @@ fn newest_marked(
         if of_main.contains(commit) || tagged.contains(&commit) {
             break;
         }
-        let messages = git::messages(sh, commits.get(at + 1).map(String::as_str), commit)?;
+        let messages = git::marking_messages(sh, commits.get(at + 1).map(String::as_str), commit)?;
         if messages.iter().any(|message| is_marked(message)) && is_this_release(commit) {
             return Ok(Some(commit.clone()));
         }
