@@ -249,3 +249,24 @@ fn tags_by_the_thousand_are_looked_at_in_one_go() {
     let shown = board(&world, "--date 2026-03-06");
     assert!(shown.contains("next cut 2026-04-05"), "{shown}");
 }
+
+#[test]
+fn the_last_day_of_support_is_included() {
+    let mut world = World::with("name = \"Demo\"\n", "12.0.0", "## 12.0.0\n\nUnreleased.\n");
+    for (month, version) in [(3, "12.0.0"), (4, "13.0.0")] {
+        let date = format!("2026-0{month}-20T00:00:00Z");
+        world.env.push(("GIT_COMMITTER_DATE".into(), date));
+        world.cut(&format!("2026-0{month}-05"));
+        world.release(version, &format!("2026-0{month}-20"));
+    }
+    for (day, supported) in [
+        ("2026-05-20", &["release-12.0.0", "release-13.0.0"][..]),
+        ("2026-05-21", &["release-13.0.0"]),
+    ] {
+        assert_eq!(
+            json(&world, &format!("--date {day}"))["supported"],
+            json!(supported),
+            "{day}"
+        );
+    }
+}

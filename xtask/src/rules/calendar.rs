@@ -31,7 +31,7 @@ pub fn same_month(one: Date, other: Date) -> bool {
     (one.year(), one.month()) == (other.year(), other.month())
 }
 
-/// The first day on which the release line of a version is not supported any more; `released` is the date of its X.Y.0.
+/// The last day on which the release line of a version is supported; `released` is the date of its X.Y.0.
 pub fn supported_until(config: &Config, version: &Version, released: Date) -> Date {
     let train = train_number(version);
     match config.lts_every {

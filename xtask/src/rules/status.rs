@@ -43,7 +43,7 @@ pub struct ReleaseBranch {
     pub changes: usize,
     /// Tags without a public release.
     pub unfinished: Vec<Version>,
-    /// The first day without support.
+    /// The last day of support.
     pub until: Option<Date>,
 }
 

@@ -297,8 +297,8 @@ fn all_supported(sh: &Shell, remote: &Remote, today: Date) -> Result<Vec<String>
     Ok(supported.into_iter().map(|(name, _)| name).collect())
 }
 
-/// The release branches that are supported on a day, and the latest released one, oldest first, each with the first day
-/// without support. The trains must have been fetched.
+/// The release branches that are supported on a day, and the latest released one, oldest first, each with the last day of
+/// its support. The trains must have been fetched.
 pub fn supported(
     sh: &Shell,
     remote: &Remote,
@@ -319,7 +319,7 @@ pub fn supported(
     let last = names.len();
     for (at, name) in names.into_iter().enumerate() {
         let until = calendar::supported_until(config, versions[at], dates[commits[at]]);
-        if today < until || at + 1 == last {
+        if today <= until || at + 1 == last {
             supported.push((name, until));
         }
     }

@@ -1,0 +1,204 @@
+//! What someone who may write to the repository, but not release, tries: each attack by its name.
+
+mod support;
+
+use support::registry::Rules;
+use support::train::{Merge, World};
+
+const PUSH: &str = "push-tag --branch release-12.0.0";
+const MARKER: &str = "[automatically-tag-and-release-this-commit]";
+
+/// 12.0.0 is released, and a registry waits.
+fn released() -> (World, support::registry::Registry) {
+    let mut world = World::released();
+    let registry = world.registry(Rules::default());
+    world.git("github", &["fetch", "-q", "--tags"]);
+    (world, registry)
+}
+
+#[test]
+fn a_tag_on_no_release_branch_is_not_acted_on() {
+    let (world, _registry) = released();
+    world.git("github", &["checkout", "-q", "-b", "side", "v12.0.0"]);
+    for file in ["a/Cargo.toml", "b/Cargo.toml", "Cargo.lock"] {
+        let text = world.file("v12.0.0", file).replace("12.0.0", "12.0.1");
+        std::fs::write(world.path("github").join(file), text).unwrap();
+    }
+    world.git("github", &["commit", "-q", "-am", "A back door"]);
+    world.git(
+        "github",
+        &["push", "-q", "origin", "HEAD:refs/tags/v12.0.1"],
+    );
+    world.check_out("v12.0.1");
+    for task in ["publish", "github-release"] {
+        let error = world.refused(task);
+        assert!(
+            error.ends_with("which is not on `release-12.0.0` along first parents"),
+            "{error}"
+        );
+    }
+    // A version of no release branch at all.
+    world.git(
+        "github",
+        &[
+            "push",
+            "-q",
+            "origin",
+            "HEAD:refs/heads/side",
+            ":refs/heads/release-12.0.0",
+        ],
+    );
+    world.cut("2026-04-05");
+    let error = world.refused("publish");
+    assert_eq!(error, "error: origin has no release branch for 12.0.1");
+}
+
+#[test]
+fn a_tag_that_was_moved_is_not_acted_on() {
+    let (world, _registry) = released();
+    world.git("github", &["checkout", "-q", "-b", "side", "v12.0.0"]);
+    world.git(
+        "github",
+        &["commit", "-q", "--allow-empty", "-m", "A back door"],
+    );
+    world.git(
+        "github",
+        &["push", "-q", "--force", "origin", "HEAD:refs/tags/v12.0.0"],
+    );
+    world.git(
+        "clone",
+        &["fetch", "-q", "--force", "origin", "tag", "v12.0.0"],
+    );
+    world.git("clone", &["checkout", "-q", "--detach", "v12.0.0"]);
+    let error = world.refused("publish");
+    assert!(error.contains("not on `release-12.0.0`"), "{error}");
+}
+
+#[test]
+fn a_workspace_without_release_branches_publishes_at_a_tag_of_its_main_branch() {
+    let mut world = World::new();
+    let _registry = world.registry(Rules::default());
+    world.git(
+        "github",
+        &["push", "-q", "origin", "origin/main:refs/tags/v12.0.0"],
+    );
+    world.check_out("v12.0.0");
+    world.done("publish");
+}
+
+/// The release branch at 12.0.1, dated, and not marked.
+fn unmarked_patch() -> World {
+    let world = World::released();
+    world.done("release-patch --branch release-12.0.0 --allow-empty --date 2026-03-25");
+    world.merge("ci/release-12.0.1", Merge::SquashTitle);
+    world
+}
+
+#[test]
+fn a_back_merge_of_a_marked_commit_is_not_tagged() {
+    let world = unmarked_patch();
+    world.git(
+        "github",
+        &["checkout", "-q", "-b", "side", "origin/release-12.0.0"],
+    );
+    let message = format!("Fix the docs\n\n{MARKER}");
+    world.git("github", &["commit", "-q", "--allow-empty", "-m", &message]);
+    world.checkout("release-12.0.0");
+    world.git(
+        "github",
+        &["merge", "-q", "--no-ff", "-m", "Merge the docs", "side"],
+    );
+    world.git("github", &["push", "-q", "origin", "HEAD:release-12.0.0"]);
+    let error = world.refused(PUSH);
+    assert!(error.contains("no commit of it is marked"), "{error}");
+}
+
+#[test]
+fn a_marker_in_another_encoding_does_not_count() {
+    let world = unmarked_patch();
+    world.checkout("release-12.0.0");
+    let message = format!("Fix a thing\n\n{MARKER}");
+    let latin = "i18n.commitEncoding=ISO-8859-1";
+    world.git(
+        "github",
+        &["-c", latin, "commit", "-q", "--allow-empty", "-m", &message],
+    );
+    world.git("github", &["push", "-q", "origin", "HEAD:release-12.0.0"]);
+    let error = world.refused(PUSH);
+    assert!(error.contains("no commit of it is marked"), "{error}");
+}
+
+#[test]
+fn a_branch_that_names_a_folder_as_its_toolchain_is_refused() {
+    let world = World::new();
+    let toolchain = "[toolchain]\npath = \"/tmp/evil\"\n";
+    for file in ["rust-toolchain.toml", "rust-toolchain"] {
+        world.commit("main", "A toolchain", &[(file, toolchain)]);
+        let error = world.refused("cut");
+        assert!(
+            error.ends_with(&format!(
+                "{file} names a `path`: programs of a branch are not run"
+            )),
+            "{error}"
+        );
+        std::fs::remove_file(world.path("github").join(file)).unwrap();
+        world.commit("main", "None", &[]);
+    }
+}
+
+#[test]
+fn after_bump_gets_no_token_and_works_in_a_private_folder() {
+    let config =
+        "name = \"Demo\"\nafter-bump = [[\"env\"], [\"stat\", \"-c\", \"mode %a\", \".\"]]\n";
+    let mut world = World::with(config, "12.0.0", "## 12.0.0\n\nUnreleased.\n");
+    for name in [
+        "GH_TOKEN",
+        "CARGO_REGISTRY_TOKEN",
+        "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+        "ACTIONS_ID_TOKEN_REQUEST_URL",
+        "SSH_AUTH_SOCK",
+    ] {
+        world.env.push((name.to_string(), "planted".to_string()));
+    }
+    let output = world.xtask("clone", "cut").output().unwrap();
+    let printed = support::text(&output.stderr);
+    assert!(
+        printed.contains("\nPATH=") && printed.contains("\nmode 700\n"),
+        "{printed}"
+    );
+    assert!(!printed.contains("planted"), "{printed}");
+}
+
+#[test]
+fn a_tag_with_the_highest_numbers_stops_no_task() {
+    let (world, _registry) = released();
+    world.git(
+        "github",
+        &[
+            "push",
+            "-q",
+            "origin",
+            "v12.0.0:refs/tags/v18446744073709551615.1.0",
+        ],
+    );
+    world.git(
+        "github",
+        &[
+            "push",
+            "-q",
+            "origin",
+            "v12.0.0^{}:refs/heads/release-18446744073709551615.0.0",
+        ],
+    );
+    for task in [
+        "status",
+        "sync-notes",
+        "push-tag --branch release-12.0.0",
+        "release-patch --all-supported --allow-empty",
+        "cut --force",
+    ] {
+        let output = world.task(task);
+        let printed = support::text(&output.stderr);
+        assert!(!printed.contains("panicked"), "{task}: {printed}");
+    }
+}
