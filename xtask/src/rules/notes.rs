@@ -168,6 +168,14 @@ pub fn is_dated(text: &str, version: &Version) -> Result<bool> {
     Ok(has(text, version)? && matches!(status(text, version)?, Status::Released(_)))
 }
 
+/// The date of a version's section, if it has one.
+pub fn released_on(text: &str, version: &Version) -> Option<Date> {
+    match status(text, version) {
+        Ok(Status::Released(date)) => Some(date),
+        _ => None,
+    }
+}
+
 /// Whether main keeps the notes of the next release only.
 pub fn is_archive(text: &str) -> Result<bool> {
     Ok(outline(text)?.archive.is_some())

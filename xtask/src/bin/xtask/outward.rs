@@ -11,14 +11,23 @@ use xshell::{Cmd, Shell, cmd};
 use release_train::world::process::{collect, start, without_inherited_env};
 use release_train::{Context, Result, say};
 
-/// Pushes new refs to `origin`, all or none: each a commit or tag object and a full name that must not exist yet. Nothing of
-/// the user's is pushed along: no tags, no submodules; no hooks run and nothing is signed.
-pub fn push(sh: &Shell, refs: &[(String, String)]) -> Result<()> {
-    // An empty lease: without it, a branch that someone else has just pushed would be moved forward silently.
-    let leases = refs
+/// A ref to push: a commit or tag object, its full name, and the commit that it must be at now; empty if it must not exist.
+pub struct Push {
+    pub object: String,
+    pub name: String,
+    pub old: String,
+}
+
+/// Pushes refs to `origin`, all or none. Nothing of the user's is pushed along: no tags, no submodules; no hooks run and
+/// nothing is signed.
+pub fn push(sh: &Shell, pushes: &[Push]) -> Result<()> {
+    // A lease: without it, a branch that someone else has just pushed would be moved silently.
+    let leases = pushes
         .iter()
-        .map(|(_, name)| format!("--force-with-lease={name}:"));
-    let refspecs = refs.iter().map(|(object, name)| format!("{object}:{name}"));
+        .map(|push| format!("--force-with-lease={}:{}", push.name, push.old));
+    let refs = pushes
+        .iter()
+        .map(|push| format!("{}:{}", push.object, push.name));
     let alone = [
         "--no-follow-tags",
         "--recurse-submodules=no",
@@ -28,7 +37,7 @@ pub fn push(sh: &Shell, refs: &[(String, String)]) -> Result<()> {
     act(
         cmd!(
             sh,
-            "git push --quiet --atomic {alone...} {leases...} origin {refspecs...}"
+            "git push --quiet --atomic {alone...} {leases...} origin {refs...}"
         ),
         "",
     )?;

@@ -156,7 +156,9 @@ fn push(sh: &Shell, commit: &str, version: &Version) -> Result<()> {
     let tagger = output_of(cmd!(sh, "git var GIT_COMMITTER_IDENT"))?;
     let text = format!("object {commit}\ntype commit\ntag {tag}\ntagger {tagger}\n\n{tag}\n");
     let object = output_with_input(cmd!(sh, "git mktag"), &text)?;
-    if let Err(error) = outward::push(sh, &[(object, format!("refs/tags/{tag}"))]) {
+    let (name, old) = (format!("refs/tags/{tag}"), String::new());
+    let push = outward::Push { object, name, old };
+    if let Err(error) = outward::push(sh, &[push]) {
         // Another run may have been faster.
         match Remote::read(sh)?.tags.get(version) {
             Some(at) if at == commit => {}
