@@ -496,10 +496,8 @@ fn the_registry_is_the_one_named_or_the_default_or_the_only_one_allowed() {
     assert_eq!(publishing.published(), ["a 1.0.0"]);
     // A crate that may not be published there is not left out silently.
     publishing.member("a", "1.0.1", "publish = [\"the-company\"]\n");
-    expect![
-        "error: `a` may not be published to registry `rehearsal`, by its `publish`: use --registry"
-    ]
-    .assert_eq(&publishing.error(""));
+    expect!["error: `a`: its `publish` does not allow registry `rehearsal`: pass --registry"]
+        .assert_eq(&publishing.error(""));
     let mut only = publishing.xtask("");
     let only = only.env_remove("CARGO_REGISTRY_DEFAULT").output().unwrap();
     assert!(only.status.success(), "{}", text(&only.stderr));
@@ -514,14 +512,14 @@ fn the_registry_is_the_one_named_or_the_default_or_the_only_one_allowed() {
 #[test]
 fn a_registry_that_cannot_be_asked_is_a_clear_error() {
     let mut publishing = Publishing::new(&["a"], Rules::default());
-    expect!["error: registry `company`: set CARGO_REGISTRIES_COMPANY_INDEX to its index, sparse+https://..."]
+    expect!["error: registry `company`: set CARGO_REGISTRIES_COMPANY_INDEX to its sparse index without credentials, sparse+https://..."]
     .assert_eq(&publishing.error("--registry company"));
     for index in [
         "https://example.com/index.git",
         "sparse+https://user:secret@example.com/",
     ] {
         publishing.env = vec![("CARGO_REGISTRIES_COMPANY_INDEX".into(), index.into())];
-        expect!["error: registry `company`: CARGO_REGISTRIES_COMPANY_INDEX is not a sparse index without credentials, sparse+https://..."]
+        expect!["error: registry `company`: set CARGO_REGISTRIES_COMPANY_INDEX to its sparse index without credentials, sparse+https://..."]
             .assert_eq(&publishing.error("--registry company"));
     }
     let unknown = "error: $INDEX/config.json: status CODE: what is published is unknown";
