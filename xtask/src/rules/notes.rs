@@ -147,10 +147,7 @@ pub fn is_dated(text: &str, version: &Version) -> Result<bool> {
 
 /// The date of a version's section, if it has one.
 pub fn released_on(text: &str, version: &Version) -> Option<Date> {
-    match status(text, version) {
-        Ok(Status::Released(date)) => Some(date),
-        _ => None,
-    }
+    status(text, version).ok()?.1
 }
 
 /// Whether main keeps the notes of the next release only.

@@ -1,5 +1,6 @@
 //! How children are started: without a shell, without tokens that they do not need, and without what `cargo run` put into
-//! our environment. The functions here refuse every command that is not on the list of `reads_only`.
+//! our environment. The readers refuse every command that is not on the list of `reads_only`; `run_configured` starts what
+//! the workspace's configuration names, without any token.
 
 use std::io::{ErrorKind, Write};
 use std::process::{Child, Command, Stdio};
@@ -27,32 +28,38 @@ pub fn search_output(cmd: Cmd, stdin: &str) -> Result<String> {
 
 /// Prints a command and runs it with its output visible: its stdout goes to our stderr, since stdout is for results.
 pub fn run_visible(cmd: Cmd) -> Result<()> {
-    wait_visible(reader(cmd)?, std::io::stderr().into()).map(drop)
+    let line = cmd.to_string();
+    wait_visible(&line, reader(cmd)?, std::io::stderr().into()).map(drop)
 }
 
 /// The same, but returns its stdout.
 pub fn visible_output(cmd: Cmd) -> Result<String> {
-    wait_visible(reader(cmd)?, Stdio::piped())
+    let line = cmd.to_string();
+    wait_visible(&line, reader(cmd)?, Stdio::piped())
 }
 
 /// Prints and runs a command that the workspace's configuration names, whatever it is. It gets no token.
 pub fn run_configured(cmd: Cmd) -> Result<()> {
-    wait_visible(without_inherited_env(cmd), std::io::stderr().into()).map(drop)
+    let line = cmd.to_string();
+    wait_visible(&line, prepared(cmd, Tokens::None), std::io::stderr().into()).map(drop)
 }
 
 fn reader(cmd: Cmd) -> Result<Command> {
-    let command = without_inherited_env(cmd);
+    let line = cmd.to_string();
+    let command = prepared(cmd, Tokens::Origin);
     let words = words(&command);
     let borrowed: Vec<&str> = words.iter().map(String::as_str).collect();
     if !reads_only(&borrowed) {
-        let line = words.join(" ");
         bail!("`{line}` is not on the list of commands that only read");
     }
-    Ok(command)
+    match borrowed[0] {
+        "git" | "gh" => Ok(command),
+        _ => Ok(without(command, Tokens::None)),
+    }
 }
 
 /// The subcommands that change nothing beyond this machine.
-const GIT: &str = "add archive cat-file check-ignore commit-tree config diff fetch grep log ls-files \
+const GIT: &str = "add archive cat-file check-ignore commit-tree config fetch log ls-files \
     ls-remote ls-tree mktag mktree read-tree remote rev-list rev-parse stash status symbolic-ref tag var \
     worktree write-tree";
 const CARGO: &str = "--version build locate-project metadata package semver-checks update";
@@ -103,8 +110,7 @@ pub fn collect(mut command: Command, stdin: &str, expected: &[i32]) -> Result<St
     Err(error.into())
 }
 
-fn wait_visible(mut command: Command, stdout: Stdio) -> Result<String> {
-    let line = words(&command).join(" ");
+fn wait_visible(line: &str, mut command: Command, stdout: Stdio) -> Result<String> {
     say!("$ {line}");
     let output = start(command.stdout(stdout))?.wait_with_output()?;
     if !output.status.success() {
@@ -120,17 +126,36 @@ fn words(command: &Command) -> Vec<String> {
     words
 }
 
-/// The command without what is not meant for it in our environment:
-/// - tokens, but for `git` towards origin, `gh`, and cargo's `publish` and `yank`;
-/// - what git sets for hooks, which would point its children at the user's index;
-/// - what `cargo run` and rustup's proxy set for us: a child would build with our toolchain, whatever the tree asks for.
-pub fn without_inherited_env(cmd: Cmd) -> Command {
+/// Which tokens of our environment a child gets.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Tokens {
+    None,
+    /// All but those of registries and of GitHub's identities: for git, which may ask origin at any time, and for gh.
+    Origin,
+    /// All but GitHub's: for cargo's `publish` and `yank`.
+    Registry,
+}
+
+/// The command without what is not meant for it in our environment: other tokens; what git sets for hooks, which would point
+/// its children at the user's index; and what `cargo run` and rustup's proxy set for us, with which a child would build with
+/// our toolchain, whatever the tree asks for.
+pub fn prepared(cmd: Cmd, tokens: Tokens) -> Command {
     let mut command = Command::from(cmd);
-    let needs_token = needs_token(&command);
     let by_cargo = std::env::var_os("CARGO_MANIFEST_DIR").is_some();
     command.env("GH_PROMPT_DISABLED", "1");
     for (name, _) in std::env::vars_os() {
-        if is_inherited(&name.to_string_lossy(), needs_token, by_cargo) {
+        let text = name.to_string_lossy();
+        if is_among(SET_FOR_HOOKS, &text) || by_cargo && is_of_cargo_run(&text) {
+            command.env_remove(&name);
+        }
+    }
+    without(command, tokens)
+}
+
+/// The command without the tokens that it must not have.
+fn without(mut command: Command, tokens: Tokens) -> Command {
+    for (name, _) in std::env::vars_os() {
+        if is_for_others(&name.to_string_lossy(), tokens) {
             command.env_remove(&name);
         }
     }
@@ -142,20 +167,24 @@ const SET_FOR_HOOKS: &str = "GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_PREFIX GIT
 const SET_BY_CARGO_RUN: &str = "CARGO RUSTUP_TOOLCHAIN RUSTUP_TOOLCHAIN_SOURCE RUST_RECURSION_COUNT \
     LD_LIBRARY_PATH DYLD_FALLBACK_LIBRARY_PATH";
 
-fn is_inherited(name: &str, needs_token: bool, by_cargo: bool) -> bool {
-    let starts = |prefixes: [&str; 2]| prefixes.iter().any(|prefix| name.starts_with(prefix));
-    let token = name.ends_with("_TOKEN") || starts(["ACTIONS_ID_TOKEN_REQUEST_", "SSH_AUTH_SOCK"]);
-    let run = is_among(SET_BY_CARGO_RUN, name) || starts(["CARGO_PKG_", "CARGO_MANIFEST_"]);
-    token && !needs_token || is_among(SET_FOR_HOOKS, name) || by_cargo && run
+fn is_of_cargo_run(name: &str) -> bool {
+    let prefixes = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+    is_among(SET_BY_CARGO_RUN, name) || prefixes.iter().any(|prefix| name.starts_with(prefix))
 }
 
-fn needs_token(command: &Command) -> bool {
-    let has = |list| words(command).iter().any(|word| is_among(list, word));
-    match command.get_program().to_str() {
-        Some("git") => has("fetch ls-remote push"),
-        Some("cargo") => has("publish yank"),
-        program => program == Some("gh"),
-    }
+/// Whether a variable is a token that a child must not have.
+fn is_for_others(name: &str, tokens: Tokens) -> bool {
+    let identity = name.starts_with("ACTIONS_ID_TOKEN_REQUEST_");
+    let of_github = ["GH_", "GITHUB_"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix));
+    let token = name.ends_with("_TOKEN") || identity || name == "SSH_AUTH_SOCK";
+    token
+        && match tokens {
+            Tokens::None => true,
+            Tokens::Origin => identity || name.starts_with("CARGO_"),
+            Tokens::Registry => identity || of_github || name == "SSH_AUTH_SOCK",
+        }
 }
 
 /// Starts a command; an error says in one line why it cannot be started.
@@ -253,18 +282,25 @@ mod tests {
 
     #[test]
     fn a_token_reaches_the_commands_that_need_it_and_no_other() {
-        for (name, needs_token, by_cargo, removed) in [
-            ("GH_TOKEN", false, false, true),
-            ("CARGO_REGISTRY_TOKEN", false, false, true),
-            ("ACTIONS_ID_TOKEN_REQUEST_URL", false, false, true),
-            ("SSH_AUTH_SOCK", false, false, true),
-            ("GH_TOKEN", true, false, false),
-            ("RUSTUP_TOOLCHAIN", true, true, true),
-            ("RUSTUP_TOOLCHAIN", true, false, false),
-            ("CARGO_HOME", false, true, false),
-            ("GIT_DIR", true, false, true),
+        use Tokens::{None, Origin, Registry};
+        for (name, with) in [
+            ("GH_TOKEN", &[Origin][..]),
+            ("GITHUB_TOKEN", &[Origin]),
+            ("SSH_AUTH_SOCK", &[Origin]),
+            ("CARGO_REGISTRY_TOKEN", &[Registry]),
+            ("CARGO_REGISTRIES_OWN_TOKEN", &[Registry]),
+            ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", &[]),
+            ("ACTIONS_ID_TOKEN_REQUEST_URL", &[]),
+            ("VAULT_TOKEN", &[Origin, Registry]),
+            ("CARGO_HOME", &[None, Origin, Registry]),
         ] {
-            assert_eq!(is_inherited(name, needs_token, by_cargo), removed, "{name}");
+            for tokens in [None, Origin, Registry] {
+                assert_eq!(
+                    !is_for_others(name, tokens),
+                    with.contains(&tokens),
+                    "{name}, {tokens:?}"
+                );
+            }
         }
     }
 }

@@ -4,14 +4,17 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::panic::resume_unwind;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use semver::Version;
 use serde_json::Value;
+use toml_edit::Item;
 use ureq::Agent;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
+use crate::rules::manifest;
 use crate::world::text;
 use crate::world::workspace::{Crate, Workspace};
 use crate::{Context, Result, bail};
@@ -36,13 +39,16 @@ pub struct Registry {
 pub type Versions = BTreeMap<Version, bool>;
 
 impl Registry {
-    /// The registry that a workspace is published to: the one named, else `CARGO_REGISTRY_DEFAULT`, else the only one that
-    /// its crates allow, else crates.io. It is not asked yet. Fails if a crate may not go there (a named one leaves such
+    /// The registry that a workspace is published to, by cargo's rule: the one named, else the default of cargo's
+    /// configuration, else the only one that its crates allow, else crates.io. It is not asked yet. Fails if a crate may not go there (a named one leaves such
     /// crates out), or if its index is not known.
-    pub fn of(workspace: &Workspace, named: Option<String>, timeout: Duration) -> Result<Registry> {
+    pub fn of(of: &Workspace, named: Option<String>, timeout: Duration) -> Result<Registry> {
         let explicit = named.is_some();
-        let default = named.or_else(|| std::env::var("CARGO_REGISTRY_DEFAULT").ok());
-        let lists = workspace.published().map(|member| &member.registries[..]);
+        let default = match named {
+            Some(name) => Some(name),
+            None => configured(&of.root, &["registry", "default"])?,
+        };
+        let lists = of.published().map(|member| &member.registries[..]);
         let mut lists = Vec::from_iter(lists);
         lists.dedup();
         let name = match (default, &lists[..]) {
@@ -50,7 +56,7 @@ impl Registry {
             (None, [[only]]) => only.clone(),
             (None, _) => CRATES_IO.to_string(),
         };
-        let crates = workspace.published();
+        let crates = of.published();
         let (allowed, refused): (Vec<_>, Vec<_>) = crates.partition(|it| it.is_allowed_in(&name));
         if let Some(Crate { name: member, .. }) = refused.first()
             && (!explicit || allowed.is_empty())
@@ -61,7 +67,7 @@ impl Registry {
         let variable = format!("CARGO_REGISTRIES_{variable}_INDEX");
         let index = match name.as_str() {
             CRATES_IO => "sparse+https://index.crates.io".to_string(),
-            _ => std::env::var(&variable).unwrap_or_default(),
+            _ => configured(&of.root, &["registries", &name, "index"])?.unwrap_or_default(),
         };
         let address = index.strip_prefix("sparse+");
         let Some(address) = address.filter(|address| !address.contains('@')) else {
@@ -144,6 +150,35 @@ impl Registry {
         let text = body.read_to_string()?;
         Ok((answer.status().as_u16(), text))
     }
+}
+
+/// A string of cargo's configuration: of its variable, else of the files above the workspace, nearest first, else of cargo's
+/// home ("Configuration" in the Cargo book).
+fn configured(root: &Path, keys: &[&str]) -> Result<Option<String>> {
+    let variable = format!("CARGO_{}", keys.join("_").to_uppercase().replace('-', "_"));
+    if let Ok(value) = std::env::var(variable) {
+        return Ok(Some(value));
+    }
+    let home = std::env::home_dir().unwrap_or_default().join(".cargo");
+    let home = std::env::var_os("CARGO_HOME").map_or(home, PathBuf::from);
+    let above = root.ancestors().map(|folder| folder.join(".cargo"));
+    for folder in above.chain([home]) {
+        for name in ["config", "config.toml"] {
+            let file = folder.join(name);
+            let Ok(text) = fs::read_to_string(&file) else {
+                continue;
+            };
+            let file = manifest::parse(&file.display().to_string(), text.as_str())?;
+            let mut item = Some(file.as_item());
+            for key in keys {
+                item = item.and_then(|item| item.get(key));
+            }
+            if let Some(value) = item.and_then(Item::as_str) {
+                return Ok(Some(value.to_string()));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// The path of a crate in an index ("Index files" in the Cargo book).
