@@ -538,7 +538,7 @@ fn an_untagged_commit_is_never_published_to_crates_io() {
     let default = "CARGO_REGISTRY_DEFAULT".to_string();
     publishing.env.push((default, "crates-io".to_string()));
     for options in ["", "--registry crates-io"] {
-        expect!["error: --allow-untagged never publishes to crates.io: pass --registry NAME, or tag the commit"].assert_eq(&publishing.error(options));
+        expect!["error: --allow-untagged does not publish to crates.io: pass --registry, or tag the commit"].assert_eq(&publishing.error(options));
     }
 }
 
