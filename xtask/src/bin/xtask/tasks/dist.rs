@@ -36,24 +36,33 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let _root = sh.push_dir(&workspace.root);
     committed(sh, "normal")?;
     let target = target.map_or_else(|| host(sh), Ok)?;
+    let version = tag(&workspace.version);
     // GitHub replaces other characters in the name of an asset.
     let special = |c: char| !c.is_ascii_alphanumeric() && !"._-".contains(c);
     let project = project_name(sh, &workspace.config)?.to_lowercase();
     let project = project.replace(special, "-");
-    let name = format!("{project}-{}", tag(&workspace.version));
+    let name = format!("{project}-{version}");
     let dist = workspace.target.join("dist");
     sh.create_dir(&dist)?;
-    // Other files in the folder stay.
+    // Everything else in the folder stays: archives of other targets, and the user's own files.
     for file in sh.read_dir(&dist)? {
-        if file_name(&file).starts_with(&format!("{project}-v")) {
+        let older = file_name(&file).starts_with(&project)
+            && is_of_another_release(&file_name(&file), &version);
+        if older && file.is_file() {
             sh.remove_path(file)?;
         }
     }
 
     let binaries = build(sh, &workspace, &target)?;
     if !binaries.is_empty() {
-        let documents = cmd!(sh, "git ls-files -z -- README* LICEN?E* COPYING* NOTICE*");
-        let documents = output_of(documents.env("GIT_GLOB_PATHSPECS", "1"))?;
+        let documents = cmd!(
+            sh,
+            "git ls-files -z -- README* LICEN?E* COPYING* COPYRIGHT* NOTICE*"
+        );
+        let documents = documents
+            .env("GIT_GLOB_PATHSPECS", "1")
+            .env("GIT_ICASE_PATHSPECS", "1");
+        let documents = output_of(documents)?;
         let mut options = vec![format!("--mtime={}", commit_time(sh)?)];
         for file in binaries.iter().map(|file| file.display()) {
             options.push(format!("--add-file={file}"));
@@ -64,6 +73,8 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         let is_windows = target.contains("windows");
         let format = if is_windows { "zip" } else { "tar.gz" };
         let empty_tree = output_with_input(cmd!(sh, "git mktree"), "")?;
+        // A target may be a file.
+        let target = Path::new(&target).file_stem().unwrap_or_default().display();
         let name = format!("{name}-{target}");
         archive(sh, &dist, &name, format, &options, &empty_tree)?;
     }
@@ -74,6 +85,18 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
 pub fn file_name(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default();
     name.display().to_string()
+}
+
+/// Whether a file is an archive whose name holds `-vN` of another version, or of a candidate of this one.
+pub fn is_of_another_release(name: &str, tag: &str) -> bool {
+    let is_archive = name.ends_with(".tar.gz") || name.ends_with(".zip");
+    let mut versions = name.split("-v").skip(1);
+    let has_version = versions.any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    let is_ours = ['-', '.']
+        .iter()
+        .any(|next| name.contains(&format!("-{tag}{next}")));
+    let is_candidate = name.contains(&format!("-{tag}-rc."));
+    is_archive && has_version && (!is_ours || is_candidate)
 }
 
 /// This machine's target.
@@ -139,8 +162,9 @@ fn archive(
     let own = own.iter().flat_map(|setting| ["-c", setting]);
     // The prefix is for what comes after it.
     let form = [format!("--format={format}"), format!("--prefix={name}/")];
-    // A file that is not whole must not be uploaded.
-    let (part, file) = (dist.join(".part"), dist.join(format!("{name}.{format}")));
+    // A file that is not whole must not be uploaded, and two may be made at once.
+    let part = dist.join(format!(".{name}.{}.part", std::process::id()));
+    let file = dist.join(format!("{name}.{format}"));
     let output = format!("--output={}", part.display());
     let archive = cmd!(
         sh,

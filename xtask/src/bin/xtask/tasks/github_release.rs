@@ -9,7 +9,11 @@ use semver::Version;
 use xshell::Shell;
 
 use crate::outward;
-use crate::tasks::{at_tag, dist::file_name, project_name};
+use crate::tasks::{
+    at_tag,
+    dist::{file_name, is_of_another_release},
+    project_name,
+};
 use release_train::rules::notes::{FILE, standalone};
 use release_train::rules::version::{release_of, tag, tag_version};
 use release_train::world::git::{committed, lock_and_read_remote};
@@ -91,7 +95,12 @@ fn all_published(workspace: &Workspace, registry: Option<String>) -> Result<()> 
 fn body(workspace: &Workspace) -> Result<String> {
     let version = release_of(&workspace.version);
     let section = standalone(&read_notes(&workspace.root)?, &version).context(FILE)?;
-    let text = section.split_once('\n').map_or("", |(_, text)| text.trim());
+    // An anchor may be above the heading.
+    let text = section
+        .split_once(&format!("## {version}"))
+        .unwrap_or_default()
+        .1;
+    let text = text.split_once('\n').map_or("", |(_, text)| text.trim());
     let Some((end, _)) = text.char_indices().nth(LONGEST) else {
         return Ok(text.to_string());
     };
@@ -118,13 +127,6 @@ fn artifacts(sh: &Shell, dist: &Path, tag: &str) -> Result<Vec<PathBuf>> {
         bail!("target/dist is empty: `cargo xtask dist` makes the artifacts");
     }
     Ok(files)
-}
-
-/// Whether a file name holds `-vN` of another version, or of a candidate of this one.
-fn is_of_another_release(name: &str, tag: &str) -> bool {
-    let mut versions = name.split("-v").skip(1);
-    let versioned = versions.any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-    versioned && !name.contains(&format!("-{tag}-")) || name.contains(&format!("-{tag}-rc."))
 }
 
 /// Fails if a draft has files that this release does not.

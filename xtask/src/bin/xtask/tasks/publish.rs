@@ -49,7 +49,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     if untagged && registry.name == CRATES_IO {
         bail!("--allow-untagged does not publish to crates.io: pass --registry, or tag the commit");
     }
-    publish(sh, &registry, &workspace, timeout)
+    publish(sh, &registry, &workspace, timeout, untagged)
 }
 
 /// Every published crate is in the commit: cargo takes members that git does not track, too.
@@ -62,7 +62,15 @@ fn all_tracked(sh: &Shell, workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-fn publish(sh: &Shell, registry: &Registry, of: &Workspace, timeout: Duration) -> Result<()> {
+fn publish(
+    sh: &Shell,
+    registry: &Registry,
+    of: &Workspace,
+    timeout: Duration,
+    untagged: bool,
+) -> Result<()> {
+    let head = || output_of(cmd!(sh, "git rev-parse HEAD"));
+    let tagged = if untagged { String::new() } else { head()? };
     let mut last_progress = Instant::now();
     let mut last_count = usize::MAX;
     let mut last_error = String::new();
@@ -71,10 +79,15 @@ fn publish(sh: &Shell, registry: &Registry, of: &Workspace, timeout: Duration) -
         let versions = registry.versions_of_all(of)?;
         let mut missing = Vec::new();
         for (Crate { name, version, .. }, published) in &versions {
-            if !published.contains_key(version) {
-                // With the version: if the tree has changed since it was read, cargo refuses.
-                missing.push(format!("{name}@{version}"));
+            if published.contains_key(version) {
+                continue;
             }
+            // Registries ignore build metadata.
+            let mut others = published.keys();
+            if let Some(same) = others.find(|other| other.cmp_precedence(version).is_eq()) {
+                bail!("`{name}` {same} is published: {version} is the same version to a registry");
+            }
+            missing.push(format!("{name}@{version}"));
         }
         let (count, all) = (missing.len(), versions.len());
         if count == 0 {
@@ -92,6 +105,13 @@ fn publish(sh: &Shell, registry: &Registry, of: &Workspace, timeout: Duration) -
             sleep(pause.clamp(Duration::from_secs(1), Duration::from_secs(60)));
         }
         say!("{left}");
+        // A wait may be long, and the clone is in use.
+        if !untagged {
+            committed(sh, "no")?;
+            if head()? != tagged {
+                bail!("HEAD has moved from {tagged}: check that out and run this again; {left}");
+            }
+        }
 
         let (mut errors, mut upload) = (String::new(), String::new());
         outward::publish(sh, &registry.name, &missing, &mut |line| {
@@ -156,7 +176,10 @@ impl Failure {
         let tomorrow = "; the daily limit is reached: run this again tomorrow";
         let token = "; check the token (that of trusted publishing lives 30 minutes and cannot create a crate), then run this again";
         let (failure, remedy) = match (status, until) {
-            _ if cause.contains("already") => (Failure::AlreadyPublished, ""),
+            _ if cause.contains("already uploaded") || cause.contains("already exists") => {
+                (Failure::AlreadyPublished, "")
+            }
+            (None, _) if cause.is_empty() => (Failure::Transient, "cargo failed without an error"),
             (_, Some(until)) => (Failure::RateLimited(until), ""),
             _ if cause.contains("in the last 24 hours") => (Failure::Rejected, tomorrow),
             (Some(401 | 403), _) => (Failure::Rejected, token),

@@ -73,19 +73,23 @@ pub fn missing(sh: &Shell, remote: &Remote, text: &str) -> Result<Vec<(Version, 
     if is_archive(text)? {
         return Ok(missing);
     }
+    let (mut wanted, mut tags) = (Vec::new(), Vec::new());
     for first in remote.release_branches().keys() {
         for (version, commit) in remote.line(first) {
-            if version.patch == first.patch || !version.pre.is_empty() || has(text, version)? {
-                continue;
+            if version.patch != first.patch && version.pre.is_empty() && !has(text, version)? {
+                wanted.push((version, commit));
+                tags.push(format!("refs/tags/{}", tag(version)));
             }
-            fetch(sh, &[format!("refs/tags/{}", tag(version))])?;
-            let notes = file_at(sh, commit, FILE).unwrap_or_default();
-            if has(&notes, version).unwrap_or(false) {
-                missing.push((
-                    version.clone(),
-                    standalone(&notes, version)?.replace("\r\n", "\n"),
-                ));
-            }
+        }
+    }
+    if !tags.is_empty() {
+        fetch(sh, &tags)?;
+    }
+    for (version, commit) in wanted {
+        let notes = file_at(sh, commit, FILE).unwrap_or_default();
+        if has(&notes, version).unwrap_or(false) {
+            let section = standalone(&notes, version)?.replace("\r\n", "\n");
+            missing.push((version.clone(), section));
         }
     }
     Ok(missing)
