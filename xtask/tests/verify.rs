@@ -107,7 +107,7 @@ version-strings = [{ file = "version.h", line = '#define VERSION "{version}"' }]
     };
     expect![[r#"
         b/Cargo.toml:8: `=1.0.0` pins `a`, which is `public`: write `1.0.0`
-        version.h: no line is `#define VERSION "1.0.0"`: fix it, or `version-strings` in Cargo.toml
+        version.h: the line `#define VERSION "1.0.0"` must be there once: fix it, or `version-strings` in Cargo.toml
         Cargo.lock: `a` 1.0.0 is missing: run `cargo update --workspace`, or undo an interrupted bump with `git restore :/`
         RELEASES.md: the section `## 1.0.0` is missing; `cargo xtask notes new 1.0.0` adds it
         a/Cargo.toml:2: `a` has no description: add one, or `publish = false`
