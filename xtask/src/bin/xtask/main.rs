@@ -8,7 +8,7 @@ mod tasks;
 use std::process::ExitCode;
 
 use release_train::rules::calendar::parse_date;
-use release_train::{Arguments, Result, Usage, finish, print, say, world};
+use release_train::{Arguments, Result, Usage, exit_code, finish, print, world};
 use time::Date;
 use xshell::Shell;
 
@@ -52,14 +52,7 @@ run again. Exit code: 0 done or nothing to do, 1 an error, 2 a usage error.
 ";
 
 fn main() -> ExitCode {
-    match dispatch(Arguments::from_env()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            say!("error: {error}");
-            let usage = error.is::<Usage>() || error.is::<pico_args::Error>();
-            ExitCode::from(if usage { 2 } else { 1 })
-        }
-    }
+    exit_code(dispatch(Arguments::from_env()))
 }
 
 fn dispatch(mut arguments: Arguments) -> Result<()> {
