@@ -46,7 +46,7 @@ pub fn run(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
     let title = format!("Add the release notes of {name} {versions}");
     let body =
         format!("Copies the notes of {versions} from their tags to {main}. Check their places.\n");
-    let edit = |at: &str, _: Date| {
+    let change = |at: &str, _: Date| {
         let tree = Worktree::add(sh, at)?;
         for (version, section) in &missing {
             notes::add(&tree.root, version, section, None).context(main)?;
@@ -61,7 +61,7 @@ pub fn run(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
         body,
         dates: None,
         date: today,
-        edit: Box::new(edit),
+        change: Box::new(change),
     };
     propose(sh, &remote, None, &[proposal])
 }
