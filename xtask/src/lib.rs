@@ -1,5 +1,5 @@
 //! The library of the release train: it reads git, GitHub, the registry and the workspace, computes, and writes files on
-//! this machine. It cannot act beyond it: what does is in the program `xtask`, and there in `outward.rs` alone.
+//! this machine. Only the program `xtask` changes anything beyond it, in `outward.rs`.
 //!
 //! Imports run one way: programs -> `world` -> `rules`.
 

@@ -125,7 +125,7 @@ pub fn is_shallow(sh: &Shell) -> Result<bool> {
     Ok(output_of(cmd!(sh, "git rev-parse --is-shallow-repository"))? == "true")
 }
 
-/// A file of the workspace around the current directory, as it is in a commit; `None` if the commit lacks it.
+/// A file of the workspace around the current directory, as it is in a commit; `None` if the commit does not have it.
 pub fn file_at(sh: &Shell, commit: &str, file: &str) -> Option<String> {
     let root = workspace::root(sh).ok()?;
     output_of(cmd!(sh, "git -C {root} cat-file blob {commit}:./{file}")).ok()
@@ -198,7 +198,7 @@ pub fn marking_messages(sh: &Shell, since: Option<&str>, commit: &str) -> Result
     Ok(messages)
 }
 
-/// The subjects of the commits that `to` has and `from` lacks, newest first, without merges.
+/// The subjects of the commits that `to` has and `from` does not, newest first, without merges.
 pub fn subjects(sh: &Shell, from: &str, to: &str) -> Result<Vec<String>> {
     log(sh, &["--no-merges", "--format=%s", &range(Some(from), to)]).map(lines)
 }

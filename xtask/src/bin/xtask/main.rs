@@ -1,5 +1,5 @@
-//! The command line: help, dispatch and exit codes. The tasks are in `tasks/`, one file for each; what acts beyond this
-//! machine is in `outward.rs`.
+//! The command line: help, dispatch and exit codes. The tasks are in `tasks/`, one file for each. Only `outward.rs` changes
+//! anything beyond this machine.
 
 mod outward;
 mod proposal;
@@ -30,7 +30,7 @@ The train
   push-tag            tag the merged release
   verify              find what would stop or spoil a release
   dist                build binaries and a source tarball into target/dist
-  publish             publish every crate that the registry lacks
+  publish             publish every crate that is missing from the registry
   github-release      make the release on GitHub public, with its files
   sync-notes          copy the notes of patch releases to main
   yank                yank a release, or superseded candidates

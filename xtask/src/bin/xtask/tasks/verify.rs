@@ -159,7 +159,7 @@ impl<'a> Check<'a> {
         Ok(())
     }
 
-    /// The crates that the registry lacks at their version; all of them if it does not answer.
+    /// The crates that are missing from the registry at their version; all of them if it does not answer.
     fn missing(&mut self, registry: &Registry) -> Vec<&'a Crate> {
         let versions = registry.versions_of_all(self.workspace);
         let Some(versions) = self.or_warn(versions, "the registry is not checked") else {
