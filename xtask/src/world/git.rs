@@ -96,10 +96,27 @@ impl Remote {
     }
 }
 
-/// Locks this clone against other tasks until the file is dropped, and reads the remote.
+/// Locks this clone against other tasks until the file is dropped, and reads the remote. Fails if pushes to it would go to
+/// another repository, as to a fork: what was pushed would seem to be there.
 pub fn lock_and_read_remote(sh: &Shell) -> Result<(File, Remote)> {
     let lock = lock_clone(sh)?;
+    let from = output_of(cmd!(sh, "git remote get-url origin"))?;
+    for to in output_of(cmd!(sh, "git remote get-url --all --push origin"))?.lines() {
+        if repository(&from) != repository(to) {
+            bail!("origin is {from}, but pushes go to {to}: give each a remote of its own");
+        }
+    }
     Ok((lock, Remote::read(sh)?))
+}
+
+/// `owner/name` of an address, whatever the protocol: the last two parts.
+fn repository(address: &str) -> Vec<String> {
+    let address = address.to_lowercase();
+    let parts = address
+        .trim_end_matches('/')
+        .trim_end_matches(".git")
+        .rsplit(['/', ':']);
+    parts.take(2).map(str::to_string).collect()
 }
 
 /// Fetches branches of `origin`, or refs that are named in full, with their whole history, and moves no ref here.
