@@ -100,23 +100,23 @@ impl Remote {
 /// another repository, as to a fork: what was pushed would seem to be there.
 pub fn lock_and_read_remote(sh: &Shell) -> Result<(File, Remote)> {
     let lock = lock_clone(sh)?;
-    let from = output_of(cmd!(sh, "git remote get-url origin"))?;
-    for to in output_of(cmd!(sh, "git remote get-url --all --push origin"))?.lines() {
-        if repository(&from) != repository(to) {
+    let from = repository(&output_of(cmd!(sh, "git remote get-url origin"))?);
+    let pushes = cmd!(sh, "git remote get-url --all --push origin");
+    for to in output_of(pushes)?.lines().map(repository) {
+        if from != to {
             bail!("origin is {from}, but pushes go to {to}: give each a remote of its own");
         }
     }
     Ok((lock, Remote::read(sh)?))
 }
 
-/// `owner/name` of an address, whatever the protocol: the last two parts.
-fn repository(address: &str) -> Vec<String> {
+/// `owner/name` of an address, whatever the protocol: its last two parts. The rest may hold a secret.
+fn repository(address: &str) -> String {
     let address = address.to_lowercase();
-    let parts = address
-        .trim_end_matches('/')
-        .trim_end_matches(".git")
-        .rsplit(['/', ':']);
-    parts.take(2).map(str::to_string).collect()
+    let address = address.trim_end_matches('/').trim_end_matches(".git");
+    let mut parts = address.rsplit(['/', ':']);
+    let (name, owner) = (parts.next(), parts.next());
+    format!("{}/{}", owner.unwrap_or_default(), name.unwrap_or_default())
 }
 
 /// Fetches branches of `origin`, or refs that are named in full, with their whole history, and moves no ref here.
