@@ -70,7 +70,7 @@ fn release_of_tag<'a>(all: &'a [Release], tag: &str) -> Result<Option<&'a Releas
     let mut found = all.iter().filter(|release| release.tag == tag);
     let first = found.next();
     if let Some(Release { url, .. }) = found.next() {
-        bail!("{tag} has another release, {url}: delete one of them");
+        bail!("{tag} has several releases: delete all but one, for example {url}");
     }
     Ok(first)
 }
