@@ -405,7 +405,7 @@ fn archives_without_a_link_to_follow_and_with_text_between_the_sections() {
     .map(with_notes);
     expect![[r#"
         error: RELEASES.md: the list of archived notes is empty and no crate names its `repository`: write the first link
-        error: RELEASES.md: `## Policy` stands between two sections: move it
+        error: RELEASES.md: `## Policy` stands below the newest section: move it
     "#]].assert_eq(&errors(&trees, "notes new 2.0.0"));
 }
 

@@ -71,18 +71,17 @@ pub fn open(
     {
         if let Some(other) = sections.get(1) {
             let heading = text[other.heading..].lines().next().unwrap_or_default();
-            bail!("`{heading}` stands between two sections: move it");
+            bail!("`{heading}` stands below the newest section: move it");
         }
-        let (tail, list) = (&text[outline.end..archive], &text[archive..]);
+        let (head, list) = (&text[..sections[0].start], &text[archive..]);
+        let tail = &text[outline.end..archive];
         let gap = if tail.ends_with('\n') { "" } else { eol };
         let mut link = archive_link(list, newest, repository)?;
         if !link.is_empty() {
             link += eol;
         }
-        let head = &text[..sections[0].start];
-        return Ok(Some(format!(
-            "{head}{section}{blank_line}{tail}{gap}{link}{list}"
-        )));
+        let replaced = format!("{head}{section}{blank_line}{tail}{gap}{link}{list}");
+        return Ok(Some(replaced));
     }
 
     let rule = outline.rule.map(|rule| format!("{rule}{blank_line}"));

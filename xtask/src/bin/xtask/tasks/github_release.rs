@@ -72,9 +72,10 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
 /// The release of a tag; several are an error.
 fn release_of_tag<'a>(all: &'a [Release], tag: &str) -> Result<Option<&'a Release>> {
     let mut found = all.iter().filter(|release| release.tag == tag);
-    let first = found.next();
-    if let Some(Release { url, .. }) = found.next() {
-        bail!("{tag} has another release, {url}: remove one of them");
+    let (first, second) = (found.next(), found.next());
+    if let (Some(first), Some(second)) = (first, second) {
+        let (one, other) = (&first.url, &second.url);
+        bail!("{tag} has several releases: delete {one} or {other}");
     }
     Ok(first)
 }
