@@ -151,6 +151,12 @@ pub fn mark_latest(sh: &Shell, tag: &str) -> Result<()> {
     Ok(())
 }
 
+/// Starts a workflow as it is at a branch or tag.
+pub fn start_workflow(sh: &Shell, file: &str, reference: &str) -> Result<()> {
+    act(cmd!(sh, "gh workflow run {file} --ref {reference}"), "").context("gh")?;
+    Ok(())
+}
+
 /// Prints a command, runs it, and returns its stdout. A text goes in as stdin: untrusted text must not begin a line of a
 /// workflow's log, where GitHub would read it as a command.
 fn act(cmd: Cmd, stdin: &str) -> Result<String> {
