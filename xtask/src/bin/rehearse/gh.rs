@@ -194,6 +194,7 @@ fn create_issue(mut arguments: Arguments, state: &mut Value) -> Result<()> {
 /// Starts a workflow, which succeeds at once, at a branch or, by its full name, a tag.
 fn start_workflow(mut arguments: Arguments, state: &mut Value) -> Result<()> {
     let reference: String = arguments.value_from_str("--ref")?;
+    let inputs: Vec<String> = arguments.values_from_str("--field")?;
     let workflow: String = arguments.free_from_str()?;
     refuse_the_rest(arguments)?;
     let (commit, name) = match reference.strip_prefix("refs/tags/") {
@@ -205,7 +206,7 @@ fn start_workflow(mut arguments: Arguments, state: &mut Value) -> Result<()> {
     let runs = items(state, "runs")?;
     let url = format!("{REPOSITORY}/actions/runs/{}", runs.len() + 1);
     runs.push(json!({
-        "workflowName": workflow, "headBranch": name, "headSha": commit, "url": url,
+        "workflowName": workflow, "headBranch": name, "headSha": commit, "url": url, "inputs": inputs,
         "event": "workflow_dispatch", "status": "completed", "conclusion": "success",
     }));
     Ok(())
