@@ -68,7 +68,11 @@ fn tasks() -> Vec<Task> {
     world.commit(
         "main",
         "A program",
-        &[("b/src/main.rs", "fn main() {}\n"), ("LICENSE", "Do.\n")],
+        &[
+            ("b/src/main.rs", "fn main() {}\n"),
+            ("LICENSE", "Do.\n"),
+            (".github/workflows/release-tag.yml", "name: release-tag\n"),
+        ],
     );
     world.cut("2026-03-05");
     world.today("2026-03-20");
@@ -195,7 +199,11 @@ fn calm(task: &Task) -> (Vec<String>, State) {
 /// Everything that a task can change: refs, pull requests and releases, the index and packages, artifacts.
 fn state(world: &World) -> State {
     let mut state = world.refs();
-    if let Value::Object(stand_in) = world.stand_in() {
+    if let Value::Object(mut stand_in) = world.stand_in() {
+        // A second run at the same tag waits for the first one, and finds nothing to do.
+        if let Some(runs) = stand_in["runs"].as_array_mut() {
+            runs.dedup_by_key(|run| run["headBranch"].to_string());
+        }
         state.extend(
             stand_in
                 .into_iter()
@@ -236,6 +244,7 @@ fn is_outward(call: &str) -> bool {
         "git push",
         "gh pr create",
         "gh release",
+        "gh workflow run",
         "cargo publish",
         "cargo yank",
     ];

@@ -759,9 +759,9 @@ fn wasmtime_9407_ci_runs_weekly_on_every_supported_release_branch() {
     world.cut("2026-03-05");
     world.release("12.0.0", "2026-03-20");
     github.passes("schedule check-branches main", &[]);
-    let runs = &world.stand_in()["runs"];
-    assert_eq!(runs.as_array().unwrap().len(), 1, "{runs}");
-    assert_eq!(runs[0]["workflowName"], "main.yml");
+    let mut runs = world.stand_in()["runs"].as_array().unwrap().clone();
+    runs.retain(|run| run["workflowName"] == "main.yml");
+    assert_eq!(runs.len(), 1, "{runs:?}");
     assert_eq!(runs[0]["headBranch"], "release-12.0.0");
     // A branch whose workflow cannot be started.
     world.wrap("xargs", "exit 123");
