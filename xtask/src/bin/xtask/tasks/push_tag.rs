@@ -89,7 +89,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let commit = match decision {
         Decision::Refuse(why) => return Err(why.into()),
         Decision::Go(commit) if starts && !has_workflow(sh, &commit)? => bail!(
-            "{commit} cannot be released as {tag}: its {WORKFLOW} is missing or another; backport that file to `{branch}`"
+            "{commit} cannot be released as {tag}: its {WORKFLOW} is missing or another; backport it to `{branch}` in a marked commit"
         ),
         Decision::Go(commit) => commit,
         Decision::Nothing(why) => match tagged {
