@@ -148,8 +148,7 @@ fn a_branch_that_names_a_folder_as_its_toolchain_is_refused() {
 
 #[test]
 fn after_bump_gets_no_token_and_works_in_a_private_folder() {
-    let config =
-        "name = \"Demo\"\nafter-bump = [[\"env\"], [\"stat\", \"-c\", \"mode %a\", \".\"]]\n";
+    let config = "name = \"Demo\"\nafter-bump = [[\"env\"], [\"git\", \"-c\", \"alias.x=!env; :\", \"x\", \"push\"], [\"stat\", \"-c\", \"mode %a\", \".\"]]\n";
     let mut world = World::with(config, "12.0.0", "## 12.0.0\n\nUnreleased.\n");
     for name in [
         "GH_TOKEN",
@@ -201,4 +200,63 @@ fn a_tag_with_the_highest_numbers_stops_no_task() {
         let printed = support::text(&output.stderr);
         assert!(!printed.contains("panicked"), "{task}: {printed}");
     }
+}
+
+#[test]
+fn a_back_door_under_the_right_subject_is_not_proposed() {
+    let world = World::new();
+    world.cut("2026-03-05");
+    world.git(
+        "github",
+        &[
+            "checkout",
+            "-q",
+            "-b",
+            "ci/release-12.0.0",
+            "origin/release-12.0.0",
+        ],
+    );
+    let notes = world
+        .file("release-12.0.0", "RELEASES.md")
+        .replace("Unreleased", "Released 2026-03-20");
+    for (file, text) in [
+        ("RELEASES.md", &*notes),
+        ("a/src/lib.rs", "// a back door\n"),
+    ] {
+        std::fs::write(world.path("github").join(file), text).unwrap();
+    }
+    let message = format!("Release Demo 12.0.0\n\n{MARKER}");
+    world.git("github", &["commit", "-q", "-am", &message]);
+    world.git(
+        "github",
+        &["push", "-q", "origin", "HEAD:ci/release-12.0.0"],
+    );
+    let before = world.state();
+    let error = world.refused("release-latest --date 2026-03-20");
+    assert!(
+        error.contains("`ci/release-12.0.0` on origin holds other commits"),
+        "{error}"
+    );
+    assert_eq!(world.state(), before);
+}
+
+#[test]
+fn a_release_branch_that_cannot_be_read_hides_no_other_from_status() {
+    let (world, _registry) = released();
+    world.git(
+        "github",
+        &[
+            "push",
+            "-q",
+            "origin",
+            "v12.0.0^{}:refs/heads/release-99.0.0",
+        ],
+    );
+    let output = world.task("status");
+    let shown = support::text(&output.stdout);
+    assert!(
+        shown.contains("| release-12.0.0 ")
+            && shown.contains("Unknown: `release-99.0.0` is at 12.0.0"),
+        "{shown}"
+    );
 }

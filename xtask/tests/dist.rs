@@ -224,6 +224,8 @@ fn two_binaries_of_one_name_are_refused_and_other_files_stay() {
     for file in [
         "demo-v12.0.0-rc.1-x.tar.gz",
         "demo-v11.0.0-x.zip",
+        "demo-v12.0.0-another-target.tar.gz",
+        "demo-viewer.zip",
         "sbom-vendor.json",
     ] {
         fs::write(dist.join(file), "").unwrap();
@@ -233,7 +235,13 @@ fn two_binaries_of_one_name_are_refused_and_other_files_stay() {
     let program = format!("demo-v12.0.0-{}.tar.gz", host());
     assert_eq!(
         names,
-        ["demo-v12.0.0-src.tar.gz", &program, "sbom-vendor.json"]
+        [
+            "demo-v12.0.0-another-target.tar.gz",
+            "demo-v12.0.0-src.tar.gz",
+            &program,
+            "demo-viewer.zip",
+            "sbom-vendor.json"
+        ]
     );
 }
 

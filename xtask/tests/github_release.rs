@@ -74,7 +74,8 @@ fn uploads(world: &World) -> usize {
 #[test]
 fn once_every_crate_is_published_it_is_public_with_its_files_and_the_latest() {
     let (world, _registry) = tagged();
-    expect!["error: 2 crates are missing from rehearsal, first `a` 12.0.0: run `cargo xtask publish`, then this again"].assert_eq(&world.refused("github-release"));
+    expect!["error: `a` 12.0.0 is missing from rehearsal: run `cargo xtask publish` first"]
+        .assert_eq(&world.refused("github-release"));
     assert_eq!(world.stand_in()["releases"], Value::Null);
     world.done("publish");
     let said = world.done("github-release");
@@ -215,7 +216,7 @@ fn an_incomplete_draft_is_completed_and_one_with_an_unknown_file_is_not_publishe
     assert_eq!((&release["draft"], uploads(&world)), (&json!(false), 2));
     assert_eq!(release["assets"][0]["state"], "uploaded");
     redraft(&world, |draft| draft["assets"][0]["name"] = json!("a.exe"));
-    expect!["error: https://github.com/rehearsal/rehearsal/releases/tag/v12.0.0: the draft holds `a.exe`, which is not in target/dist: delete it there, or the draft"].assert_eq(&world.refused("github-release"));
+    expect!["error: https://github.com/rehearsal/rehearsal/releases/tag/v12.0.0: `a.exe` is not in target/dist: delete it there, or the draft"].assert_eq(&world.refused("github-release"));
     assert_eq!(released(&world, "v12.0.0")["draft"], true);
 }
 
@@ -229,7 +230,7 @@ fn two_releases_of_one_tag_are_an_error() {
             json!("https://github.com/rehearsal/rehearsal/releases/tag/untagged-2");
         state["releases"].as_array_mut().unwrap().push(second);
     });
-    expect!["error: v12.0.0 has several releases: delete all but one of https://github.com/rehearsal/rehearsal/releases/tag/v12.0.0, https://github.com/rehearsal/rehearsal/releases/tag/untagged-2"].assert_eq(&world.refused("github-release"));
+    expect!["error: v12.0.0 has another release, https://github.com/rehearsal/rehearsal/releases/tag/untagged-2: delete one of them"].assert_eq(&world.refused("github-release"));
 }
 
 #[test]

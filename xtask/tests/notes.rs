@@ -260,3 +260,25 @@ fn a_section_is_shown_with_the_definitions_of_its_links() {
         format!("{section}\n\n[#12]: https://example.com/12\n[Book]: https://example.com/book\n")
     );
 }
+
+#[test]
+fn a_line_may_begin_with_any_character() {
+    for line in [
+        "• A bullet",
+        "“Quoted”",
+        "✅ Done",
+        "—",
+        "日本",
+        "é",
+        "`",
+        "~",
+        "<!",
+    ] {
+        let notes = format!("## 1.0.0\n\nReleased 2026-01-20.\n\n{line}\n");
+        assert_eq!(
+            tree(&notes).done(&["notes", "show", "1.0.0"]).0,
+            notes,
+            "{line}"
+        );
+    }
+}

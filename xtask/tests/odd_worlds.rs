@@ -330,7 +330,7 @@ fn below_0_1_there_are_no_patches() {
     let world = World::with("name = \"Demo\"", "0.0.1", "## 0.0.1\n\nUnreleased.\n");
     world.cut("2026-03-05");
     world.release("0.0.1", "2026-03-20");
-    expect!["error: `release-0.0.1` is at 0.0.2, which does not belong to it"]
+    expect!["error: `release-0.0.1` has no patch releases: 0.0.2 is the next train"]
         .assert_eq(&world.refused("release-patch --branch release-0.0.1 --allow-empty"));
     world.today("2026-04-05");
     world.done("cut --date 2026-04-05");

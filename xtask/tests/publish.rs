@@ -496,11 +496,10 @@ fn the_registry_is_the_one_named_or_the_default_or_the_only_one_allowed() {
     assert_eq!(publishing.published(), ["a 1.0.0"]);
     // A crate that may not be published there is not left out silently.
     publishing.member("a", "1.0.1", "publish = [\"the-company\"]\n");
-    expect![
-        "error: `a` may not be published to registry `rehearsal`, by its `publish`: use --registry"
-    ]
-    .assert_eq(&publishing.error(""));
+    expect!["error: `a`: its `publish` does not allow registry `rehearsal`: pass --registry"]
+        .assert_eq(&publishing.error(""));
     let mut only = publishing.xtask("");
+    only.env("CARGO_HOME", publishing.folder().join("empty")); // no default there
     let only = only.env_remove("CARGO_REGISTRY_DEFAULT").output().unwrap();
     assert!(only.status.success(), "{}", text(&only.stderr));
     assert_eq!(company.published(), ["a 1.0.0", "a 1.0.1"]);
@@ -514,14 +513,14 @@ fn the_registry_is_the_one_named_or_the_default_or_the_only_one_allowed() {
 #[test]
 fn a_registry_that_cannot_be_asked_is_a_clear_error() {
     let mut publishing = Publishing::new(&["a"], Rules::default());
-    expect!["error: registry `company`: set CARGO_REGISTRIES_COMPANY_INDEX to its index, sparse+https://..."]
+    expect!["error: registry `company`: set CARGO_REGISTRIES_COMPANY_INDEX to its sparse index without credentials, sparse+https://..."]
     .assert_eq(&publishing.error("--registry company"));
     for index in [
         "https://example.com/index.git",
         "sparse+https://user:secret@example.com/",
     ] {
         publishing.env = vec![("CARGO_REGISTRIES_COMPANY_INDEX".into(), index.into())];
-        expect!["error: registry `company`: CARGO_REGISTRIES_COMPANY_INDEX is not a sparse index without credentials, sparse+https://..."]
+        expect!["error: registry `company`: set CARGO_REGISTRIES_COMPANY_INDEX to its sparse index without credentials, sparse+https://..."]
             .assert_eq(&publishing.error("--registry company"));
     }
     let unknown = "error: $INDEX/config.json: status CODE: what is published is unknown";
@@ -540,7 +539,7 @@ fn an_untagged_commit_is_never_published_to_crates_io() {
     let default = "CARGO_REGISTRY_DEFAULT".to_string();
     publishing.env.push((default, "crates-io".to_string()));
     for options in ["", "--registry crates-io"] {
-        expect!["error: --allow-untagged never publishes to crates.io: pass --registry NAME, or tag the commit"].assert_eq(&publishing.error(options));
+        expect!["error: --allow-untagged does not publish to crates.io: pass --registry, or tag the commit"].assert_eq(&publishing.error(options));
     }
 }
 
@@ -645,4 +644,33 @@ fn the_registry_of_the_tests_is_as_strict_as_the_real_one() {
         let text = "a".repeat(length.parse().unwrap());
         assert_eq!(support::sha256::sha256(text.as_bytes()), sum);
     }
+}
+
+#[test]
+fn a_commit_that_is_checked_out_meanwhile_is_not_published() {
+    let mut world = World::released();
+    let _registry = world.registry(Rules::default());
+    world.check_out("v12.0.0");
+    let real = format!("{}/cargo", support::train::toolchain());
+    let moves = "git commit -q --allow-empty -m Other; echo 'error: the line is dead' >&2; exit 1";
+    world.wrap(
+        "cargo",
+        &format!("case $1 in publish) {moves};; esac\nexec {real} \"$@\""),
+    );
+    let error = text(&world.xtask("clone", "publish").output().unwrap().stderr);
+    assert!(error.contains("error: HEAD has moved from "), "{error}");
+}
+
+#[test]
+fn the_registry_of_cargos_configuration_files_is_the_default() {
+    let publishing = Publishing::new(&["a"], Rules::default());
+    let index = publishing.registry.index();
+    let config = format!("[registry]\ndefault = \"own\"\n[registries.own]\nindex = \"{index}\"\n");
+    publishing.tree.write(".cargo/config.toml", &config);
+    let mut verify = publishing.command(env!("CARGO_BIN_EXE_xtask"), "verify --fast");
+    verify
+        .env_remove("CARGO_REGISTRY_DEFAULT")
+        .env_remove("CARGO_REGISTRIES_REHEARSAL_INDEX");
+    let said = text(&verify.output().unwrap().stderr);
+    assert!(said.contains("own has never seen a: "), "{said}");
 }

@@ -81,12 +81,72 @@ fn a_retry_of_the_release_finds_everything_there() {
     let world = cut();
     world.done("release-latest --date 2026-03-20");
     let state = world.state();
-    world.done("release-latest --date 2026-03-21");
+    world.done("release-latest --date 2026-03-20");
     assert_eq!(world.state(), state);
     world.merge("ci/release-date-for-12.0.0", Merge::Squash);
     let state = world.state();
-    world.done("release-latest --date 2026-03-22");
+    world.done("release-latest --date 2026-03-20");
     assert_eq!(world.state(), state);
+}
+
+#[test]
+fn on_a_later_day_an_open_release_is_dated_anew_if_it_is_still_ours() {
+    let world = cut();
+    world.done("release-latest --date 2026-03-20");
+    let parent = world.refs()["refs/heads/release-12.0.0"].clone();
+    world.done("release-latest --date 2026-03-21");
+    world.git("github", &["fetch", "-q"]);
+    for (branch, base) in [
+        ("ci/release-12.0.0", "release-12.0.0"),
+        ("ci/release-date-for-12.0.0", "main"),
+    ] {
+        assert!(
+            world
+                .file(branch, "RELEASES.md")
+                .contains("Released 2026-03-21."),
+            "{branch}"
+        );
+        assert_eq!(
+            world.git(
+                "github",
+                &[
+                    "rev-list",
+                    "--count",
+                    &format!("origin/{base}..origin/{branch}")
+                ]
+            ),
+            "1"
+        );
+    }
+    assert_eq!(
+        world.git("github", &["rev-parse", "origin/ci/release-12.0.0^"]),
+        parent
+    );
+    assert_eq!(
+        world
+            .pulls()
+            .iter()
+            .filter(|pull| pull.starts_with("OPEN"))
+            .count(),
+        2
+    );
+
+    // A human has changed the notes: the branch is kept and reported.
+    let notes = world
+        .file("ci/release-12.0.0", "RELEASES.md")
+        .replace("* A thing.", "* A fine thing.");
+    world.commit(
+        "ci/release-12.0.0",
+        "Better notes",
+        &[("RELEASES.md", &notes)],
+    );
+    let head = world.refs()["refs/heads/ci/release-12.0.0"].clone();
+    let printed = world.done("release-latest --date 2026-03-22");
+    assert!(
+        printed.contains("is open, with changes by others, and is kept"),
+        "{printed}"
+    );
+    assert_eq!(world.refs()["refs/heads/ci/release-12.0.0"], head);
 }
 
 #[test]
@@ -252,7 +312,7 @@ fn a_patch_with_its_notes() {
     );
     assert!(!world.body("ci/release-12.0.1").contains("draft"));
     let state = world.state();
-    world.done("release-patch --branch release-12.0.0 --date 2026-03-26");
+    world.done("release-patch --branch release-12.0.0 --date 2026-03-25");
     assert_eq!(world.state(), state);
 }
 

@@ -252,7 +252,7 @@ fn the_index_is_asked_about_many_crates_over_few_connections() {
 fn a_registry_that_publish_would_not_know_is_an_error_and_not_one_that_is_down() {
     let (world, _registry) = world();
     expect![[r#"
-        Cargo.toml: registry `nosuch`: set CARGO_REGISTRIES_NOSUCH_INDEX to its index, sparse+https://...
+        Cargo.toml: registry `nosuch`: set CARGO_REGISTRIES_NOSUCH_INDEX to its sparse index without credentials, sparse+https://...
         error: 1 error, 0 warnings"#]]
     .assert_eq(&said(&world, "verify --fast --registry nosuch"));
     let manifest = world.path("clone/a/Cargo.toml");
@@ -263,7 +263,7 @@ fn a_registry_that_publish_would_not_know_is_an_error_and_not_one_that_is_down()
     )
     .unwrap();
     expect![[r#"
-        Cargo.toml: `a` may not be published to registry `rehearsal`, by its `publish`: use --registry
+        Cargo.toml: `a`: its `publish` does not allow registry `rehearsal`: pass --registry
         error: 1 error, 0 warnings"#]]
     .assert_eq(&said(&world, "verify --fast"));
 }

@@ -21,15 +21,13 @@ const ARCHIVE: &str = "<!-- ARCHIVE_START -->";
 
 const UNRELEASED: &str = "Unreleased";
 
-/// A line without its end and its trailing white space; `None` inside a comment or a code block.
-struct Line<'a> {
-    start: usize,
-    text: Option<&'a str>,
-}
+/// A line that is not visible counts as a line of text.
+const HIDDEN: &str = "hidden";
 
 /// The parts of the file, as byte offsets.
 #[derive(Default)]
 struct Outline<'a> {
+    /// Each heading from the first version on.
     sections: Vec<Section>,
     /// The line of dashes between sections, if there is one.
     rule: Option<&'a str>,
@@ -41,121 +39,100 @@ struct Outline<'a> {
 
 /// From the heading, with the anchors right above it, to the rule or heading that follows.
 struct Section {
-    version: Version,
+    /// `None` for another heading, which ends the section above it.
+    version: Option<Version>,
     start: usize,
     heading: usize,
     end: usize,
 }
 
-/// Inserts a section, as `render` makes it, in version order. `None` if the version has a section. In the archive form, a
-/// section of an older release line leaves and a link to its branch joins the list: like the newest link there, or below
-/// `repository`.
+/// Inserts a section, as `render` makes it, in version order. `None` if the version has a section. In the archive form, the
+/// first section of a release line replaces that of the line before, and a link to its branch joins the list: like the
+/// newest link there, or below `repository`.
 pub fn open(
     text: &str,
     version: &Version,
     section: &str,
     repository: Option<&str>,
 ) -> Result<Option<String>> {
-    if find(text, version)?.is_some() {
+    if has(text, version)? {
         return Ok(None);
     }
     let eol = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let blank_line = eol.repeat(2);
     let section = section.replace('\n', eol);
-    let Outline {
-        sections,
-        rule,
-        archive,
-        end,
-    } = outline(text)?;
+    let outline = outline(text)?;
+    let sections = &outline.sections;
 
-    let older = |section: &Section| {
-        let Version { major, minor, .. } = section.version;
-        section.version < *version && (major, minor) != (version.major, version.minor)
-    };
-    if let (Some(archive), [first, ..], true) = (archive, &sections[..], sections.iter().all(older))
+    let versions = sections.iter().filter_map(|other| other.version.as_ref());
+    let line = |version: &Version| (version.major, version.minor);
+    if let (Some(archive), Some(newest)) = (outline.archive, versions.max())
+        && line(newest) < line(version)
     {
-        let mut links = String::new();
-        for (at, section) in sections.iter().enumerate() {
-            let next = sections.get(at + 1).map_or(end, |next| next.start);
-            let mut between = text[section.end..next].lines();
-            if let Some(line) = between.find(|line| !line.trim_start_matches('-').trim().is_empty())
-            {
-                bail!("`{line}` stands between two sections: move it");
-            }
-            let link = archive_link(&text[archive..], &section.version, repository)?;
-            if let Some(link) = link.filter(|link| !links.contains(link)) {
-                links += &format!("{link}{eol}");
-            }
+        if let Some(other) = sections.get(1) {
+            let heading = text[other.heading..].lines().next().unwrap_or_default();
+            bail!("`{heading}` stands between two sections: move it");
         }
-        let (head, tail, list) = (&text[..first.start], &text[end..archive], &text[archive..]);
-        let last = if tail.ends_with('\n') { "" } else { eol };
+        let (tail, list) = (&text[outline.end..archive], &text[archive..]);
+        let gap = if tail.ends_with('\n') { "" } else { eol };
+        let mut link = archive_link(list, newest, repository)?;
+        if !link.is_empty() {
+            link += eol;
+        }
+        let head = &text[..sections[0].start];
         return Ok(Some(format!(
-            "{head}{section}{eol}{eol}{tail}{last}{links}{list}"
+            "{head}{section}{blank_line}{tail}{gap}{link}{list}"
         )));
     }
 
-    let rule = rule
-        .map(|rule| format!("{rule}{eol}{eol}"))
-        .unwrap_or_default();
-    if let Some(next) = sections.iter().find(|section| section.version < *version) {
+    let rule = outline.rule.map(|rule| format!("{rule}{blank_line}"));
+    let rule = rule.unwrap_or_default();
+    let is_older = |other: &&Section| other.version.as_ref().is_some_and(|it| it < version);
+    if let Some(next) = sections.iter().find(is_older) {
         let (head, tail) = text.split_at(next.start);
-        return Ok(Some(format!("{head}{section}{eol}{eol}{rule}{tail}")));
+        return Ok(Some(format!("{head}{section}{blank_line}{rule}{tail}")));
     }
-    let (head, tail) = text.split_at(end);
-    let gap = match head {
-        "" => "",
-        _ if head.ends_with(&format!("{eol}{eol}")) => "",
-        _ if head.ends_with(eol) => eol,
-        _ => &format!("{eol}{eol}"),
-    };
+    let (head, tail) = text.split_at(outline.end);
+    let mut head = head.to_string();
+    while !head.is_empty() && !head.ends_with(&blank_line) {
+        head += eol;
+    }
     let rule = if sections.is_empty() { "" } else { &rule };
-    let below = if tail.is_empty() { "" } else { eol };
-    Ok(Some(format!(
-        "{head}{gap}{rule}{section}{eol}{below}{tail}"
-    )))
+    let gap = if tail.is_empty() { "" } else { eol };
+    Ok(Some(format!("{head}{rule}{section}{eol}{gap}{tail}")))
 }
 
 /// Replaces the word `Unreleased` on the first line of a section with a date. `None` if the section has that date already.
 pub fn date(text: &str, version: &Version, date: Date) -> Result<Option<String>> {
     match status(text, version)? {
-        Status::Unreleased(at) => {
+        (at, None) => {
             let (before, after) = (&text[..at], &text[at + UNRELEASED.len()..]);
             Ok(Some(format!("{before}Released {date}{after}")))
         }
-        Status::Released(dated) if dated == date => Ok(None),
-        Status::Released(dated) => bail!("`## {version}` is already dated {dated}, not {date}"),
+        (_, Some(dated)) if dated == date => Ok(None),
+        (_, Some(dated)) => bail!("`## {version}` is already dated {dated}, not {date}"),
     }
 }
 
-/// What the first line below a version's heading says.
-enum Status {
-    /// The word stands there in the text.
-    Unreleased(usize),
-    Released(Date),
-}
-
-fn status(text: &str, version: &Version) -> Result<Status> {
+/// Where the first line below a version's heading begins, and its date; `None` if it says `Unreleased`.
+fn status(text: &str, version: &Version) -> Result<(usize, Option<Date>)> {
     let section = section(text, version)?;
-    let (_, below) = text[section.heading..section.end]
-        .split_once('\n')
-        .unwrap_or_default();
-    let below = below.trim_start();
+    let below = text[section.heading..section.end].split_once('\n');
+    let below = below.map_or("", |(_, below)| below.trim_start());
+    let at = section.end - below.len();
     let line = below.lines().next().unwrap_or_default();
     let after = line.strip_prefix(UNRELEASED).map(str::trim_start);
     // Prose may begin with the word.
     if after.is_some_and(|after| !after.starts_with(char::is_alphanumeric)) {
-        return Ok(Status::Unreleased(section.end - below.len()));
+        return Ok((at, None));
     }
     let after = line.strip_prefix("Released").unwrap_or_default();
-    let word = |word: &&str| !word.is_empty();
-    let words = after.split(|c: char| !c.is_alphanumeric() && c != '-');
-    let mut words = words.filter(word).take(2);
-    match words.find_map(|word| parse_date(word).ok()) {
-        Some(date) => Ok(Status::Released(date)),
-        None => {
-            bail!("`{UNRELEASED}.` is missing below `## {version}`: write it on the first line")
+    for word in after.split_whitespace().take(2) {
+        if let Ok(date) = parse_date(word.trim_matches(|c: char| !c.is_ascii_digit())) {
+            return Ok((at, Some(date)));
         }
     }
+    bail!("`{UNRELEASED}.` is missing below `## {version}`: write it on the first line");
 }
 
 /// Whether a version has a section.
@@ -165,7 +142,12 @@ pub fn has(text: &str, version: &Version) -> Result<bool> {
 
 /// Whether a version has a section with a date.
 pub fn is_dated(text: &str, version: &Version) -> Result<bool> {
-    Ok(has(text, version)? && matches!(status(text, version)?, Status::Released(_)))
+    Ok(has(text, version)? && status(text, version)?.1.is_some())
+}
+
+/// The date of a version's section, if it has one.
+pub fn released_on(text: &str, version: &Version) -> Option<Date> {
+    status(text, version).ok()?.1
 }
 
 /// Whether main keeps the notes of the next release only.
@@ -184,19 +166,14 @@ pub fn draft(version: &Version, date: Date, subjects: &[String]) -> String {
 
 /// Untrusted text on one line, without control characters.
 pub fn plain(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+    text.replace(char::is_control, " ")
 }
 
 /// Untrusted text as a code span: no Markdown, link or mention in it has an effect.
 pub fn code(text: &str) -> String {
     let text = plain(text);
-    let longest = text
-        .split(|c| c != '`')
-        .map(str::len)
-        .max()
-        .unwrap_or_default();
+    let runs = text.split(|c| c != '`').map(str::len);
+    let longest = runs.max().unwrap_or_default();
     let fence = "`".repeat(longest + 1);
     let gap = if longest > 0 { " " } else { "" };
     format!("{fence}{gap}{}{gap}{fence}", text.trim())
@@ -211,140 +188,119 @@ pub fn show<'a>(text: &'a str, version: &Version) -> Result<&'a str> {
 /// The same as a text of its own: with the definitions of its reference links, which may stand anywhere in the file.
 pub fn standalone(text: &str, version: &Version) -> Result<String> {
     let section = show(text, version)?;
+    let lowercase = section.to_lowercase();
     let mut standalone = section.to_string();
-    for line in visible_lines(text) {
-        let Some(definition) = line.text.filter(|line| line.starts_with('[')) else {
-            continue;
-        };
-        let Some((label, _)) = definition.split_once("]:") else {
-            continue;
-        };
-        let reference = format!("{}]", label.to_lowercase());
-        if section.to_lowercase().contains(&reference) && !section.contains(definition) {
-            let gap = if standalone == section { "\n\n" } else { "\n" };
-            standalone += &format!("{gap}{definition}");
+    for (_, line) in visible_lines(text) {
+        let (label, _) = line.split_once("]:").unwrap_or_default();
+        let is_used = lowercase.contains(&format!("{}]", label.to_lowercase()));
+        if label.starts_with('[') && is_used && !section.contains(line) {
+            standalone += if standalone == section { "\n\n" } else { "\n" };
+            standalone += line;
         }
     }
     Ok(standalone)
 }
 
 fn section(text: &str, version: &Version) -> Result<Section> {
-    let missing = || {
-        format!("the section `## {version}` is missing; `cargo xtask notes new {version}` adds it")
-    };
+    let add = format!("`cargo xtask notes new {version}` adds it");
+    let missing = || format!("the section `## {version}` is missing; {add}");
     Ok(find(text, version)?.ok_or_else(missing)?)
 }
 
 fn find(text: &str, version: &Version) -> Result<Option<Section>> {
-    let sections = outline(text)?.sections.into_iter();
-    let mut found = sections.filter(|section| section.version == *version);
-    match (found.next(), found.next()) {
-        (Some(_), Some(_)) => {
-            Err(format!("the section `## {version}` is there twice: remove one").into())
-        }
-        (section, _) => Ok(section),
+    let mut sections = outline(text)?.sections;
+    sections.retain(|section| section.version.as_ref() == Some(version));
+    if sections.len() > 1 {
+        bail!("the section `## {version}` is there twice: remove one");
     }
+    Ok(sections.pop())
 }
 
-/// The first pass: comments, code blocks and `<pre>` hide their lines.
-fn visible_lines(text: &str) -> Vec<Line<'_>> {
+/// The first pass: where each line begins, and the line without white space at its end. Comments, code blocks and `<pre>`
+/// hide their lines. The last line is empty, at the end of the text.
+fn visible_lines(text: &str) -> Vec<(usize, &str)> {
     let mut lines = Vec::new();
-    // What ends the hidden lines, and the column at which a code block begins.
-    let (mut until, mut column) = (None::<&str>, 0);
+    // What ends the hidden lines; empty outside them. A code block in a list also ends left of its column.
+    let (mut end, mut column) = ("", 0);
     let mut start = text.len() - text.trim_start_matches('\u{feff}').len();
     for raw in text[start..].split_inclusive('\n') {
         let line = raw.trim_end();
-        let indentation = line.len() - line.trim_start().len();
-        // A code block may stand in a list or a quotation.
-        let fence =
-            line.trim_start_matches(|c: char| c.is_ascii_digit() || " \t*+-.)>".contains(c));
-        let before = &line[..line.len() - fence.len()];
-        let (run, info) =
-            fence.split_at(fence.find(|c| !fence.starts_with(c)).unwrap_or(fence.len()));
-        let is_fence = run.len() >= 3 && "`~".contains(&run[..1]);
+        let in_list = |c: char| c.is_ascii_digit() || " \t*+-.)".contains(c);
+        let block = line.trim_start_matches(in_list);
+        let mark = if block.starts_with('~') { '~' } else { '`' };
+        let info = block.trim_start_matches(mark);
+        let fence = &block[..block.len() - info.len()];
 
-        // A list that ends closes the code block in it.
+        let indentation = line.len() - line.trim_start().len();
         if !line.is_empty() && indentation < column {
-            (until, column) = (None, 0);
+            end = "";
         }
-        let mut visible = until.is_none();
-        match until {
-            None if is_fence && !info.contains('`') => {
-                visible = false;
-                until = Some(run);
-                column = if before.contains('>') {
-                    0
-                } else {
-                    before.len()
-                };
-            }
-            None if line != ARCHIVE && line.starts_with("<!--") => {
-                visible = false;
-                until = Some("-->").filter(|end| !line.contains(end));
-            }
-            None if line.starts_with("<pre") => {
-                visible = false;
-                until = Some("</pre>").filter(|end| !line.contains(end));
-            }
-            Some(end @ ("-->" | "</pre>")) if line.contains(end) => until = None,
-            Some(open) if info.is_empty() && run.starts_with(open) => (until, column) = (None, 0),
-            _ => {}
+        let was_hidden = !end.is_empty();
+        if !was_hidden {
+            column = line.len() - block.len();
+            end = match line {
+                _ if fence.len() >= 3 && !info.contains('`') => fence,
+                _ if line.starts_with("<!--") && line != ARCHIVE => "-->",
+                _ if line.starts_with("<pre") => "</pre>",
+                _ => "",
+            };
         }
-        lines.push(Line {
-            start,
-            text: visible.then_some(line),
-        });
+        lines.push((start, if end.is_empty() { line } else { HIDDEN }));
         start += raw.len();
+        let is_last = match end.ends_with('>') {
+            true => line.contains(end),
+            false => was_hidden && info.is_empty() && fence.starts_with(end),
+        };
+        if is_last {
+            end = "";
+        }
     }
+    lines.push((start, ""));
     lines
 }
 
 /// The second pass: headings, and where each section begins and ends. Fails at a heading that names a version in another form.
 fn outline(text: &str) -> Result<Outline<'_>> {
     let lines = visible_lines(text);
-    let mut outline = Outline {
-        end: text.len(),
-        ..Outline::default()
-    };
-    let mut open = None; // the section that is not closed yet
-    for (at, line) in lines.iter().enumerate() {
-        let Some(heading) = line.text else { continue };
-        if heading == ARCHIVE {
-            // The text between the last rule and the list introduces the list.
-            let mut above = (0..at).rev().take_while(|at| !is_heading(&lines[*at]));
-            let rule = above.find(|at| is_rule(&lines, *at));
-            outline.archive = Some(
-                line.start + heading.len() + usize::from(text.len() > line.start + heading.len()),
-            );
-            outline.end = rule.map_or(line.start, |rule| lines[rule].start);
-            outline.rule = outline.rule.or_else(|| lines[rule?].text);
-            break;
-        }
-        let underlined = lines.get(at + 1).is_some_and(is_underline);
-        if !is_heading(line) && !underlined {
-            continue;
-        }
-        let title = heading.trim_start_matches('#').trim_end_matches('#').trim();
-        let version = Version::parse(title)
-            .ok()
-            .filter(|_| heading.starts_with("## "));
-        if version.is_none() && names_version(title) {
+    let mut outline = Outline::default();
+    for (at, &(heading, line)) in lines.iter().enumerate() {
+        let next = lines.get(at + 1);
+        let title = line.trim_matches('#').trim();
+        let mut version = Version::parse(title).ok();
+        version = version.filter(|_| line.starts_with("## "));
+        let is_title = is_heading(line) || next.is_some_and(|(_, next)| is_underline(next));
+        if is_title && version.is_none() && names_version(title) {
             let number = at + 1;
-            bail!("line {number}: `{heading}`: a section of a version is headed `## X.Y.Z`");
+            bail!("line {number}: `{line}`: a section of a version is headed `## X.Y.Z`");
         }
-        if underlined {
+        let is_end = line == ARCHIVE || next.is_none();
+        if !is_heading(line) && !is_end {
             continue;
         }
+
         let mut first = at;
-        while first > 0 && lines[first - 1].text.is_some_and(is_anchor) {
+        while first > 0 && is_anchor(lines[first - 1].1) {
             first -= 1;
         }
-        let (end, rule) = end_above(&lines, first);
-        outline.rule = outline.rule.or(rule);
-        outline.close(open.take(), end);
-        if let Some(version) = version {
-            let (start, heading) = (lines[first].start, line.start);
-            open = Some(Section {
+        // The text between the last rule and the list of archived notes introduces the list.
+        let is_stop = |above: &usize| match line == ARCHIVE {
+            true => is_rule(&lines, *above) || is_heading(lines[*above].1),
+            false => !lines[*above].1.is_empty(),
+        };
+        let rule = (0..first).rev().find(is_stop);
+        let rule = rule.filter(|rule| is_rule(&lines, *rule));
+        outline.rule = outline.rule.or(rule.map(|rule| lines[rule].1));
+        let (start, end) = (lines[first].0, lines[rule.unwrap_or(first)].0);
+        if let Some(above) = outline.sections.last_mut() {
+            above.end = end;
+        }
+        if is_end {
+            outline.end = end;
+            outline.archive = next.map(|(below, _)| *below);
+            break;
+        }
+        if version.is_some() || !outline.sections.is_empty() {
+            outline.sections.push(Section {
                 version,
                 start,
                 heading,
@@ -352,59 +308,31 @@ fn outline(text: &str) -> Result<Outline<'_>> {
             });
         }
     }
-    if outline.archive.is_none() && !lines.is_empty() {
-        let (end, _) = end_above(&lines, lines.len());
-        outline.end = end.min(text.len());
-    }
-    let end = outline.end;
-    outline.close(open, end);
     Ok(outline)
 }
 
-impl Outline<'_> {
-    fn close(&mut self, section: Option<Section>, end: usize) {
-        self.sections
-            .extend(section.map(|section| Section { end, ..section }));
-    }
-}
-
-/// Where the text above a line ends, and the rule between them, if there is one.
-fn end_above<'a>(lines: &[Line<'a>], at: usize) -> (usize, Option<&'a str>) {
-    let mut above = at;
-    while above > 0 && lines[above - 1].text == Some("") {
-        above -= 1;
-    }
-    if above > 0 && is_rule(lines, above - 1) {
-        return (lines[above - 1].start, lines[above - 1].text);
-    }
-    (lines.get(at).map_or(usize::MAX, |line| line.start), None)
-}
-
 /// A line of dashes below a blank one. Right below text, dashes make a heading of it.
-fn is_rule(lines: &[Line], at: usize) -> bool {
-    let dashes = |line: &str| line.len() >= 3 && line.bytes().all(|byte| byte == b'-');
-    lines[at].text.is_some_and(dashes) && (at == 0 || lines[at - 1].text == Some(""))
+fn is_rule(lines: &[(usize, &str)], at: usize) -> bool {
+    let line = lines[at].1;
+    line.len() >= 3 && line.bytes().all(|b| b == b'-') && (at == 0 || lines[at - 1].1.is_empty())
 }
 
-fn is_heading(line: &Line) -> bool {
-    line.text
-        .is_some_and(|line| line.starts_with("# ") || line.starts_with("## "))
+fn is_heading(line: &str) -> bool {
+    line.starts_with("# ") || line.starts_with("## ")
 }
 
 /// Makes a heading of the line above it, if that is text.
-fn is_underline(line: &Line) -> bool {
-    let only =
-        |byte: u8| move |line: &str| !line.is_empty() && line.bytes().all(|other| other == byte);
-    line.text.is_some_and(only(b'-')) || line.text.is_some_and(only(b'='))
+fn is_underline(line: &str) -> bool {
+    let only = |c: char| !line.is_empty() && line.trim_matches(c).is_empty();
+    only('-') || only('=')
 }
 
 /// Whether one of the first two words of a heading is a version: `[1.0.0]`, `v1.0.0 - date`, `Version 1.0.0`.
 fn names_version(title: &str) -> bool {
     let mut words = title.split_whitespace().take(2);
     words.any(|word| {
-        let word = word.trim_matches(|c| "[]():".contains(c));
         let word = word.split("](").next().unwrap_or_default();
-        Version::parse(word.trim_start_matches(['v', 'V'])).is_ok()
+        Version::parse(word.trim_matches(|c| "[]():vV".contains(c))).is_ok()
     })
 }
 
@@ -414,43 +342,36 @@ fn is_anchor(line: &str) -> bool {
 
 /// A section made of a template, with LF: from its heading on, without the rule below.
 pub fn render(template: &str, version: &Version) -> Result<String> {
-    let text = template
-        .replace("\r\n", "\n")
-        .replace("VERSION", &version.to_string());
-    match &outline(&text)?.sections[..] {
-        [section] if section.version == *version => {
-            Ok(text[section.start..section.end].trim_end().to_string())
-        }
-        _ => Err("it must hold one section, `## VERSION`".into()),
+    let text = template.replace("\r\n", "\n");
+    let text = text.replace("VERSION", &version.to_string());
+    match (outline(&text)?.sections.len(), show(&text, version)) {
+        (1, Ok(section)) => Ok(section.to_string()),
+        _ => bail!("it must hold one section, `## VERSION`"),
     }
 }
 
-/// The item that links from the list of archived notes to those of a version's branch. `None` if it is there.
-fn archive_link(list: &str, version: &Version, repository: Option<&str>) -> Result<Option<String>> {
-    let label = |version: &Version| format!("{}.{}.x", version.major, version.minor);
+/// The item that links from the list of archived notes to those of a version's branch. Empty if it is there.
+fn archive_link(list: &str, version: &Version, repository: Option<&str>) -> Result<String> {
+    let label = |version: &Version| format!("[{}.{}.x]", version.major, version.minor);
     let branch = |version: &Version| release_branch(&Version::new(version.major, version.minor, 0));
-    if list.contains(&format!("[{}", label(version))) {
-        return Ok(None);
+    if list.contains(&label(version)) {
+        return Ok(String::new());
     }
     // The newest link, with the version in it replaced.
-    let newest = || {
-        let line = list.lines().find(|line| line.contains("]("))?;
-        let (_, item) = line.split_once('[')?;
-        let newest = Version::parse(&item.split("](").next()?.replace(".x", ".0")).ok()?;
-        let linked = line.contains(&branch(&newest));
-        let line = line.replace(&branch(&newest), &branch(version));
-        linked.then(|| line.replace(&label(&newest), &label(version)))
+    let newest = list.lines().find(|line| line.contains("]("));
+    let newest = newest.unwrap_or_default();
+    let linked = newest.split(['[', ']']).nth(1).unwrap_or_default();
+    if let Ok(linked) = Version::parse(&linked.replace(".x", ".0"))
+        && newest.contains(&branch(&linked))
+    {
+        let link = newest.replace(&label(&linked), &label(version));
+        return Ok(link.replace(&branch(&linked), &branch(version)));
+    }
+    let Some(url) = repository else {
+        let empty = "the list of archived notes is empty and no crate names its `repository`";
+        bail!("{empty}: write the first link");
     };
-    let below_repository = |url: &str| {
-        let url = url.trim_end_matches('/').trim_end_matches(".git");
-        format!(
-            "* [{}]({url}/blob/{}/{FILE})",
-            label(version),
-            branch(version)
-        )
-    };
-    let link = newest().or_else(|| repository.map(below_repository));
-    Ok(Some(link.ok_or(
-        "the list of archived notes is empty and no crate names its `repository`: write the first link",
-    )?))
+    let url = url.trim_end_matches('/').trim_end_matches(".git");
+    let (label, branch) = (label(version), branch(version));
+    Ok(format!("* {label}({url}/blob/{branch}/{FILE})"))
 }

@@ -27,7 +27,9 @@ pub struct Facts {
     pub wrongly_not_latest: Option<Version>,
     /// The newest version whose notes main lacks.
     pub notes_missing: Option<Version>,
-    /// What could not be asked. Then nothing is advised.
+    /// Without its answers, nothing is advised.
+    pub github_answers: bool,
+    /// What could not be asked, and release branches that cannot be read.
     pub unknown: Vec<String>,
 }
 
@@ -90,7 +92,7 @@ impl Facts {
     /// The steps that are due, the oldest branch first.
     pub fn next(&self) -> Vec<Step> {
         let mut steps = Vec::new();
-        if !self.unknown.is_empty() {
+        if !self.github_answers {
             return steps;
         }
         let mut run = |command: String, why: &str| {

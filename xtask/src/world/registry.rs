@@ -4,14 +4,18 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::panic::resume_unwind;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use semver::Version;
 use serde_json::Value;
+use toml_edit::Item;
 use ureq::Agent;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
+use crate::rules::manifest;
+use crate::world::text;
 use crate::world::workspace::{Crate, Workspace};
 use crate::{Context, Result, bail};
 
@@ -24,7 +28,7 @@ const PARALLEL: usize = 16;
 pub struct Registry {
     /// As cargo's configuration calls it.
     pub name: String,
-    /// The address of its index, with a slash at the end.
+    /// The address of its index, without a slash at the end.
     index: String,
     agent: Agent,
     /// How long a question is repeated that gets no answer.
@@ -35,128 +39,94 @@ pub struct Registry {
 pub type Versions = BTreeMap<Version, bool>;
 
 impl Registry {
-    /// The registry that a workspace is published to: the one named, else `CARGO_REGISTRY_DEFAULT`, else the only one that
-    /// its crates allow, else crates.io. It is not asked yet. Fails if a crate may not go there (a named one leaves such
+    /// The registry that a workspace is published to, by cargo's rule: the one named, else the default of cargo's
+    /// configuration, else the only one that its crates allow, else crates.io. It is not asked yet. Fails if a crate may not go there (a named one leaves such
     /// crates out), or if its index is not known.
-    pub fn of(workspace: &Workspace, named: Option<String>, timeout: Duration) -> Result<Registry> {
-        let mut allowed: Vec<_> = workspace
-            .published()
-            .map(|member| &member.registries[..])
-            .collect();
-        allowed.dedup();
+    pub fn of(of: &Workspace, named: Option<String>, timeout: Duration) -> Result<Registry> {
         let explicit = named.is_some();
-        let default = named.or_else(|| std::env::var("CARGO_REGISTRY_DEFAULT").ok());
-        let name = match (default, &allowed[..]) {
+        let default = match named {
+            Some(name) => Some(name),
+            None => configured(&of.root, &["registry", "default"])?,
+        };
+        let lists = of.published().map(|member| &member.registries[..]);
+        let mut lists = Vec::from_iter(lists);
+        lists.dedup();
+        let name = match (default, &lists[..]) {
             (Some(name), _) => name,
             (None, [[only]]) => only.clone(),
             (None, _) => CRATES_IO.to_string(),
         };
-        let refused = workspace
-            .published()
-            .find(|member| !member.is_allowed_in(&name));
-        let any = workspace
-            .published()
-            .any(|member| member.is_allowed_in(&name));
-        if let Some(member) = refused
-            && !(explicit && any)
+        let crates = of.published();
+        let (allowed, refused): (Vec<_>, Vec<_>) = crates.partition(|it| it.is_allowed_in(&name));
+        if let Some(Crate { name: member, .. }) = refused.first()
+            && (!explicit || allowed.is_empty())
         {
-            bail!(
-                "`{}` may not be published to registry `{name}`, by its `publish`: use --registry",
-                member.name
-            );
+            bail!("`{member}`: its `publish` does not allow registry `{name}`: pass --registry");
         }
-        let variable = format!(
-            "CARGO_REGISTRIES_{}_INDEX",
-            name.to_uppercase().replace('-', "_")
-        );
-        let index = match std::env::var(&variable) {
-            _ if name == CRATES_IO => "sparse+https://index.crates.io/".to_string(),
-            Ok(index) => index,
-            Err(_) => {
-                bail!("registry `{name}`: set {variable} to its index, sparse+https://...");
-            }
+        let variable = name.to_uppercase().replace('-', "_");
+        let variable = format!("CARGO_REGISTRIES_{variable}_INDEX");
+        let index = match name.as_str() {
+            CRATES_IO => "sparse+https://index.crates.io".to_string(),
+            _ => configured(&of.root, &["registries", &name, "index"])?.unwrap_or_default(),
         };
-        let Some(address) = index
-            .strip_prefix("sparse+")
-            .filter(|address| !address.contains('@'))
-        else {
-            let error = "is not a sparse index without credentials, sparse+https://...";
-            bail!("registry `{name}`: {variable} {error}");
+        let address = index.strip_prefix("sparse+");
+        let Some(address) = address.filter(|address| !address.contains('@')) else {
+            let index = "its sparse index without credentials, sparse+https://...";
+            bail!("registry `{name}`: set {variable} to {index}");
         };
-        let index = format!("{}/", address.trim_end_matches('/'));
         Ok(Registry {
+            index: address.trim_end_matches('/').to_string(),
             name,
-            index,
             agent: agent()?,
             timeout,
         })
     }
 
     /// The published crates that may go to this registry, each with its versions in the index.
-    pub fn versions_of_all<'a>(
-        &self,
-        workspace: &'a Workspace,
-    ) -> Result<Vec<(&'a Crate, Versions)>> {
+    pub fn versions_of_all<'a>(&self, of: &'a Workspace) -> Result<Vec<(&'a Crate, Versions)>> {
         self.check()?;
-        let ours = workspace
-            .published()
-            .filter(|member| member.is_allowed_in(&self.name));
-        let ours: Vec<&Crate> = ours.collect();
-        let ask = |part: &[&'a Crate]| -> Vec<Result<_>> {
-            part.iter()
-                .map(|member| Ok((*member, self.versions(&member.name)?)))
-                .collect()
+        let mut ours = Vec::from_iter(of.published());
+        ours.retain(|member| member.is_allowed_in(&self.name));
+        let ask = |part: &[&'a Crate]| -> Result<Vec<_>> {
+            part.iter().map(|member| self.versions(member)).collect()
         };
         let parts = ours.chunks(ours.len().div_ceil(PARALLEL).max(1));
-        let answers = thread::scope(|scope| {
+        thread::scope(|scope| {
             let threads: Vec<_> = parts.map(|part| scope.spawn(move || ask(part))).collect();
-            let joined = threads.into_iter().map(|thread| thread.join());
-            Vec::from_iter(
-                joined.flat_map(|answers| answers.unwrap_or_else(|panic| resume_unwind(panic))),
-            )
-        });
-        answers.into_iter().collect()
+            let mut all = Vec::new();
+            for thread in threads {
+                all.extend(thread.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+            }
+            Ok(all)
+        })
     }
 
     /// Fails unless this is an index: a wrong address must not look like a registry without crates.
     fn check(&self) -> Result<()> {
+        let Registry { name, index, .. } = self;
         let config = self.get("config.json")?.unwrap_or_default();
         let config: Value = serde_json::from_str(&config).unwrap_or_default();
-        if config["auth-required"] == true {
-            bail!(
-                "registry `{}`: its index needs a token, and none is sent",
-                self.name
-            );
+        if !config["dl"].is_string() {
+            bail!("registry `{name}`: {index}/ has no config.json of an index");
         }
-        match config["dl"].is_string() {
-            true => Ok(()),
-            false => Err(format!(
-                "registry `{}`: {} has no config.json of an index",
-                self.name, self.index
-            )
-            .into()),
-        }
+        Ok(())
     }
 
-    fn versions(&self, name: &str) -> Result<Versions> {
-        let path = index_path(name);
-        let text = self.get(&path)?.unwrap_or_default();
+    fn versions<'a>(&self, member: &'a Crate) -> Result<(&'a Crate, Versions)> {
+        let path = index_path(&member.name);
         let mut versions = Versions::new();
-        for line in text.lines() {
+        for line in self.get(&path)?.unwrap_or_default().lines() {
             let line: Value = serde_json::from_str(line).context(&path)?;
-            let version = line["vers"].as_str().unwrap_or_default();
-            versions.insert(
-                Version::parse(version).context(&path)?,
-                line["yanked"] == true,
-            );
+            let version = Version::parse(&text(&line["vers"])).context(&path)?;
+            versions.insert(version, line["yanked"] == true);
         }
-        Ok(versions)
+        Ok((member, versions))
     }
 
     /// A file of the index; `None` if the index says that it does not exist. Any other answer is asked for again, until the
     /// timeout.
     fn get(&self, path: &str) -> Result<Option<String>> {
-        let address = format!("{}{path}", self.index);
+        let address = format!("{}/{path}", self.index);
         let (begun, mut pause) = (Instant::now(), Duration::from_millis(250));
         loop {
             let error = match self.get_once(&address) {
@@ -176,13 +146,39 @@ impl Registry {
 
     fn get_once(&self, address: &str) -> Result<(u16, String), ureq::Error> {
         let mut answer = self.agent.get(address).call()?;
-        let text = answer
-            .body_mut()
-            .with_config()
-            .limit(1 << 30)
-            .read_to_string()?;
+        let body = answer.body_mut().with_config().limit(1 << 30);
+        let text = body.read_to_string()?;
         Ok((answer.status().as_u16(), text))
     }
+}
+
+/// A string of cargo's configuration: of its variable, else of the files above the workspace, nearest first, else of cargo's
+/// home ("Configuration" in the Cargo book).
+fn configured(root: &Path, keys: &[&str]) -> Result<Option<String>> {
+    let variable = format!("CARGO_{}", keys.join("_").to_uppercase().replace('-', "_"));
+    if let Ok(value) = std::env::var(variable) {
+        return Ok(Some(value));
+    }
+    let home = std::env::home_dir().unwrap_or_default().join(".cargo");
+    let home = std::env::var_os("CARGO_HOME").map_or(home, PathBuf::from);
+    let above = root.ancestors().map(|folder| folder.join(".cargo"));
+    for folder in above.chain([home]) {
+        for name in ["config", "config.toml"] {
+            let file = folder.join(name);
+            let Ok(text) = fs::read_to_string(&file) else {
+                continue;
+            };
+            let file = manifest::parse(&file.display().to_string(), text.as_str())?;
+            let mut item = Some(file.as_item());
+            for key in keys {
+                item = item.and_then(|item| item.get(key));
+            }
+            if let Some(value) = item.and_then(Item::as_str) {
+                return Ok(Some(value.to_string()));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// The path of a crate in an index ("Index files" in the Cargo book).
@@ -211,25 +207,22 @@ pub fn agent() -> Result<Agent> {
 /// The trusted roots: Mozilla's, which are built in, or those of the file that cargo is told to use instead, as behind a proxy
 /// that intercepts TLS.
 fn roots() -> Result<RootCerts> {
-    let set = |name| {
-        Some((
-            name,
-            std::env::var(name).ok().filter(|file| !file.is_empty())?,
-        ))
-    };
-    let Some((name, file)) = set("CARGO_HTTP_CAINFO").or_else(|| set("SSL_CERT_FILE")) else {
-        return Ok(RootCerts::WebPki);
-    };
-    let place = format!("{name}: {file}");
-    let pem = fs::read(&file).context(&place)?;
-    let mut roots = Vec::new();
-    for item in parse_pem(&pem) {
-        if let PemItem::Certificate(root) = item.context(&place)? {
-            roots.push(root);
+    for name in ["CARGO_HTTP_CAINFO", "SSL_CERT_FILE"] {
+        let file = std::env::var(name).unwrap_or_default();
+        if file.is_empty() {
+            continue;
         }
+        let place = format!("{name}: {file}");
+        let mut roots = Vec::new();
+        for item in parse_pem(&fs::read(&file).context(&place)?) {
+            if let PemItem::Certificate(root) = item.context(&place)? {
+                roots.push(root);
+            }
+        }
+        if roots.is_empty() {
+            bail!("{place}: the file holds no certificate in PEM");
+        }
+        return Ok(roots.into());
     }
-    match roots.is_empty() {
-        true => Err(format!("{place}: the file holds no certificate in PEM").into()),
-        false => Ok(roots.into()),
-    }
+    Ok(RootCerts::WebPki)
 }

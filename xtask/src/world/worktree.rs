@@ -27,8 +27,14 @@ pub fn lock_clone(sh: &Shell) -> Result<File> {
         .skip(1)
     {
         let folder = Path::new(line.strip_prefix("worktree ").unwrap_or_default());
-        let name = folder.file_name().unwrap_or_default();
-        if name.to_string_lossy().starts_with(PREFIX) {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        let ours = name.strip_prefix(PREFIX).is_some_and(|rest| {
+            !rest.is_empty()
+                && rest
+                    .bytes()
+                    .all(|byte| byte.is_ascii_digit() || byte == b'-')
+        });
+        if ours {
             remove(sh, folder);
         }
     }

@@ -21,7 +21,8 @@ use serde_json::Value;
 use xshell::{Shell, cmd};
 
 use release_train::rules::calendar::parse_date;
-use release_train::world::{self, process::start, process::without_inherited_env};
+use release_train::world;
+use release_train::world::process::{Tokens, prepared, start};
 use release_train::{Arguments, Result, Usage, bail, print, say};
 use sandbox::Sandbox;
 use steps::Steps;
@@ -140,7 +141,7 @@ fn build_xtask(sh: &Shell) -> Result<PathBuf> {
         "cargo build --quiet --locked --manifest-path {manifest} --package xtask --bin xtask {format}"
     );
     // Some dependencies would be built again for the variables that `cargo run` sets.
-    let mut build = without_inherited_env(build);
+    let mut build = prepared(build, Tokens::None);
     let toolchain = std::env::var_os("RUSTUP_TOOLCHAIN");
     build.envs(toolchain.map(|toolchain| ("RUSTUP_TOOLCHAIN", toolchain)));
     let output = start(build.stdout(Stdio::piped()))?.wait_with_output()?;

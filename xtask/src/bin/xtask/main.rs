@@ -97,15 +97,11 @@ fn task_of(name: &str) -> Result<(&'static str, Task)> {
         "push-tag" => (push_tag::HELP, |sh, arguments, _| {
             push_tag::run(sh, arguments)
         }),
-        "release-candidate" => (release::CANDIDATE_HELP, |sh, arguments, _| {
-            release::next_candidate(sh, arguments)
-        }),
+        "release-candidate" => (release::CANDIDATE_HELP, release::next_candidate),
         "release-latest" => (release::LATEST_HELP, release::latest),
         "release-patch" => (release::PATCH_HELP, release::patch),
         "status" => (status::HELP, status::run),
-        "sync-notes" => (sync_notes::HELP, |sh, arguments, _| {
-            sync_notes::run(sh, arguments)
-        }),
+        "sync-notes" => (sync_notes::HELP, sync_notes::run),
         "verify" => (verify::HELP, |sh, arguments, _| verify::run(sh, arguments)),
         "yank" => (yank::HELP, |sh, arguments, _| yank::run(sh, arguments)),
         _ => return Err(Usage(format!("unknown task `{name}`")).into()),

@@ -8,31 +8,29 @@ use std::process::Stdio;
 use semver::Version;
 use xshell::{Cmd, Shell, cmd};
 
-use release_train::world::process::{collect, start, without_inherited_env};
+use release_train::world::process::{Tokens, collect, prepared, start};
 use release_train::{Context, Result, say};
 
-/// Pushes new refs to `origin`, all or none: each a commit or tag object and a full name that must not exist yet. Nothing of
-/// the user's is pushed along: no tags, no submodules; no hooks run and nothing is signed.
-pub fn push(sh: &Shell, refs: &[(String, String)]) -> Result<()> {
-    // An empty lease: without it, a branch that someone else has just pushed would be moved forward silently.
-    let leases = refs
+/// A ref to push: a commit or tag object, its full name, and the commit that it must be at now; empty if it must not exist.
+pub struct Push {
+    pub object: String,
+    pub name: String,
+    pub old: String,
+}
+
+/// Pushes refs to `origin`, all or none. Nothing of the user's is pushed along: no tags, no submodules; no hooks run and
+/// nothing is signed.
+pub fn push(sh: &Shell, pushes: &[Push]) -> Result<()> {
+    // A lease: without it, a branch that someone else has just pushed would be moved silently.
+    let lease = |push: &Push| format!("--force-with-lease={}:{}", push.name, push.old);
+    let leases = pushes.iter().map(lease);
+    let refs = pushes
         .iter()
-        .map(|(_, name)| format!("--force-with-lease={name}:"));
-    let refspecs = refs.iter().map(|(object, name)| format!("{object}:{name}"));
-    let alone = [
-        "--no-follow-tags",
-        "--recurse-submodules=no",
-        "--no-verify",
-        "--no-signed",
-    ];
-    act(
-        cmd!(
-            sh,
-            "git push --quiet --atomic {alone...} {leases...} origin {refspecs...}"
-        ),
-        "",
-    )?;
-    Ok(())
+        .map(|push| format!("{}:{}", push.object, push.name));
+    let alone = "--no-follow-tags --recurse-submodules=no --no-verify --no-signed";
+    let options = ["--quiet", "--atomic"].into_iter().chain(alone.split(' '));
+    let push = cmd!(sh, "git push {options...} {leases...} origin {refs...}");
+    act(push, Tokens::Origin, "").map(drop)
 }
 
 /// Opens a pull request and returns its URL.
@@ -43,11 +41,14 @@ pub fn open_pull_request(
     title: &str,
     body: &str,
 ) -> Result<String> {
-    let create = cmd!(
-        sh,
-        "gh pr create --head {head} --base {base} --title {title} --body-file -"
-    );
-    act(create, body).context("gh")
+    let (from, to) = (["--head", head], ["--base", base]);
+    on_github(
+        cmd!(
+            sh,
+            "gh pr create {from...} {to...} --title {title} --body-file -"
+        ),
+        body,
+    )
 }
 
 /// Publishes packages (`name@version`), and passes on each line of cargo's stderr as it comes. Whether cargo succeeded does not
@@ -64,7 +65,7 @@ pub fn publish(
         "cargo publish --no-verify --registry {registry} {packages...}"
     );
     say!("$ {publish}");
-    let mut command = without_inherited_env(publish);
+    let mut command = prepared(publish, Tokens::Registry);
     // Whatever the user's configuration of cargo says, the lines are those that `publish` reads.
     for (name, value) in [
         ("COLOR", "never"),
@@ -90,15 +91,8 @@ pub fn publish(
 
 /// Yanks one version of a crate.
 pub fn yank(sh: &Shell, registry: &str, name: &str, version: &Version) -> Result<()> {
-    let version = version.to_string();
-    act(
-        cmd!(
-            sh,
-            "cargo yank --registry {registry} --version {version} {name}"
-        ),
-        "",
-    )?;
-    Ok(())
+    let of = ["--registry", registry, "--version", &version.to_string()];
+    act(cmd!(sh, "cargo yank {of...} {name}"), Tokens::Registry, "").map(drop)
 }
 
 /// Creates a draft release for a tag that exists.
@@ -109,57 +103,49 @@ pub fn create_draft(
     notes: &str,
     prerelease: bool,
 ) -> Result<()> {
-    let kind = if prerelease {
-        &["--prerelease"][..]
-    } else {
-        &[]
-    };
-    act(
-        cmd!(
-            sh,
-            "gh release create {tag} --draft {kind...} --title {title} --notes-file -"
-        ),
-        notes,
-    )
-    .context("gh")?;
-    Ok(())
+    let mut options = vec!["--draft", "--title", title, "--notes-file", "-"];
+    options.extend(prerelease.then_some("--prerelease"));
+    on_github(cmd!(sh, "gh release create {tag} {options...}"), notes).map(drop)
 }
 
 /// Uploads files to a release; a file of the same name there is replaced.
 pub fn upload_assets(sh: &Shell, tag: &str, files: &[PathBuf]) -> Result<()> {
-    act(cmd!(sh, "gh release upload {tag} --clobber {files...}"), "").context("gh")?;
-    Ok(())
+    on_github(cmd!(sh, "gh release upload {tag} --clobber {files...}"), "").map(drop)
 }
 
 /// Publishes a draft. Whether it is the latest release is always passed, never left to the server.
 pub fn publish_draft(sh: &Shell, tag: &str, prerelease: bool, latest: bool) -> Result<()> {
-    let kind = [
+    let (prerelease, latest) = (
         format!("--prerelease={prerelease}"),
         format!("--latest={latest}"),
-    ];
-    act(
-        cmd!(sh, "gh release edit {tag} --draft=false {kind...}"),
+    );
+    on_github(
+        cmd!(
+            sh,
+            "gh release edit {tag} --draft=false {prerelease} {latest}"
+        ),
         "",
     )
-    .context("gh")?;
-    Ok(())
+    .map(drop)
 }
 
 /// Marks a public release as the latest one.
 pub fn mark_latest(sh: &Shell, tag: &str) -> Result<()> {
-    act(cmd!(sh, "gh release edit {tag} --latest"), "").context("gh")?;
-    Ok(())
+    on_github(cmd!(sh, "gh release edit {tag} --latest"), "").map(drop)
 }
 
 /// Starts a workflow as it is at a branch or tag.
 pub fn start_workflow(sh: &Shell, file: &str, reference: &str) -> Result<()> {
-    act(cmd!(sh, "gh workflow run {file} --ref {reference}"), "").context("gh")?;
-    Ok(())
+    on_github(cmd!(sh, "gh workflow run {file} --ref {reference}"), "").map(drop)
+}
+
+fn on_github(cmd: Cmd, stdin: &str) -> Result<String> {
+    act(cmd, Tokens::Origin, stdin).context("gh")
 }
 
 /// Prints a command, runs it, and returns its stdout. A text goes in as stdin: untrusted text must not begin a line of a
 /// workflow's log, where GitHub would read it as a command.
-fn act(cmd: Cmd, stdin: &str) -> Result<String> {
+fn act(cmd: Cmd, tokens: Tokens, stdin: &str) -> Result<String> {
     say!("$ {cmd}");
-    collect(without_inherited_env(cmd), stdin, &[0])
+    collect(prepared(cmd, tokens), stdin, &[0])
 }

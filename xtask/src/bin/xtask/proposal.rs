@@ -1,90 +1,164 @@
-//! The pull requests that a task wants: what of them exists, and what is missing. Existing ones are kept, a human's branch is
-//! never overwritten, and what a killed run left is completed.
+//! The pull requests that a task wants: what of them exists, and what is missing. What a killed run left is completed, what is
+//! still ours is dated anew, and a branch that humans changed is kept.
 
-use xshell::Shell;
+use time::Date;
+use xshell::{Shell, cmd};
 
-use crate::outward;
+use crate::outward::{self, Push};
+use release_train::rules::notes;
 use release_train::rules::status::PullRequest;
 use release_train::rules::version::MARKER;
-use release_train::world::git::{Remote, fetch, subjects};
+use release_train::world::git::{self, Remote};
 use release_train::world::github::pull_requests;
+use release_train::world::process::output_of;
 use release_train::world::worktree::Worktree;
 use release_train::{Result, bail, say};
+use semver::Version;
 
 /// A pull request that a task wants.
-pub struct Proposal {
+pub struct Proposal<'a> {
     /// The branch that it comes from.
     pub branch: String,
-    /// The branch that it goes to.
+    /// The branch that it goes to, and the commit of that.
     pub base: String,
+    pub at: String,
     pub title: String,
     pub body: String,
-    /// What it proposes, committed here and not pushed yet.
-    pub commit: String,
+    /// The version that it dates in the notes, if it does, and the date.
+    pub dates: Option<Version>,
+    pub date: Date,
+    /// Makes its changes in a tree of a commit, as of a date.
+    pub edit: Box<dyn Fn(&str, Date) -> Result<Worktree<'a>> + 'a>,
 }
 
-impl Proposal {
-    /// Commits the changes in a tree. The title is the subject of the message; a marker in the body is in it, too.
-    pub fn commit(
-        tree: &Worktree,
-        branch: String,
-        base: &str,
-        title: String,
-        body: String,
-    ) -> Result<Proposal> {
-        let marker = if body.contains(MARKER) { MARKER } else { "" };
-        let commit = tree.commit(format!("{title}\n\n{marker}").trim_end())?;
-        let commit = commit.ok_or_else(|| format!("{title}: there is nothing to commit"))?;
-        Ok(Proposal {
-            branch,
-            base: base.to_string(),
-            title,
-            body,
-            commit,
-        })
+impl Proposal<'_> {
+    /// Commits the changes on top of a commit. The title is the subject of the message; a marker in the body is in it, too.
+    fn commit(&self, at: &str, date: Date) -> Result<String> {
+        let marker = if self.body.contains(MARKER) {
+            MARKER
+        } else {
+            ""
+        };
+        let message = format!("{}\n\n{marker}", self.title);
+        let commit = (self.edit)(at, date)?.commit(message.trim_end())?;
+        Ok(commit.ok_or_else(|| format!("{}: there is nothing to commit", self.title))?)
+    }
+
+    /// The parent of a found commit, if the commit holds exactly what we would have made on that parent, on the date that it
+    /// writes. A subject or an author proves nothing: everyone can write them.
+    fn parent_if_ours(&self, sh: &Shell, remote: &Remote, head: &str) -> Result<Option<String>> {
+        let line = output_of(cmd!(sh, "git rev-list --parents -1 {head}"))?;
+        let Some((_, parent)) = line.split_once(' ') else {
+            return Ok(None);
+        };
+        let on_base = || {
+            git::is_ancestor(
+                sh,
+                parent,
+                remote.branches.get(&self.base).unwrap_or(&self.at),
+            )
+        };
+        if parent.contains(' ') || !on_base()? {
+            return Ok(None);
+        }
+        let text = git::file_at(sh, head, notes::FILE).unwrap_or_default();
+        let date = self
+            .dates
+            .as_ref()
+            .and_then(|version| notes::released_on(&text, version));
+        let Ok(made) = self.commit(parent, date.unwrap_or(self.date)) else {
+            return Ok(None);
+        };
+        let ours = tree_of(sh, &made)? == tree_of(sh, head)?;
+        Ok(ours.then(|| parent.to_string()))
     }
 }
 
-/// Pushes the missing ones of a branch (its commit and name) and of the proposals' branches, all or none, and opens the missing
-/// pull requests. Fails before it changes anything if one of them was closed, or if one of their branches holds something else.
+fn tree_of(sh: &Shell, commit: &str) -> Result<String> {
+    let tree = format!("{commit}^{{tree}}");
+    output_of(cmd!(sh, "git rev-parse {tree}"))
+}
+
+/// Pushes what is missing of a branch (its commit and name) and of the proposals' branches, all or none, and opens the missing
+/// pull requests. Fails before it changes anything if one of them was closed, or if one of their branches without a pull
+/// request is not ours.
 pub fn propose(
     sh: &Shell,
     remote: &Remote,
     branch: Option<(String, String)>,
-    proposals: Vec<Proposal>,
+    proposals: &[Proposal],
 ) -> Result<()> {
-    let mut missing = Vec::new();
+    let (mut pushes, mut to_open) = (Vec::new(), Vec::new());
+    if let Some((object, name)) = branch.filter(|(_, name)| !remote.branches.contains_key(name)) {
+        pushes.push(Push {
+            object,
+            name: format!("refs/heads/{name}"),
+            old: String::new(),
+        });
+    }
     for proposal in proposals {
-        match find_open(sh, remote, &proposal)? {
-            Some(url) => say!("{url} is open: {}", proposal.title),
-            None => missing.push(proposal),
+        let (branch, base, title) = (&proposal.branch, &proposal.base, &proposal.title);
+        let found = pull_requests(sh, branch, base)?;
+        let open = open_url(&found);
+        let name = format!("refs/heads/{branch}");
+        match (remote.branches.get(branch), open) {
+            (None, Some(url)) => say!("{url} is open: {title}"),
+            (None, None) => {
+                let object = proposal.commit(&proposal.at, proposal.date)?;
+                pushes.push(Push {
+                    object,
+                    name,
+                    old: String::new(),
+                });
+                to_open.push(proposal);
+            }
+            (Some(head), _) => {
+                refuse_ended(&found, branch, head)?;
+                git::fetch(sh, &[branch])?;
+                let parent = proposal.parent_if_ours(sh, remote, head)?;
+                match (open, &parent) {
+                    (Some(url), Some(_)) => say!("{url} is open: {title}"),
+                    (Some(url), None) => {
+                        say!("{url} is open, with changes by others, and is kept: {title}")
+                    }
+                    (None, Some(_)) => to_open.push(proposal),
+                    (None, None) => bail!(
+                        "`{branch}` on origin holds other commits: open its pull request by hand, or delete it"
+                    ),
+                }
+                let Some(parent) = parent else { continue };
+                let object = proposal.commit(&parent, proposal.date)?;
+                if tree_of(sh, &object)? != tree_of(sh, head)? {
+                    pushes.push(Push {
+                        object,
+                        name,
+                        old: head.clone(),
+                    });
+                }
+            }
         }
     }
 
-    let mut refs = Vec::from_iter(branch);
-    refs.extend(
-        missing
-            .iter()
-            .map(|wanted| (wanted.commit.clone(), wanted.branch.clone())),
-    );
-    refs.retain(|(_, name)| !remote.branches.contains_key(name));
-    let full = |(commit, name): &(String, String)| (commit.clone(), format!("refs/heads/{name}"));
-    let full: Vec<_> = refs.iter().map(full).collect();
-    if !full.is_empty()
-        && let Err(error) = outward::push(sh, &full)
+    if !pushes.is_empty()
+        && let Err(error) = outward::push(sh, &pushes)
     {
         // Another run may have been faster: then this one continues from there.
         let now = Remote::read(sh)?;
-        if !refs.iter().all(|(_, name)| now.branches.contains_key(name)) {
+        let moved = |push: &Push| {
+            let at = push
+                .name
+                .strip_prefix("refs/heads/")
+                .and_then(|name| now.branches.get(name));
+            at.is_some_and(|at| *at != push.old)
+        };
+        if !pushes.iter().all(moved) {
             return Err(error);
         }
-        for proposal in &missing {
-            find_open(sh, &now, proposal)?;
-        }
+        return propose(sh, &now, None, proposals);
     }
-    for wanted in &missing {
-        let (branch, base, title) = (&wanted.branch, &wanted.base, &wanted.title);
-        match outward::open_pull_request(sh, branch, base, title, &wanted.body) {
+    for proposal in to_open {
+        let (branch, base, title) = (&proposal.branch, &proposal.base, &proposal.title);
+        match outward::open_pull_request(sh, branch, base, title, &proposal.body) {
             Ok(url) => say!("opened {url}: {title}"),
             Err(error) => {
                 let found = pull_requests(sh, branch, base)?;
@@ -96,35 +170,23 @@ pub fn propose(
     Ok(())
 }
 
-/// The URL of the pull request, if it is open. Fails if its branch is on origin and must not be proposed.
-fn find_open(sh: &Shell, remote: &Remote, proposal: &Proposal) -> Result<Option<String>> {
-    let (branch, base) = (&proposal.branch, &proposal.base);
-    let found = pull_requests(sh, branch, base)?;
-    let Some(head) = remote
-        .branches
-        .get(branch)
-        .filter(|_| open_url(&found).is_none())
-    else {
-        return Ok(open_url(&found).map(str::to_string));
-    };
-    if let Some(ended) = found.iter().find(|pull_request| pull_request.head == *head) {
-        let advice = match ended.state.as_str() {
-            "MERGED" => "was merged: delete",
-            _ => "was closed: reopen it, or delete",
-        };
-        bail!(
-            "`{branch}`: {} {advice} the branch and run this again",
-            ended.url
-        );
-    }
-    fetch(sh, &[branch, base])?;
-    // A killed run leaves one commit of ours.
-    match subjects(sh, remote.branch(base)?, head)? == [&*proposal.title] {
-        true => Ok(None),
-        false => Err(format!(
-            "`{branch}` on origin holds other commits: open its pull request by hand, or delete it"
-        )
-        .into()),
+/// Fails if the pull request of a branch's commit was merged or closed, and none is open.
+fn refuse_ended(found: &[PullRequest], branch: &str, head: &str) -> Result<()> {
+    let mut ended = found
+        .iter()
+        .filter(|pull_request| pull_request.head == *head);
+    match ended.next() {
+        Some(ended) if open_url(found).is_none() => {
+            let advice = match ended.state.as_str() {
+                "MERGED" => "was merged: delete",
+                _ => "was closed: reopen it, or delete",
+            };
+            bail!(
+                "`{branch}`: {} {advice} the branch and run this again",
+                ended.url
+            );
+        }
+        _ => Ok(()),
     }
 }
 

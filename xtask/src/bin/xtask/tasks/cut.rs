@@ -79,20 +79,35 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         Decision::Refuse(why) => return Err(why.into()),
     }
 
-    bump_workspace(sh, &tree.root, &Bump::Major).context(main)?;
-    notes::open(&workspace, &release_of(&next)).context(main)?;
     let title = format!("Bump {} to {next}", project_name(sh, &workspace.config)?);
     let body = format!(
         "`{branch}` is cut. Merging this makes {main} the development of {next}.\n\n\
         Changes that {version} still needs land on {main} first and are backported to `{branch}`. \
         Check the versions, and the new section in `RELEASES.md`.\n"
     );
-    let bump = Proposal::commit(&tree, next_branch, main, title, body)?;
+    let edit = |at: &str, _: Date| {
+        let tree = Worktree::add(sh, at)?;
+        let workspace = Workspace::load_in(sh, &tree.root).context(main)?;
+        let next = bump_workspace(sh, &tree.root, &Bump::Major).context(main)?;
+        notes::open(&workspace, &release_of(&next)).context(main)?;
+        Ok(tree)
+    };
+    let bump = Proposal {
+        branch: next_branch,
+        base: main.clone(),
+        at: head.clone(),
+        title,
+        body,
+        dates: None,
+        date: today,
+        edit: Box::new(edit),
+    };
     let mut proposals = Vec::new();
     if workspace.config.release_candidates && remote.line(&version).is_empty() {
-        proposals.extend(release::candidate(sh, &remote, &branch, commit)?);
+        proposals.extend(release::candidate(sh, &remote, &branch, commit, today)?);
     }
     // The bump comes last: once it is merged, nothing is left to do.
     proposals.push(bump);
-    propose(sh, &remote, Some((head.clone(), branch)), proposals)
+    let cut = Some((head.clone(), branch.clone()));
+    propose(sh, &remote, cut, &proposals)
 }

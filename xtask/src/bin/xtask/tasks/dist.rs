@@ -10,8 +10,9 @@ use xshell::{Shell, cmd};
 use crate::tasks::project_name;
 use release_train::rules::version::tag;
 use release_train::world::git::{commit_time, committed};
+use release_train::world::items;
 use release_train::world::process::{output_of, output_with_input, visible_output};
-use release_train::world::workspace::{Crate, Workspace, relative};
+use release_train::world::workspace::{Workspace, relative};
 use release_train::{Arguments, Context, Result, bail, finish, say};
 
 pub const HELP: &str = "\
@@ -34,54 +35,68 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let workspace = Workspace::load(sh)?;
     let _root = sh.push_dir(&workspace.root);
     committed(sh, "normal")?;
-    let target = match target {
-        Some(target) => target,
-        None => host(sh)?,
-    };
+    let target = target.map_or_else(|| host(sh), Ok)?;
+    let version = tag(&workspace.version);
     // GitHub replaces other characters in the name of an asset.
     let special = |c: char| !c.is_ascii_alphanumeric() && !"._-".contains(c);
-    let project = project_name(sh, &workspace.config)?
-        .to_lowercase()
-        .replace(special, "-");
-    let name = format!("{project}-{}", tag(&workspace.version));
+    let project = project_name(sh, &workspace.config)?.to_lowercase();
+    let project = project.replace(special, "-");
+    let name = format!("{project}-{version}");
     let dist = workspace.target.join("dist");
-    remove_older(&dist, &project)?;
+    sh.create_dir(&dist)?;
+    // Everything else in the folder stays: archives of other targets, and the user's own files.
+    for file in sh.read_dir(&dist)? {
+        let older = file_name(&file).starts_with(&project)
+            && is_of_another_release(&file_name(&file), &version);
+        if older && file.is_file() {
+            sh.remove_path(file)?;
+        }
+    }
 
     let binaries = build(sh, &workspace, &target)?;
     if !binaries.is_empty() {
-        let globs =
-            ["README*", "LICEN?E*", "COPYING*", "NOTICE*"].map(|glob| format!(":(glob){glob}"));
-        let documents = output_of(cmd!(sh, "git ls-files -z -- {globs...}"))?;
-        let documents = documents
-            .split_terminator('\0')
-            .map(|file| workspace.root.join(file));
-        let mut options = vec![format!("--mtime={}", commit_time(sh)?)];
-        for file in binaries.into_iter().chain(documents) {
-            options.push(format!("--add-file={}", file.display()));
-        }
-        let format = if target.contains("windows") {
-            "zip"
-        } else {
-            "tar.gz"
-        };
-        let empty_tree = output_with_input(cmd!(sh, "git mktree"), "")?;
-        archive(
+        let documents = cmd!(
             sh,
-            &dist,
-            &format!("{name}-{target}"),
-            format,
-            options,
-            &empty_tree,
-        )?;
+            "git ls-files -z -- README* LICEN?E* COPYING* COPYRIGHT* NOTICE*"
+        );
+        let documents = documents
+            .env("GIT_GLOB_PATHSPECS", "1")
+            .env("GIT_ICASE_PATHSPECS", "1");
+        let documents = output_of(documents)?;
+        let mut options = vec![format!("--mtime={}", commit_time(sh)?)];
+        for file in binaries.iter().map(|file| file.display()) {
+            options.push(format!("--add-file={file}"));
+        }
+        for file in documents.split_terminator('\0') {
+            options.push(format!("--add-file={file}"));
+        }
+        let is_windows = target.contains("windows");
+        let format = if is_windows { "zip" } else { "tar.gz" };
+        let empty_tree = output_with_input(cmd!(sh, "git mktree"), "")?;
+        // A target may be a file.
+        let target = Path::new(&target).file_stem().unwrap_or_default().display();
+        let name = format!("{name}-{target}");
+        archive(sh, &dist, &name, format, &options, &empty_tree)?;
     }
-    archive(
-        sh,
-        &dist,
-        &format!("{name}-src"),
-        "tar.gz",
-        Vec::new(),
-        "HEAD",
-    )
+    archive(sh, &dist, &format!("{name}-src"), "tar.gz", &[], "HEAD")
+}
+
+/// The name of a file without its folder.
+pub fn file_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.display().to_string()
+}
+
+/// Whether a file is an archive whose name holds `-vN` of another version, or of a candidate of this one.
+pub fn is_of_another_release(name: &str, tag: &str) -> bool {
+    let is_archive = name.ends_with(".tar.gz") || name.ends_with(".zip");
+    let mut versions = name.split("-v").skip(1);
+    let has_version = versions.any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    let is_ours = ['-', '.']
+        .iter()
+        .any(|next| name.contains(&format!("-{tag}{next}")));
+    let is_candidate = name.contains(&format!("-{tag}-rc."));
+    is_archive && has_version && (!is_ours || is_candidate)
 }
 
 /// This machine's target.
@@ -91,55 +106,29 @@ fn host(sh: &Shell) -> Result<String> {
     Ok(host.ok_or("rustc names no host")?.to_string())
 }
 
-/// Removes the archives of other versions; other files in the folder stay.
-fn remove_older(dist: &Path, project: &str) -> Result<()> {
-    fs::create_dir_all(dist).context(dist.display())?;
-    for entry in fs::read_dir(dist).context(dist.display())? {
-        let entry = entry?;
-        if entry
-            .file_name()
-            .to_string_lossy()
-            .starts_with(&format!("{project}-v"))
-        {
-            fs::remove_file(entry.path()).context(entry.path().display())?;
-        }
-    }
-    Ok(())
-}
-
 /// Builds the binaries, and returns their paths.
 fn build(sh: &Shell, workspace: &Workspace, target: &str) -> Result<Vec<PathBuf>> {
-    let has_binary = |member: &&Crate| {
-        let mut targets = member.about["targets"].as_array().into_iter().flatten();
-        targets.any(|target| target["kind"][0] == "bin")
-    };
-    let shipped: Vec<&Crate> = workspace
-        .crates
-        .iter()
-        .filter(|member| member.shipped)
-        .filter(has_binary)
-        .collect();
-    if shipped.is_empty() {
+    let is_binary = |target: &Value| target["kind"][0] == "bin";
+    let mut packages = Vec::new();
+    for member in workspace.crates.iter().filter(|member| member.shipped) {
+        if items(&member.about["targets"]).iter().any(is_binary) {
+            packages.extend(["--package", &member.name]);
+        }
+    }
+    if packages.is_empty() {
         return Ok(Vec::new());
     }
-    let packages = shipped
-        .iter()
-        .flat_map(|member| ["--package", &member.name]);
     // Where the sources lie differs from machine to machine.
     let home = std::env::home_dir().unwrap_or_default().join(".cargo");
     let home = std::env::var_os("CARGO_HOME").map_or(home, PathBuf::from);
     let map = |from: &Path, to: &str| format!("--remap-path-prefix={}={to}", from.display());
     let flags = Value::from(vec![map(&workspace.root, "/source"), map(&home, "/cargo")]);
     let flags = format!("build.rustflags={flags}");
-    let options = [
-        "--release",
-        "--locked",
-        "--bins",
-        "--message-format=json-render-diagnostics",
-    ];
+    let json = "--message-format=json-render-diagnostics";
+    let options = ["--release", "--locked", "--bins", "--target", target];
     let build = cmd!(
         sh,
-        "cargo build {options...} --config {flags} {packages...} --target {target}"
+        "cargo build {options...} {json} --config {flags} {packages...}"
     );
     let mut binaries = Vec::new();
     for line in visible_output(build)?.lines() {
@@ -148,10 +137,8 @@ fn build(sh: &Shell, workspace: &Workspace, target: &str) -> Result<Vec<PathBuf>
     }
     binaries.sort();
     if let Some(twice) = binaries.windows(2).find(|pair| pair[0] == pair[1]) {
-        bail!(
-            "{}: two packages build a binary of this name",
-            twice[0].display()
-        );
+        let binary = twice[0].display();
+        bail!("{binary}: two packages build a binary of this name");
     }
     Ok(binaries)
 }
@@ -162,7 +149,7 @@ fn archive(
     dist: &Path,
     name: &str,
     format: &str,
-    options: Vec<String>,
+    options: &[String],
     tree: &str,
 ) -> Result<()> {
     let own = [
@@ -175,11 +162,13 @@ fn archive(
     let own = own.iter().flat_map(|setting| ["-c", setting]);
     // The prefix is for what comes after it.
     let form = [format!("--format={format}"), format!("--prefix={name}/")];
-    // A file that is not whole must not be uploaded.
-    let (part, file) = (dist.join(".part"), dist.join(format!("{name}.{format}")));
+    // A file that is not whole must not be uploaded, and two may be made at once.
+    let part = dist.join(format!(".{name}.{}.part", std::process::id()));
+    let file = dist.join(format!("{name}.{format}"));
+    let output = format!("--output={}", part.display());
     let archive = cmd!(
         sh,
-        "git {own...} archive {form...} {options...} --output={part} {tree}"
+        "git {own...} archive {form...} {options...} {output} {tree}"
     );
     output_of(archive.env("TZ", "UTC").env("GIT_ATTR_NOSYSTEM", "1"))?;
     fs::rename(&part, &file).context(file.display())?;

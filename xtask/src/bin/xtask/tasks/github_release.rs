@@ -9,13 +9,17 @@ use semver::Version;
 use xshell::Shell;
 
 use crate::outward;
-use crate::tasks::{at_tag, project_name};
-use release_train::rules::notes;
+use crate::tasks::{
+    at_tag,
+    dist::{file_name, is_of_another_release},
+    project_name,
+};
+use release_train::rules::notes::{FILE, standalone};
 use release_train::rules::version::{release_of, tag, tag_version};
 use release_train::world::git::{committed, lock_and_read_remote};
-use release_train::world::github::{Release, latest_release, releases};
+use release_train::world::github::{Asset, Release, latest_release, releases};
 use release_train::world::registry::Registry;
-use release_train::world::workspace::{Workspace, read_notes};
+use release_train::world::workspace::{Crate, Workspace, read_notes};
 use release_train::{Arguments, Context, Result, bail, finish, say};
 
 pub const HELP: &str = "\
@@ -43,150 +47,109 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     committed(sh, "no")?; // the notes are read from here
 
     let all = releases(sh)?;
-    match release_of_tag(&all, &tag)? {
-        Some(release) if !release.draft => {
-            say!("nothing to do: {} is public", release.url)
-        }
-        found => {
-            let files = artifacts(&workspace.target.join("dist"), &tag)?;
-            all_published(&workspace, registry)?;
-            let prerelease = !version.pre.is_empty();
-            if found.is_none() {
-                let title = format!("{} {version}", project_name(sh, &workspace.config)?);
-                outward::create_draft(sh, &tag, &title, &body(&workspace)?, prerelease)?;
-            }
-            if let Some(draft) = found {
-                only_ours(draft, &files)?;
-            }
-            outward::upload_assets(sh, &tag, &files)?;
-            all_uploaded(sh, &tag, &files)?;
-            let latest = !prerelease && public_versions(&all).iter().all(|other| other <= version);
-            outward::publish_draft(sh, &tag, prerelease, latest)?;
+    let found = release_of_tag(&all, &tag)?;
+    if let Some(public) = found.filter(|release| !release.draft) {
+        say!("nothing to do: {} is public", public.url);
+        return correct_latest(sh);
+    }
+    let files = artifacts(sh, &workspace.target.join("dist"), &tag)?;
+    all_published(&workspace, registry)?;
+    let prerelease = !version.pre.is_empty();
+    match found {
+        Some(draft) => only_ours(draft, &files)?,
+        None => {
+            let title = format!("{} {version}", project_name(sh, &workspace.config)?);
+            outward::create_draft(sh, &tag, &title, &body(&workspace)?, prerelease)?;
         }
     }
+    outward::upload_assets(sh, &tag, &files)?;
+    all_uploaded(sh, &tag, &files)?;
+    let latest = !prerelease && public_versions(&all).iter().all(|other| other <= version);
+    outward::publish_draft(sh, &tag, prerelease, latest)?;
     correct_latest(sh)
 }
 
 /// The release of a tag; several are an error.
 fn release_of_tag<'a>(all: &'a [Release], tag: &str) -> Result<Option<&'a Release>> {
-    let found: Vec<&Release> = all.iter().filter(|release| release.tag == tag).collect();
-    if found.len() > 1 {
-        let urls: Vec<&str> = found.iter().map(|release| release.url.as_str()).collect();
-        bail!(
-            "{tag} has several releases: delete all but one of {}",
-            urls.join(", ")
-        );
+    let mut found = all.iter().filter(|release| release.tag == tag);
+    let first = found.next();
+    if let Some(Release { url, .. }) = found.next() {
+        bail!("{tag} has another release, {url}: delete one of them");
     }
-    Ok(found.into_iter().next())
+    Ok(first)
 }
 
 /// Fails if the registry lacks a crate at its version: users would find a release that they cannot depend on.
 fn all_published(workspace: &Workspace, registry: Option<String>) -> Result<()> {
     let registry = Registry::of(workspace, registry, Duration::from_secs(60))?;
-    let mut missing = registry.versions_of_all(workspace)?;
-    missing.retain(|(member, versions)| !versions.contains_key(&member.version));
-    match missing.first() {
-        Some((member, _)) => Err(format!(
-            "{} crates are missing from {}, first `{}` {}: run `cargo xtask publish`, then this again",
-            missing.len(),
-            registry.name,
-            member.name,
-            member.version
-        )
-        .into()),
-        None => Ok(()),
+    for (Crate { name, version, .. }, versions) in registry.versions_of_all(workspace)? {
+        if !versions.contains_key(version) {
+            let registry = &registry.name;
+            bail!("`{name}` {version} is missing from {registry}: run `cargo xtask publish` first");
+        }
     }
+    Ok(())
 }
 
 /// The version's section of RELEASES.md without its heading, which is the page's title.
 fn body(workspace: &Workspace) -> Result<String> {
     let version = release_of(&workspace.version);
-    let notes = read_notes(&workspace.root)?;
-    let section = notes::standalone(&notes, &version).context(notes::FILE)?;
-    let text = section.split_once('\n').map_or("", |(_, text)| text.trim());
+    let section = standalone(&read_notes(&workspace.root)?, &version).context(FILE)?;
+    // An anchor may be above the heading.
+    let text = section
+        .split_once(&format!("## {version}"))
+        .unwrap_or_default()
+        .1;
+    let text = text.split_once('\n').map_or("", |(_, text)| text.trim());
     let Some((end, _)) = text.char_indices().nth(LONGEST) else {
         return Ok(text.to_string());
     };
-    let whole_lines = text[..end].rfind('\n').unwrap_or(end);
-    Ok(format!(
-        "{}\n\nThe rest is in {} at this tag.\n",
-        &text[..whole_lines],
-        notes::FILE
-    ))
+    let whole_lines = &text[..text[..end].rfind('\n').unwrap_or(end)];
+    let rest = format!("The rest is in {FILE} at this tag.");
+    Ok(format!("{whole_lines}\n\n{rest}\n"))
 }
 
 /// The files to upload, sorted by name.
-fn artifacts(dist: &Path, tag: &str) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(dist).into_iter().flatten() {
-        let path = entry?.path();
-        let name = file_name(&path);
-        if !path.is_file() || name.starts_with('.') {
-            continue;
-        }
+fn artifacts(sh: &Shell, dist: &Path, tag: &str) -> Result<Vec<PathBuf>> {
+    let mut files = sh.read_dir(dist).unwrap_or_default();
+    files.retain(|file| file.is_file() && !file_name(file).starts_with('.'));
+    for file in &files {
+        let (place, name) = (file.display(), file_name(file));
         // GitHub replaces every other character.
-        if !name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "._-+".contains(c))
-        {
-            let place = path.display();
+        if name.contains(|c: char| !c.is_ascii_alphanumeric() && !"._-+".contains(c)) {
             bail!("{place}: rename it: GitHub keeps only letters, digits and `._-+` in a name");
         }
         if is_of_another_release(&name, tag) {
-            bail!("{} is not of {tag}: remove it", path.display());
+            bail!("{place} is not of {tag}: remove it");
         }
-        files.push(path);
     }
-    files.sort();
-    match files.is_empty() {
-        true => Err("target/dist is empty: `cargo xtask dist` makes the artifacts".into()),
-        false => Ok(files),
+    if files.is_empty() {
+        bail!("target/dist is empty: `cargo xtask dist` makes the artifacts");
     }
-}
-
-/// Whether a file name holds `-vN` of another version, or of a candidate of this one.
-fn is_of_another_release(name: &str, tag: &str) -> bool {
-    let mut versions = name.match_indices("-v").map(|(at, _)| &name[at + 2..]);
-    let versioned = versions.any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-    versioned && !name.contains(&format!("-{tag}-")) || name.contains(&format!("-{tag}-rc."))
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned()
+    Ok(files)
 }
 
 /// Fails if a draft has files that this release does not.
 fn only_ours(draft: &Release, files: &[PathBuf]) -> Result<()> {
-    let names: Vec<String> = files.iter().map(|file| file_name(file)).collect();
-    match draft
-        .assets
-        .iter()
-        .find(|asset| !names.contains(&asset.name))
-    {
-        Some(asset) => Err(format!(
-            "{}: the draft holds `{}`, which is not in target/dist: delete it there, or the draft",
-            draft.url, asset.name
-        )
-        .into()),
-        None => Ok(()),
+    for Asset { name, .. } in &draft.assets {
+        if !files.iter().any(|file| file_name(file) == *name) {
+            let url = &draft.url;
+            bail!("{url}: `{name}` is not in target/dist: delete it there, or the draft");
+        }
     }
+    Ok(())
 }
 
 /// Fails unless GitHub has every file whole.
 fn all_uploaded(sh: &Shell, tag: &str, files: &[PathBuf]) -> Result<()> {
     let all = releases(sh)?;
-    let draft = release_of_tag(&all, tag)?
-        .ok_or_else(|| format!("the draft of {tag} is gone: run this again"))?;
+    let draft = release_of_tag(&all, tag)?;
+    let assets = draft.map_or(&[][..], |draft| &draft.assets);
     for file in files {
-        let (name, size) = (
-            file_name(file),
-            fs::metadata(file).context(file.display())?.len(),
-        );
-        let mut assets = draft.assets.iter();
-        if !assets.any(|asset| asset.name == name && asset.complete && asset.size == size) {
+        let name = file_name(file);
+        let size = fs::metadata(file).context(file.display())?.len();
+        let is_file = |asset: &Asset| asset.name == name && asset.size == size;
+        if !assets.iter().any(|asset| is_file(asset) && asset.complete) {
             bail!("{name} was uploaded and is incomplete on GitHub: run this again");
         }
     }
@@ -195,10 +158,9 @@ fn all_uploaded(sh: &Shell, tag: &str, files: &[PathBuf]) -> Result<()> {
 
 /// The versions of the public releases, candidates left out.
 fn public_versions(releases: &[Release]) -> Vec<Version> {
-    let public = releases
-        .iter()
-        .filter(|release| !release.draft && !release.prerelease);
-    let versions = public.filter_map(|release| tag_version(&release.tag));
+    let public = |release: &&Release| !release.draft && !release.prerelease;
+    let tags = releases.iter().filter(public).map(|release| &release.tag);
+    let versions = tags.filter_map(|tag| tag_version(tag));
     versions.filter(|version| version.pre.is_empty()).collect()
 }
 
@@ -206,9 +168,8 @@ fn public_versions(releases: &[Release]) -> Vec<Version> {
 /// version is left alone.
 pub fn wrongly_not_latest(releases: &[Release], latest: Option<&str>) -> Option<Version> {
     let highest = public_versions(releases).into_iter().max()?;
-    let right =
-        latest.is_some_and(|latest| latest == tag(&highest) || tag_version(latest).is_none());
-    (!right).then_some(highest)
+    let left_alone = |latest: &str| latest == tag(&highest) || tag_version(latest).is_none();
+    (!latest.is_some_and(left_alone)).then_some(highest)
 }
 
 /// Reads back which release GitHub calls the latest, and corrects it.
@@ -218,16 +179,11 @@ fn correct_latest(sh: &Shell) -> Result<()> {
         return Ok(());
     };
     let highest = tag(&highest);
-    say!(
-        "the latest release is {}, not {highest}",
-        latest.as_deref().unwrap_or("none")
-    );
+    let latest = latest.unwrap_or("none".to_string());
+    say!("the latest release is {latest}, not {highest}");
     outward::mark_latest(sh, &highest)?;
-    match latest_release(sh)? {
-        Some(latest) if latest == highest => Ok(()),
-        _ => Err(format!(
-            "{highest} is not the latest release, though it was marked: run this again"
-        )
-        .into()),
+    if latest_release(sh)?.as_ref() != Some(&highest) {
+        bail!("{highest} is not the latest release, though it was marked: run this again");
     }
+    Ok(())
 }

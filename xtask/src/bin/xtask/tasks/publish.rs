@@ -11,8 +11,9 @@ use xshell::{Shell, cmd};
 
 use crate::outward;
 use crate::tasks::at_tag;
+use release_train::rules::manifest::Manifest;
 use release_train::world::git::{Remote, committed};
-use release_train::world::process;
+use release_train::world::process::{one_line, output_of};
 use release_train::world::registry::{CRATES_IO, Registry};
 use release_train::world::workspace::{Crate, Workspace};
 use release_train::{Arguments, Result, bail, finish, say};
@@ -46,42 +47,47 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     }
     let registry = Registry::of(&workspace, registry, timeout)?;
     if untagged && registry.name == CRATES_IO {
-        bail!(
-            "--allow-untagged never publishes to crates.io: pass --registry NAME, or tag the commit"
-        );
+        bail!("--allow-untagged does not publish to crates.io: pass --registry, or tag the commit");
     }
-    publish_missing(sh, &registry, &workspace, timeout)
+    publish(sh, &registry, &workspace, timeout, untagged)
 }
 
 /// Every published crate is in the commit: cargo takes members that git does not track, too.
 fn all_tracked(sh: &Shell, workspace: &Workspace) -> Result<()> {
-    for member in workspace.crates.iter().filter(|member| member.published) {
-        let manifest = &workspace.manifests[member.manifest];
-        let path = &manifest.path;
-        process::output_of(cmd!(sh, "git ls-files --error-unmatch -- {path}"))
-            .map_err(|_| format!("{}: `{}` is not in the commit", manifest.file, member.name))?;
+    for Crate { name, manifest, .. } in workspace.published() {
+        let Manifest { path, file, .. } = &workspace.manifests[*manifest];
+        let tracked = output_of(cmd!(sh, "git ls-files --error-unmatch -- {path}"));
+        tracked.map_err(|_| format!("{file}: `{name}` is not in the commit"))?;
     }
     Ok(())
 }
 
-fn publish_missing(
+fn publish(
     sh: &Shell,
     registry: &Registry,
-    workspace: &Workspace,
+    of: &Workspace,
     timeout: Duration,
+    untagged: bool,
 ) -> Result<()> {
+    let head = || output_of(cmd!(sh, "git rev-parse HEAD"));
+    let tagged = if untagged { String::new() } else { head()? };
     let mut last_progress = Instant::now();
     let mut last_count = usize::MAX;
     let mut last_error = String::new();
     let mut same_errors = 0; // in a row, each before anything was sent
     loop {
-        let versions = registry.versions_of_all(workspace)?;
+        let versions = registry.versions_of_all(of)?;
         let mut missing = Vec::new();
         for (Crate { name, version, .. }, published) in &versions {
-            if !published.contains_key(version) {
-                // With the version: if the tree has changed since it was read, cargo refuses.
-                missing.push(format!("{name}@{version}"));
+            if published.contains_key(version) {
+                continue;
             }
+            // Registries ignore build metadata.
+            let mut others = published.keys();
+            if let Some(same) = others.find(|other| other.cmp_precedence(version).is_eq()) {
+                bail!("`{name}` {same} is published: {version} is the same version to a registry");
+            }
+            missing.push(format!("{name}@{version}"));
         }
         let (count, all) = (missing.len(), versions.len());
         if count == 0 {
@@ -95,12 +101,17 @@ fn publish_missing(
             let seconds = timeout.as_secs();
             bail!("no progress for {seconds} s: {last_error}; {left}: run this again");
         } else {
-            sleep(
-                (last_progress.elapsed() / 2)
-                    .clamp(Duration::from_secs(1), Duration::from_secs(60)),
-            );
+            let pause = last_progress.elapsed() / 2;
+            sleep(pause.clamp(Duration::from_secs(1), Duration::from_secs(60)));
         }
         say!("{left}");
+        // A wait may be long, and the clone is in use.
+        if !untagged {
+            committed(sh, "no")?;
+            if head()? != tagged {
+                bail!("HEAD has moved from {tagged}: check that out and run this again; {left}");
+            }
+        }
 
         let (mut errors, mut upload) = (String::new(), String::new());
         outward::publish(sh, &registry.name, &missing, &mut |line| {
@@ -159,23 +170,21 @@ impl Failure {
     /// `src/controllers/krate/publish.rs` there), which may come without a status; for another registry the status is enough.
     pub fn of(errors: &str, now: OffsetDateTime) -> (Failure, String) {
         // The root cause comes last.
-        let cause = process::one_line(errors.rsplit("Caused by:").next().unwrap_or_default());
+        let cause = one_line(errors.rsplit("Caused by:").next().unwrap_or_default());
         let until = retry_after(&cause).filter(|until| *until > now);
         let status = status_in(&cause);
-        // Without a status, cargo found no token or an empty one.
-        let unauthorized =
-            matches!(status, Some(401 | 403)) || status.is_none() && cause.contains("token");
+        let tomorrow = "; the daily limit is reached: run this again tomorrow";
+        let token = "; check the token (that of trusted publishing lives 30 minutes and cannot create a crate), then run this again";
         let (failure, remedy) = match (status, until) {
-            _ if cause.contains("already") => (Failure::AlreadyPublished, ""),
+            _ if cause.contains("already uploaded") || cause.contains("already exists") => {
+                (Failure::AlreadyPublished, "")
+            }
+            (None, _) if cause.is_empty() => (Failure::Transient, "cargo failed without an error"),
             (_, Some(until)) => (Failure::RateLimited(until), ""),
-            _ if cause.contains("in the last 24 hours") => (
-                Failure::Rejected,
-                "; the daily limit is reached: run this again tomorrow",
-            ),
-            _ if unauthorized => (
-                Failure::Rejected,
-                "; check the token (that of trusted publishing lives 30 minutes and cannot create a crate), then run this again",
-            ),
+            _ if cause.contains("in the last 24 hours") => (Failure::Rejected, tomorrow),
+            (Some(401 | 403), _) => (Failure::Rejected, token),
+            // cargo found no token, or an empty one.
+            (None, _) if cause.contains("token") => (Failure::Rejected, token),
             (None | Some(408 | 425 | 429 | 500..), _) => (Failure::Transient, ""),
             (Some(_), _) => (Failure::Rejected, "; fix that, then run this again"),
         };
@@ -184,10 +193,9 @@ impl Failure {
 }
 
 fn status_in(cause: &str) -> Option<u16> {
-    let mut after = ["responded with an error (status ", "200 OK response, got "]
-        .iter()
-        .filter_map(|before| cause.split_once(before));
-    after.next()?.1.get(..3)?.parse().ok()
+    let before = ["responded with an error (status ", "200 OK response, got "];
+    let (_, after) = before.iter().find_map(|before| cause.split_once(before))?;
+    after.get(..3)?.parse().ok()
 }
 
 /// The time in `... Please try again after Tue, 30 Jul 2024 05:25:39 GMT and see ...`.

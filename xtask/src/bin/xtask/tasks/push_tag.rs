@@ -12,7 +12,7 @@ use crate::tasks::{notes, release};
 use release_train::rules::decisions::{Decision, TagFacts, tag_commit, wrong_commit};
 use release_train::rules::version::{branch_version, is_marked, tag};
 use release_train::world::git::{self, Remote, first_parents, lock_and_read_remote};
-use release_train::world::process::{output_of, output_with_input, search_output};
+use release_train::world::process::{output_of, output_with_input};
 use release_train::world::{github, worktree::Worktree};
 use release_train::{Arguments, Context, Result, bail, finish, print, say};
 
@@ -161,7 +161,8 @@ fn push(sh: &Shell, commit: &str, version: &Version) -> Result<bool> {
     let tagger = output_of(cmd!(sh, "git var GIT_COMMITTER_IDENT"))?;
     let text = format!("object {commit}\ntype commit\ntag {tag}\ntagger {tagger}\n\n{tag}\n");
     let object = output_with_input(cmd!(sh, "git mktag"), &text)?;
-    let pushed = outward::push(sh, &[(object, format!("refs/tags/{tag}"))]);
+    let (name, old) = (format!("refs/tags/{tag}"), String::new());
+    let pushed = outward::push(sh, &[outward::Push { object, name, old }]);
     if let Err(error) = &pushed {
         // Another run may have been faster, or the answer was lost.
         match Remote::read(sh)?.tags.get(version) {
@@ -176,13 +177,13 @@ fn push(sh: &Shell, commit: &str, version: &Version) -> Result<bool> {
 
 /// Whether the tree of a commit has the workflow that releases a tag, and not another file of that name.
 fn has_workflow(sh: &Shell, commit: &str) -> Result<bool> {
-    let line = "^name: release-tag[[:space:]]*$";
-    let file = format!(":(top).github/workflows/{WORKFLOW}");
-    let find = cmd!(
-        sh,
-        "git grep --extended-regexp -e {line} {commit} -- {file}"
-    );
-    Ok(!search_output(find, "")?.is_empty())
+    let file = format!(".github/workflows/{WORKFLOW}");
+    if output_of(cmd!(sh, "git ls-tree --full-tree {commit} {file}"))?.is_empty() {
+        return Ok(false);
+    }
+    let text = output_of(cmd!(sh, "git cat-file blob {commit}:{file}"))?;
+    let mut lines = text.lines();
+    Ok(lines.any(|line| line.trim_end() == "name: release-tag"))
 }
 
 /// Whether a tag that exists is not released and has no run. One from before the workflows is left alone.

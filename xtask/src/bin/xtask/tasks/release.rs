@@ -9,7 +9,7 @@ use xshell::Shell;
 
 use crate::proposal::{Proposal, propose};
 use crate::tasks::{bump::bump_workspace, notes, project_name};
-use release_train::rules::notes::{FILE, draft, has, is_dated};
+use release_train::rules::notes::{FILE, draft, has, is_dated, released_on};
 use release_train::rules::version::{Bump, MARKER, branch_version, release_of, same_line, tag};
 use release_train::rules::{calendar, config::Config};
 use release_train::world::git::{self, Remote, lock_and_read_remote};
@@ -69,37 +69,61 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
             "`{branch}` is at {now}, but {version} is not tagged: fix its version, with `cargo xtask bump {version}`"
         );
     }
-    let mut release_proposal = None;
-    let is_candidate = !now.pre.is_empty();
-    if !is_candidate && notes::is_dated(&tree.root, &version).context(branch)? {
-        say!("`{branch}` is dated: run `cargo xtask push-tag --branch {branch}`");
-    } else {
-        if is_candidate {
-            bump_workspace(sh, &tree.root, &Bump::Release).context(branch)?;
-        }
-        notes::date(&tree.root, &version, today).context(branch)?;
-        release_proposal = Some(release(sh, &tree, &workspace, branch, &version, SECURITY)?);
-    }
-
-    let tree = Worktree::add(sh, remote.branch(main)?)?;
-    let text = read_notes(&tree.root).context(main)?;
+    let name = project_name(sh, &workspace.config)?;
     let mut proposals = Vec::new();
+    let dated = released_on(&read_notes(&tree.root).context(branch)?, &version);
+    let text = read_notes(Worktree::add(sh, remote.branch(main)?)?.root.as_path()).context(main)?;
     if !has(&text, &version).context(main)? {
         say!("nothing to date on {main}: its {FILE} has no section of {version}");
     } else if is_dated(&text, &version).context(main)? {
         say!("nothing to date on {main}: {version} is dated there");
     } else {
-        notes::date(&tree.root, &version, today).context(main)?;
-        let name = project_name(sh, &workspace.config)?;
+        let version = version.clone();
         let title = format!("Update release date of {name} {version}");
         let body =
             format!("Dates {version} in `{FILE}` of {main}, as on `{branch}`. Check the date.\n");
-        let head = format!("ci/release-date-for-{version}");
-        proposals.push(Proposal::commit(&tree, head, main, title, body)?);
+        let of = version.clone();
+        let edit = move |at: &str, date: Date| {
+            let tree = Worktree::add(sh, at)?;
+            notes::date(&tree.root, &of, date).context(at)?;
+            Ok(tree)
+        };
+        proposals.push(Proposal {
+            branch: format!("ci/release-date-for-{version}"),
+            base: main.clone(),
+            at: remote.branch(main)?.clone(),
+            title,
+            body,
+            dates: Some(version),
+            date: dated.unwrap_or(today),
+            edit: Box::new(edit),
+        });
     }
     // The release comes last: once it is tagged, nothing is left to do.
-    proposals.extend(release_proposal);
-    propose(sh, &remote, None, proposals)
+    let is_candidate = !now.pre.is_empty();
+    if !is_candidate && notes::is_dated(&tree.root, &version).context(branch)? {
+        say!("`{branch}` is dated: run `cargo xtask push-tag --branch {branch}`");
+    } else {
+        let of = version.clone();
+        let edit = move |at: &str, date: Date| {
+            let tree = Worktree::add(sh, at)?;
+            if is_candidate {
+                bump_workspace(sh, &tree.root, &Bump::Release).context(branch)?;
+            }
+            notes::date(&tree.root, &of, date).context(branch)?;
+            Ok(tree)
+        };
+        let at = remote.branch(branch)?;
+        proposals.push(release(
+            at,
+            &name,
+            branch,
+            &version,
+            SECURITY,
+            (today, Box::new(edit)),
+        ));
+    }
+    propose(sh, &remote, None, &proposals)
 }
 
 /// Proposes patch releases. `today` is the date in their notes, and decides what is supported.
@@ -125,20 +149,20 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     }
     git::fetch(sh, &branches)?;
     let mut proposals = Vec::new();
-    for branch in by_version.values() {
+    for branch in by_version.into_values() {
         proposals.extend(patch_of(sh, &remote, branch, today, allow_empty)?);
     }
-    propose(sh, &remote, None, proposals)
+    propose(sh, &remote, None, &proposals)
 }
 
 /// The proposal of the next patch of a branch; `None` if the last one still waits for its tag.
-fn patch_of(
-    sh: &Shell,
-    remote: &Remote,
-    branch: &str,
+fn patch_of<'a>(
+    sh: &'a Shell,
+    remote: &'a Remote,
+    branch: &'a str,
     today: Date,
     allow_empty: bool,
-) -> Result<Option<Proposal>> {
+) -> Result<Option<Proposal<'a>>> {
     let head = remote.branch(branch)?;
     let tree = Worktree::add(sh, head)?;
     let workspace = load(sh, &tree, branch)?;
@@ -162,26 +186,37 @@ fn patch_of(
         );
     }
     git::fetch(sh, &[format!("refs/tags/{tag}")])?; // it need not be on the branch
-    let subjects = git::subjects(sh, tagged, head)?;
-    let version = bump_workspace(sh, &tree.root, &Bump::Patch).context(branch)?;
-    load(sh, &tree, branch)?; // below 0.1 there are no patches: the next version is another train's
+    let next = Bump::Patch.next(now, false)?;
+    if !branch_version(branch).is_some_and(|first| same_line(&first, &next)) {
+        bail!("`{branch}` has no patch releases: {next} is the next train");
+    }
     let mut checks = String::new();
-    let text = read_notes(&tree.root).context(branch)?;
-    if has(&text, &version).context(branch)? {
-        notes::date(&tree.root, &version, today).context(branch)?;
-    } else {
-        let section = draft(&version, today, &subjects);
-        notes::add(&tree.root, &version, &section, None).context(branch)?;
+    if !has(&read_notes(&tree.root).context(branch)?, &next).context(branch)? {
         checks += "- [ ] The notes are a draft from the subjects of the commits: rewrite them for users.\n";
     }
     if unchanged {
         checks += "- [ ] Nothing has changed since the last release yet: merge the fixes first.\n";
     }
-    release(sh, &tree, &workspace, branch, &version, &checks).map(Some)
+    let of = next.clone();
+    let edit = move |at: &str, date: Date| {
+        let tree = Worktree::add(sh, at)?;
+        bump_workspace(sh, &tree.root, &Bump::Patch).context(branch)?;
+        let text = read_notes(&tree.root).context(branch)?;
+        if has(&text, &of).context(branch)? {
+            notes::date(&tree.root, &of, date).context(branch)?;
+        } else {
+            let section = draft(&of, date, &git::subjects(sh, tagged, at)?);
+            notes::add(&tree.root, &of, &section, None).context(branch)?;
+        }
+        Ok(tree)
+    };
+    let name = project_name(sh, &workspace.config)?;
+    let proposal = release(head, &name, branch, &next, &checks, (today, Box::new(edit)));
+    Ok(Some(proposal))
 }
 
 /// Proposes the next candidate.
-pub fn next_candidate(sh: &Shell, mut arguments: Arguments) -> Result<()> {
+pub fn next_candidate(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let branch: Option<String> = arguments.opt_value_from_str("--branch")?;
     finish(arguments)?;
     let (_lock, remote) = lock_and_read_remote(sh)?;
@@ -190,23 +225,24 @@ pub fn next_candidate(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         None => highest(&remote)?.1.to_string(),
     };
     git::fetch(sh, &[&branch])?;
-    let proposal = candidate(sh, &remote, &branch, remote.branch(&branch)?)?;
+    let proposal = candidate(sh, &remote, &branch, remote.branch(&branch)?, today)?;
     if proposal.is_none() {
         say!(
             "nothing to do: `{branch}` is released, or waits for `cargo xtask push-tag --branch {branch}`"
         );
     }
-    propose(sh, &remote, None, Vec::from_iter(proposal))
+    propose(sh, &remote, None, &Vec::from_iter(proposal))
 }
 
 /// The proposal of the candidate that follows a commit of a release branch; `None` if its version is neither a development
 /// version nor a tagged candidate.
-pub fn candidate(
-    sh: &Shell,
+pub fn candidate<'a>(
+    sh: &'a Shell,
     remote: &Remote,
-    branch: &str,
+    branch: &'a str,
     commit: &str,
-) -> Result<Option<Proposal>> {
+    today: Date,
+) -> Result<Option<Proposal<'a>>> {
     let tree = Worktree::add(sh, commit)?;
     let workspace = load(sh, &tree, branch)?;
     let now = &workspace.version;
@@ -222,23 +258,32 @@ pub fn candidate(
         None if now.pre.as_str() == "dev" => {}
         _ => return Ok(None),
     }
-    let next = bump_workspace(sh, &tree.root, &Bump::Rc).context(branch)?;
-    release(sh, &tree, &workspace, branch, &next, "").map(Some)
+    let next = Bump::Rc.next(now, true)?;
+    let edit = move |at: &str, _: Date| {
+        let tree = Worktree::add(sh, at)?;
+        bump_workspace(sh, &tree.root, &Bump::Rc).context(branch)?;
+        Ok(tree)
+    };
+    let name = project_name(sh, &workspace.config)?;
+    let proposal = release(commit, &name, branch, &next, "", (today, Box::new(edit)));
+    Ok(Some(proposal))
 }
 
 const SECURITY: &str =
     "- [ ] The [open issues that mention RUSTSEC](../issues?q=is:open+RUSTSEC).\n";
 
-/// The proposal to release a version: the changes in a branch's tree as a marked commit.
-fn release(
-    sh: &Shell,
-    tree: &Worktree,
-    workspace: &Workspace,
+/// What a proposal changes, and the date that it writes.
+type Edit<'a> = (Date, Box<dyn Fn(&str, Date) -> Result<Worktree<'a>> + 'a>);
+
+/// The proposal to release a version from a commit of a branch.
+fn release<'a>(
+    at: &str,
+    name: &str,
     base: &str,
     version: &Version,
     checks: &str,
-) -> Result<Proposal> {
-    let title = format!("Release {} {version}", project_name(sh, &workspace.config)?);
+    (date, edit): Edit<'a>,
+) -> Proposal<'a> {
     let (tag, notes) = (tag(version), release_of(version));
     let body = format!(
         "Merging this tags {tag} and releases it. Before that, check:\n\n\
@@ -254,8 +299,16 @@ fn release(
     } else {
         "-candidate"
     };
-    let head = format!("ci/release{kind}-{version}");
-    Proposal::commit(tree, head, base, title, body)
+    Proposal {
+        branch: format!("ci/release{kind}-{version}"),
+        base: base.to_string(),
+        at: at.to_string(),
+        title: format!("Release {name} {version}"),
+        body,
+        dates: version.pre.is_empty().then(|| version.clone()),
+        date,
+        edit,
+    }
 }
 
 /// The workspace of a branch. Fails if its version does not belong to the branch.

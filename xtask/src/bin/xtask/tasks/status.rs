@@ -44,6 +44,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let pages = github::releases(sh).unwrap_or_else(|error| note(&mut unknown, error));
     let latest = github::latest_release(sh).unwrap_or_else(|error| note(&mut unknown, error));
     unknown.dedup();
+    let github_answers = unknown.is_empty();
 
     let trains = remote.release_branches();
     let newest_released = trains
@@ -53,7 +54,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     for (first, name) in &trains {
         let until = supported.iter().find(|(supported, _)| supported == name);
         let until = until.map(|(_, until)| *until);
-        let unfinished = match unknown.is_empty() {
+        let unfinished = match github_answers {
             true => unfinished(sh, &remote, &pages, first, today)?,
             false => Vec::new(),
         };
@@ -61,12 +62,14 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
             || opened.iter().any(|pull_request| pull_request.base == *name)
             || newest_released.is_none_or(|newest| first > newest);
         if until.is_some() || under_way {
-            let branch = release_branch(sh, &remote, first, name)?;
-            branches.push(ReleaseBranch {
-                unfinished,
-                until,
-                ..branch
-            });
+            match release_branch(sh, &remote, first, name) {
+                Ok(branch) => branches.push(ReleaseBranch {
+                    unfinished,
+                    until,
+                    ..branch
+                }),
+                Err(error) => unknown.push(error.to_string()),
+            }
         }
     }
     let ours = remote
@@ -82,6 +85,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         version: workspace.version.clone(),
         proposals: opened,
         branches,
+        github_answers,
         unknown,
         main: remote.main,
     };

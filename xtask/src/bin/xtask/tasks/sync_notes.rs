@@ -1,6 +1,7 @@
 //! `sync-notes`: copies the notes of patch releases to main, in version order.
 
 use semver::Version;
+use time::Date;
 use xshell::Shell;
 
 use crate::proposal::{Proposal, propose};
@@ -21,7 +22,7 @@ cargo xtask sync-notes
 ";
 
 /// Reads the command line, and proposes.
-pub fn run(sh: &Shell, arguments: Arguments) -> Result<()> {
+pub fn run(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
     finish(arguments)?;
     let (_lock, remote) = lock_and_read_remote(sh)?;
     let main = &remote.main;
@@ -33,9 +34,6 @@ pub fn run(sh: &Shell, arguments: Arguments) -> Result<()> {
         say!("nothing to do: {main} lacks no notes of patch releases");
         return Ok(());
     };
-    for (version, section) in &missing {
-        notes::add(&tree.root, version, section, None).context(main)?;
-    }
     let name = project_name(
         sh,
         &Workspace::load_in(sh, &tree.root).context(main)?.config,
@@ -48,9 +46,24 @@ pub fn run(sh: &Shell, arguments: Arguments) -> Result<()> {
     let title = format!("Add the release notes of {name} {versions}");
     let body =
         format!("Copies the notes of {versions} from their tags to {main}. Check their places.\n");
-    let head = format!("ci/sync-notes-{newest}");
-    let proposal = Proposal::commit(&tree, head, main, title, body)?;
-    propose(sh, &remote, None, vec![proposal])
+    let edit = |at: &str, _: Date| {
+        let tree = Worktree::add(sh, at)?;
+        for (version, section) in &missing {
+            notes::add(&tree.root, version, section, None).context(main)?;
+        }
+        Ok(tree)
+    };
+    let proposal = Proposal {
+        branch: format!("ci/sync-notes-{newest}"),
+        base: main.clone(),
+        at: remote.branch(main)?.clone(),
+        title,
+        body,
+        dates: None,
+        date: today,
+        edit: Box::new(edit),
+    };
+    propose(sh, &remote, None, &[proposal])
 }
 
 /// The patch releases whose section main's notes lack, oldest first, each with its section at the tag. A tag without a
@@ -60,19 +73,23 @@ pub fn missing(sh: &Shell, remote: &Remote, text: &str) -> Result<Vec<(Version, 
     if is_archive(text)? {
         return Ok(missing);
     }
+    let (mut wanted, mut tags) = (Vec::new(), Vec::new());
     for first in remote.release_branches().keys() {
         for (version, commit) in remote.line(first) {
-            if version.patch == first.patch || !version.pre.is_empty() || has(text, version)? {
-                continue;
+            if version.patch != first.patch && version.pre.is_empty() && !has(text, version)? {
+                wanted.push((version, commit));
+                tags.push(format!("refs/tags/{}", tag(version)));
             }
-            fetch(sh, &[format!("refs/tags/{}", tag(version))])?;
-            let notes = file_at(sh, commit, FILE).unwrap_or_default();
-            if has(&notes, version).unwrap_or(false) {
-                missing.push((
-                    version.clone(),
-                    standalone(&notes, version)?.replace("\r\n", "\n"),
-                ));
-            }
+        }
+    }
+    if !tags.is_empty() {
+        fetch(sh, &tags)?;
+    }
+    for (version, commit) in wanted {
+        let notes = file_at(sh, commit, FILE).unwrap_or_default();
+        if has(&notes, version).unwrap_or(false) {
+            let section = standalone(&notes, version)?.replace("\r\n", "\n");
+            missing.push((version.clone(), section));
         }
     }
     Ok(missing)

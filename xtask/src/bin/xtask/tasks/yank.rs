@@ -7,11 +7,11 @@ use xshell::Shell;
 
 use crate::outward;
 use release_train::rules::version::{parse, release_of, tag};
-use release_train::world::git::{fetch, lock_and_read_remote};
+use release_train::world::git::{Remote, fetch, lock_and_read_remote};
 use release_train::world::registry::Registry;
 use release_train::world::workspace::Workspace;
 use release_train::world::worktree::Worktree;
-use release_train::{Arguments, Context, Result, Usage, finish, free, say};
+use release_train::{Arguments, Context, Result, Usage, bail, finish, free, say};
 
 pub const HELP: &str = "\
 Yanks every crate of a release, at the version that it has at the release's tag.
@@ -29,42 +29,35 @@ cargo xtask yank VERSION|--candidates [--registry NAME]
 pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let candidates = arguments.contains("--candidates");
     let registry = arguments.opt_value_from_str("--registry")?;
-    let version = free(&mut arguments)?
-        .map(|version| parse(&version))
-        .transpose()?;
+    let version = free(&mut arguments)?;
     finish(arguments)?;
+    if version.is_some() == candidates {
+        return Err(Usage("either VERSION or --candidates is required".into()).into());
+    }
+    let version = version.map(|version| parse(&version)).transpose()?;
     let registry = Registry::of(&Workspace::load(sh)?, registry, Duration::from_secs(60))?;
-    let (_lock, remote) = lock_and_read_remote(sh)?;
+    let (_lock, Remote { tags, .. }) = lock_and_read_remote(sh)?;
+    if let Some(version) = version.as_ref().filter(|it| !tags.contains_key(it)) {
+        bail!("origin has no tag {}", tag(version));
+    }
 
     let mut yanked = 0;
-    match (version, candidates) {
-        (Some(version), false) => {
-            let commit = remote.tags.get(&version);
-            let commit = commit.ok_or_else(|| format!("origin has no tag {}", tag(&version)))?;
-            yanked += yank(sh, &registry, &version, commit, false)?;
+    for (tagged, commit) in &tags {
+        let supersedes = |other: &Version| other > tagged && is_same_release(other, tagged);
+        let is_superseded = !tagged.pre.is_empty() && tags.keys().any(supersedes);
+        if version.as_ref() == Some(tagged) || candidates && is_superseded {
+            yanked += yank(sh, &registry, tagged, commit, candidates)?;
         }
-        (None, true) => {
-            for (version, commit) in remote
-                .tags
-                .iter()
-                .filter(|(version, _)| !version.pre.is_empty())
-            {
-                let of_same_release = |other: &&Version| release_of(other) == release_of(version);
-                // The last one of its release is superseded by nothing.
-                if remote.tags.keys().rfind(of_same_release) != Some(version) {
-                    yanked += yank(sh, &registry, version, commit, true)?;
-                }
-            }
-        }
-        _ => return Err(Usage("either VERSION or --candidates is required".into()).into()),
     }
     if yanked == 0 {
-        say!(
-            "nothing to do: nothing is left to yank in {}",
-            registry.name
-        );
+        let registry = registry.name;
+        say!("nothing to do: nothing is left to yank in {registry}");
     }
     Ok(())
+}
+
+fn is_same_release(one: &Version, other: &Version) -> bool {
+    release_of(one) == release_of(other)
 }
 
 /// Yanks the crates of a tagged version, and returns how many. `superseded`: only where the registry has a higher version of
@@ -87,14 +80,11 @@ fn yank(
         workspace => workspace?,
     };
     let mut yanked = 0;
-    for (member, versions) in registry.versions_of_all(&workspace)? {
+    for (member, mut versions) in registry.versions_of_all(&workspace)? {
         let now = &member.version;
-        let higher = || {
-            versions
-                .iter()
-                .any(|(other, gone)| !gone && other > now && release_of(other) == release_of(now))
-        };
-        if member.follows_train && versions.get(now) == Some(&false) && (!superseded || higher()) {
+        versions.retain(|other, gone| !*gone && other >= now && is_same_release(other, now));
+        let is_left = versions.contains_key(now) && (!superseded || versions.len() > 1);
+        if member.follows_train && is_left {
             outward::yank(sh, &registry.name, &member.name, now).context(&member.name)?;
             yanked += 1;
         }
