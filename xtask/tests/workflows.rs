@@ -197,6 +197,11 @@ case "$GITHUB_ACTIONS $1 $PRIVATE" in
     [ -n "$GH_TOKEN" ] && [ -e "$common/authorized" ] ||
       { echo "fatal: could not read Username for 'https://github.com': terminal prompts disabled" >&2; exit 128; };;
 esac
+# A ruleset lets only the App create tags.
+case "$GITHUB_ACTIONS $*" in
+  "true push "*:refs/tags/v*) [ ! -e "$WORLD/ruleset" ] || [ "$GH_TOKEN" = app-token ] ||
+    { echo "remote: error: GH013: Repository rule violations found for refs/tags" >&2; exit 1; };;
+esac
 exec "$GIT" "$@""#,
         );
         // GitHub would refuse a job that gives gh no token. The tokens are recorded. The real gh judges the command lines of
@@ -586,6 +591,22 @@ fn a_fix_that_is_pushed_before_its_bump_runs_no_ci_that_the_tag_waits_for() {
     assert!(!log.contains("Tests"), "{log}");
     let now = world.stand_in()["runs"].as_array().unwrap().len();
     assert_eq!(now, runs.as_array().unwrap().len());
+}
+
+#[test]
+#[ignore = "needs act"]
+fn under_a_ruleset_for_tags_only_the_app_creates_them() {
+    let (mut github, merged) = Github::merged();
+    fs::write(github.world.path("ruleset"), "").unwrap();
+    let push = "push push-tag release-12.0.0";
+    github.fails(push, &[], "GH013: Repository rule violations");
+    assert!(!github.world.refs().contains_key("refs/tags/v12.0.0"));
+    assert_eq!(github.issues(), ["push-tag failed on release-12.0.0"]);
+    github.variables.push("RELEASE_APP_ID=7");
+    github.secrets.push("RELEASE_APP_KEY=app-key");
+    github.passes(push, &[]);
+    assert_eq!(github.world.refs()["refs/tags/v12.0.0"], merged);
+    assert_eq!(github.last_run()["headBranch"], "v12.0.0");
 }
 
 #[test]
