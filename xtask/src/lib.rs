@@ -1,5 +1,5 @@
 //! The library of the release train: it reads git, GitHub, the registry and the workspace, computes, and writes files on
-//! this machine. It cannot act beyond it: what does is in the program `xtask`, and there in `outward.rs` alone.
+//! this machine. Only the program `xtask` changes anything beyond it, in `outward.rs`.
 //!
 //! Imports run one way: programs -> `world` -> `rules`.
 
@@ -8,6 +8,7 @@ pub mod world;
 
 use std::fmt::{self, Display};
 use std::io::{ErrorKind, Write};
+use std::process::ExitCode;
 
 pub use pico_args::Arguments;
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -36,6 +37,16 @@ impl Display for Usage {
 
 impl std::error::Error for Usage {}
 
+/// Prints the error of a program, if there is one, and tells how the program ends.
+pub fn exit_code(result: Result<()>) -> ExitCode {
+    let Err(error) = result else {
+        return ExitCode::SUCCESS;
+    };
+    say!("error: {error}");
+    let usage = error.is::<Usage>() || error.is::<pico_args::Error>();
+    ExitCode::from(if usage { 2 } else { 1 })
+}
+
 /// The next argument that is not an option.
 pub fn free(arguments: &mut Arguments) -> Result<Option<String>> {
     match arguments.opt_free_from_str::<String>()? {
@@ -48,12 +59,11 @@ pub fn free(arguments: &mut Arguments) -> Result<Option<String>> {
 
 /// Fails if an argument is left.
 pub fn finish(arguments: Arguments) -> Result<()> {
-    match arguments.finish().first() {
-        Some(argument) => {
-            Err(Usage(format!("unexpected argument `{}`", argument.display())).into())
-        }
-        None => Ok(()),
+    if let Some(argument) = arguments.finish().first() {
+        let argument = argument.display();
+        return Err(Usage(format!("unexpected argument `{argument}`")).into());
     }
+    Ok(())
 }
 
 /// Prints a result on stdout. A reader that closes the pipe early is not an error.

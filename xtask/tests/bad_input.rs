@@ -288,8 +288,8 @@ fn version_strings_whose_file_or_line_is_missing_or_not_the_only_one() {
     }
     expect![[r#"
         error: version.h: No such file or directory (os error 2); `version-strings` in Cargo.toml names it
-        error: version.h: no line is `V 1.0.0`: fix it, or `version-strings` in Cargo.toml
-        error: version.h: 2 lines are `V 1.0.0`: `version-strings` in Cargo.toml must name one"#]].assert_eq(&all);
+        error: version.h: the line `V 1.0.0` must be there once: fix it, or `version-strings` in Cargo.toml
+        error: version.h: the line `V 1.0.0` must be there once: fix it, or `version-strings` in Cargo.toml"#]].assert_eq(&all);
 }
 
 #[test]

@@ -525,7 +525,7 @@ fn help_begins_with_a_sentence_fits_80_columns_and_does_nothing() {
           push-tag            tag the merged release
           verify              find what would stop or spoil a release
           dist                build binaries and a source tarball into target/dist
-          publish             publish every crate that the registry lacks
+          publish             publish every crate that is missing from the registry
           github-release      make the release on GitHub public, with its files
           sync-notes          copy the notes of patch releases to main
           yank                yank a release, or superseded candidates

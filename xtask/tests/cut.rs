@@ -163,7 +163,7 @@ fn wasmtime_4874_a_branch_that_came_from_elsewhere_is_not_taken_for_the_cut() {
         &["push", "-q", "origin", "HEAD:refs/heads/release-12.0.0"],
     );
     for line in ["cut --date 2026-03-05", "cut --date 2026-03-05 --force"] {
-        expect!["error: `release-12.0.0` is on origin with commits that main lacks: rename it if it is not a release branch"]
+        expect!["error: `release-12.0.0` is on origin with commits that are not on main: rename it if it is not a release branch"]
             .assert_eq(&world.refused(line));
     }
 }

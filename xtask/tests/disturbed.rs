@@ -193,5 +193,5 @@ fn without_a_remote_nothing_is_begun() {
             .contains("unable to access 'http://127.0.0.1:1/o/r/'")
     );
     world.git("clone", &["remote", "remove", "origin"]);
-    expect!["error: 'origin' does not appear to be a git repository: Could not read from remote repository.: Please make sure you have the correct access rights: and the repository exists."].assert_eq(&world.refused("cut"));
+    expect!["error: No such remote 'origin'"].assert_eq(&world.refused("cut"));
 }

@@ -230,7 +230,7 @@ fn two_releases_of_one_tag_are_an_error() {
             json!("https://github.com/rehearsal/rehearsal/releases/tag/untagged-2");
         state["releases"].as_array_mut().unwrap().push(second);
     });
-    expect!["error: v12.0.0 has another release, https://github.com/rehearsal/rehearsal/releases/tag/untagged-2: delete one of them"].assert_eq(&world.refused("github-release"));
+    expect!["error: v12.0.0 has another release, https://github.com/rehearsal/rehearsal/releases/tag/untagged-2: remove one of them"].assert_eq(&world.refused("github-release"));
 }
 
 #[test]

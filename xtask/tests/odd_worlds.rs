@@ -704,3 +704,22 @@ fn a_month_is_the_same_whatever_git_is_told_to_do_for_its_user() {
     assert_eq!(told.0, plain.0);
     assert_eq!(told.1, plain.1);
 }
+
+#[test]
+fn an_origin_whose_pushes_go_to_another_repository_is_refused() {
+    for (push, refused) in [
+        ("git@github.com:o/r.git", false),
+        ("ssh://git@ssh.github.com:443/o/R", false),
+        ("https://github.com/me/r.git", true),
+    ] {
+        let world = World::new();
+        let set = |options: &[&str]| {
+            world.git("clone", &[&["remote", "set-url"], options].concat());
+        };
+        set(&["origin", "https://user:secret@github.com/o/r.git"]);
+        set(&["--push", "origin", push]);
+        let error = world.refused("cut");
+        let expected = "error: origin is o/r, but pushes go to me/r: give each a remote of its own";
+        assert_eq!(error == expected, refused, "{error}");
+    }
+}

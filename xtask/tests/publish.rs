@@ -499,7 +499,7 @@ fn the_registry_is_the_one_named_or_the_default_or_the_only_one_allowed() {
     expect!["error: `a`: its `publish` does not allow registry `rehearsal`: pass --registry"]
         .assert_eq(&publishing.error(""));
     let mut only = publishing.xtask("");
-    only.env("CARGO_HOME", publishing.folder().join("empty")); // no default there
+    only.env("CARGO_HOME", publishing.tree.path().join("empty")); // no default there
     let only = only.env_remove("CARGO_REGISTRY_DEFAULT").output().unwrap();
     assert!(only.status.success(), "{}", text(&only.stderr));
     assert_eq!(company.published(), ["a 1.0.0", "a 1.0.1"]);

@@ -109,7 +109,7 @@ fn the_overview_shows_every_release_branch_and_what_is_next() {
         cargo xtask dist
         cargo xtask publish
         cargo xtask github-release
-        # main lacks the notes of 13.0.1
+        # the notes of 13.0.1 are missing on main
         cargo xtask sync-notes
         # Update release date of Demo 14.0.0
         # -> merge https://github.com/rehearsal/rehearsal/pull/9
@@ -124,8 +124,10 @@ fn the_overview_shows_every_release_branch_and_what_is_next() {
         json!(["release-12.0.0", "release-13.0.0"])
     );
     assert_eq!(json["unknown"], json!([]));
-    expect![[r#"{"command":"cargo xtask sync-notes","why":"main lacks the notes of 13.0.1"}"#]]
-        .assert_eq(&json["next"][5].to_string());
+    expect![[
+        r#"{"command":"cargo xtask sync-notes","why":"the notes of 13.0.1 are missing on main"}"#
+    ]]
+    .assert_eq(&json["next"][5].to_string());
 }
 
 #[test]

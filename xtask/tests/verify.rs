@@ -46,9 +46,14 @@ fn a_workspace_that_is_fine() {
     expect![[r#"
         warning: rehearsal has never seen a, b: trusted publishing cannot create a crate, so an owner publishes it once by hand
         verified 12.0.0 and its 2 crates: 0 errors, 1 warning"#]].assert_eq(&said(&world, "verify"));
-    let mut folders = fs::read_dir(world.path("clone/target/verify")).unwrap();
-    let package = folders.next().unwrap().unwrap().path().join("package");
-    assert!(package.join("a-12.0.0.crate").is_file() && package.join("b-12.0.0.crate").is_file());
+    let left = fs::read_dir(world.path("clone/target"))
+        .into_iter()
+        .flatten();
+    assert_eq!(
+        left.map(|entry| entry.unwrap().file_name())
+            .collect::<Vec<_>>(),
+        [""; 0]
+    );
     assert_eq!(world.git("clone", &["status", "--porcelain"]), "");
 }
 
@@ -113,7 +118,7 @@ version-strings = [{ file = "version.h", line = '#define VERSION "{version}"' }]
     };
     expect![[r#"
         b/Cargo.toml:8: `=1.0.0` pins `a`, which is `public`: write `1.0.0`
-        version.h: no line is `#define VERSION "1.0.0"`: fix it, or `version-strings` in Cargo.toml
+        version.h: the line `#define VERSION "1.0.0"` must be there once: fix it, or `version-strings` in Cargo.toml
         Cargo.lock: `a` 1.0.0 is missing: run `cargo update --workspace`, or undo an interrupted bump with `git restore :/`
         RELEASES.md: the section `## 1.0.0` is missing; `cargo xtask notes new 1.0.0` adds it
         a/Cargo.toml:2: `a` has no description: add one, or `publish = false`
@@ -428,5 +433,8 @@ fn a_patch_is_compared_with_the_last_release() {
     assert!(!said(&world, "verify --fast").contains("semver"));
     fs::remove_file(&checks).unwrap();
     let said = said(&world, "verify --fast --semver");
-    assert!(said.ends_with("error: 1 error, 1 warning"), "{said}");
+    assert!(
+        said.contains("cargo-semver-checks is not installed: cargo install"),
+        "{said}"
+    );
 }

@@ -51,7 +51,7 @@ pub fn cut(facts: &CutFacts) -> Decision<()> {
             "{main} is at {version}, which is tagged: {bump_first}"
         )),
         _ if !facts.on_main => Decision::Refuse(format!(
-            "`{branch}` is on origin with commits that {main} lacks: rename it if it is not a release branch"
+            "`{branch}` is on origin with commits that are not on {main}: rename it if it is not a release branch"
         )),
         (_, Some((previous, _))) if previous > version => {
             let ahead = release_branch(previous);

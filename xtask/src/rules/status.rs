@@ -25,7 +25,7 @@ pub struct Facts {
     pub last_cut: Option<Date>,
     /// The highest public version, if GitHub calls another release the latest.
     pub wrongly_not_latest: Option<Version>,
-    /// The newest version whose notes main lacks.
+    /// The newest version whose notes are missing on main.
     pub notes_missing: Option<Version>,
     /// Without its answers, nothing is advised.
     pub github_answers: bool,
@@ -124,7 +124,7 @@ impl Facts {
         if let Some(version) = &self.notes_missing
             && !self.is_open(&format!("ci/sync-notes-{version}"))
         {
-            let why = format!("{} lacks the notes of {version}", self.main);
+            let why = format!("the notes of {version} are missing on {}", self.main);
             run("cargo xtask sync-notes".to_string(), &why);
         }
         for proposal in &self.proposals {

@@ -43,7 +43,11 @@ impl Bump {
     /// Fails if the level does not apply to `now`.
     pub fn next(&self, now: &Version, candidates: bool) -> Result<Version> {
         let mut next = release_of(now);
-        let up = |number: u64| number.checked_add(1).ok_or("there is no higher number");
+        let up = |number: u64| {
+            number
+                .checked_add(1)
+                .ok_or("the number cannot be increased")
+        };
         [next.major, next.minor, next.patch] = match (self, now.major, now.minor) {
             (Bump::To(version), ..) => return Ok(version.clone()),
             (Bump::Release, ..) => return Ok(next),
@@ -223,7 +227,7 @@ mod tests {
             (
                 "major",
                 "18446744073709551615.0.0",
-                "error: there is no higher number",
+                "error: the number cannot be increased",
             ),
         ] {
             assert_eq!(next(bump, now), expected, "{bump} from {now}");

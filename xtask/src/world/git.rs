@@ -96,10 +96,27 @@ impl Remote {
     }
 }
 
-/// Locks this clone against other tasks until the file is dropped, and reads the remote.
+/// Locks this clone against other tasks until the file is dropped, and reads the remote. Fails if pushes to it would go to
+/// another repository, as to a fork: what was pushed would seem to be there.
 pub fn lock_and_read_remote(sh: &Shell) -> Result<(File, Remote)> {
     let lock = lock_clone(sh)?;
+    let from = repository(&output_of(cmd!(sh, "git remote get-url origin"))?);
+    let pushes = cmd!(sh, "git remote get-url --all --push origin");
+    for to in output_of(pushes)?.lines().map(repository) {
+        if from != to {
+            bail!("origin is {from}, but pushes go to {to}: give each a remote of its own");
+        }
+    }
     Ok((lock, Remote::read(sh)?))
+}
+
+/// `owner/name` of an address, whatever the protocol: its last two parts. The rest may hold a secret.
+fn repository(address: &str) -> String {
+    let address = address.to_lowercase();
+    let address = address.trim_end_matches('/').trim_end_matches(".git");
+    let mut parts = address.rsplit(['/', ':']);
+    let (name, owner) = (parts.next(), parts.next());
+    format!("{}/{}", owner.unwrap_or_default(), name.unwrap_or_default())
 }
 
 /// Fetches branches of `origin`, or refs that are named in full, with their whole history, and moves no ref here.
@@ -125,7 +142,7 @@ pub fn is_shallow(sh: &Shell) -> Result<bool> {
     Ok(output_of(cmd!(sh, "git rev-parse --is-shallow-repository"))? == "true")
 }
 
-/// A file of the workspace around the current directory, as it is in a commit; `None` if the commit lacks it.
+/// A file of the workspace around the current directory, as it is in a commit; `None` if the commit does not have it.
 pub fn file_at(sh: &Shell, commit: &str, file: &str) -> Option<String> {
     let root = workspace::root(sh).ok()?;
     output_of(cmd!(sh, "git -C {root} cat-file blob {commit}:./{file}")).ok()
@@ -198,7 +215,7 @@ pub fn marking_messages(sh: &Shell, since: Option<&str>, commit: &str) -> Result
     Ok(messages)
 }
 
-/// The subjects of the commits that `to` has and `from` lacks, newest first, without merges.
+/// The subjects of the commits that `to` has and `from` does not, newest first, without merges.
 pub fn subjects(sh: &Shell, from: &str, to: &str) -> Result<Vec<String>> {
     log(sh, &["--no-merges", "--format=%s", &range(Some(from), to)]).map(lines)
 }

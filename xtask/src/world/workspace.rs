@@ -1,5 +1,5 @@
 //! The workspace around the current directory: what cargo and its manifests say, whether they agree, and how its files are
-//! written. It asks only cargo, needs no network, and never decides on a version.
+//! written. It asks only cargo, and needs no network.
 
 use std::collections::HashMap;
 use std::fs;

@@ -14,7 +14,7 @@ use files::{Files, REHEARSE, Target, WORKFLOWS};
 use release_train::rules::notes;
 use release_train::world::worktree::{Worktree, lock_clone};
 use release_train::world::{git, process, workspace};
-use release_train::{Arguments, Context, Result, Usage, finish, free, print, say};
+use release_train::{Arguments, Context, Result, Usage, exit_code, finish, free, print, say};
 
 const HELP: &str = "\
 cargo adopt DIR
@@ -41,12 +41,7 @@ const NEXT: &str = "see it: git diff --cached\nundo it: git reset --hard\n";
 
 fn main() -> ExitCode {
     let run = || run(&Shell::new()?, Arguments::from_env());
-    let Err(error) = run() else {
-        return ExitCode::SUCCESS;
-    };
-    say!("error: {error}");
-    let usage = error.is::<Usage>() || error.is::<pico_args::Error>();
-    ExitCode::from(if usage { 2 } else { 1 })
+    exit_code(run())
 }
 
 fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {

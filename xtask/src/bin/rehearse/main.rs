@@ -23,7 +23,7 @@ use xshell::{Shell, cmd};
 use release_train::rules::calendar::parse_date;
 use release_train::world;
 use release_train::world::process::{Tokens, prepared, start};
-use release_train::{Arguments, Result, Usage, bail, print, say};
+use release_train::{Arguments, Result, Usage, bail, exit_code, print};
 use sandbox::Sandbox;
 use steps::Steps;
 
@@ -54,14 +54,7 @@ fn main() -> ExitCode {
     if Path::new(&name).file_stem() == Some("gh".as_ref()) {
         return gh::main();
     }
-    match run(Arguments::from_env()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            say!("error: {error}");
-            let usage = error.is::<Usage>() || error.is::<pico_args::Error>();
-            ExitCode::from(if usage { 2 } else { 1 })
-        }
-    }
+    exit_code(run(Arguments::from_env()))
 }
 
 fn run(mut arguments: Arguments) -> Result<()> {

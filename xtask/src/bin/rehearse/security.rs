@@ -1,5 +1,5 @@
-//! The day of a security release: three branches, one of them long-term, get a fix that nobody may see before all of them
-//! are ready. It follows the section "The security day" of the README, and proves that `status` lets nobody merge too
+//! The day of a security release: three branches, one of them long-term, get a fix that must stay secret until all of them
+//! are ready. It follows the section "The security day" of the README, and proves that `status` advises no merge too
 //! early.
 
 use semver::Version;

@@ -1,5 +1,5 @@
-//! The command line: help, dispatch and exit codes. The tasks are in `tasks/`, one file for each; what acts beyond this
-//! machine is in `outward.rs`.
+//! The command line: help, dispatch and exit codes. The tasks are in `tasks/`, one file for each. Only `outward.rs` changes
+//! anything beyond this machine.
 
 mod outward;
 mod proposal;
@@ -8,7 +8,7 @@ mod tasks;
 use std::process::ExitCode;
 
 use release_train::rules::calendar::parse_date;
-use release_train::{Arguments, Result, Usage, finish, print, say, world};
+use release_train::{Arguments, Result, Usage, exit_code, finish, print, world};
 use time::Date;
 use xshell::Shell;
 
@@ -30,7 +30,7 @@ The train
   push-tag            tag the merged release
   verify              find what would stop or spoil a release
   dist                build binaries and a source tarball into target/dist
-  publish             publish every crate that the registry lacks
+  publish             publish every crate that is missing from the registry
   github-release      make the release on GitHub public, with its files
   sync-notes          copy the notes of patch releases to main
   yank                yank a release, or superseded candidates
@@ -52,14 +52,7 @@ run again. Exit code: 0 done or nothing to do, 1 an error, 2 a usage error.
 ";
 
 fn main() -> ExitCode {
-    match dispatch(Arguments::from_env()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            say!("error: {error}");
-            let usage = error.is::<Usage>() || error.is::<pico_args::Error>();
-            ExitCode::from(if usage { 2 } else { 1 })
-        }
-    }
+    exit_code(dispatch(Arguments::from_env()))
 }
 
 fn dispatch(mut arguments: Arguments) -> Result<()> {

@@ -15,6 +15,9 @@ use release_train::world::worktree::Worktree;
 use release_train::{Result, bail, say};
 use semver::Version;
 
+/// Makes changes in a tree of a commit, as of a date.
+pub type Change<'a> = Box<dyn Fn(&str, Date) -> Result<Worktree<'a>> + 'a>;
+
 /// A pull request that a task wants.
 pub struct Proposal<'a> {
     /// The branch that it comes from.
@@ -27,8 +30,8 @@ pub struct Proposal<'a> {
     /// The version that it dates in the notes, if it does, and the date.
     pub dates: Option<Version>,
     pub date: Date,
-    /// Makes its changes in a tree of a commit, as of a date.
-    pub edit: Box<dyn Fn(&str, Date) -> Result<Worktree<'a>> + 'a>,
+    /// Its changes.
+    pub change: Change<'a>,
 }
 
 impl Proposal<'_> {
@@ -40,7 +43,7 @@ impl Proposal<'_> {
             ""
         };
         let message = format!("{}\n\n{marker}", self.title);
-        let commit = (self.edit)(at, date)?.commit(message.trim_end())?;
+        let commit = (self.change)(at, date)?.commit(message.trim_end())?;
         Ok(commit.ok_or_else(|| format!("{}: there is nothing to commit", self.title))?)
     }
 

@@ -2,7 +2,6 @@
 //! everything before it writes the first file, and it commits nothing.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -15,7 +14,7 @@ use release_train::rules::lockfile::{self, Move};
 use release_train::rules::manifest::{self, Manifest};
 use release_train::rules::version::{Bump, follow};
 use release_train::world::process::run_configured;
-use release_train::world::workspace::{self, Edit, Workspace};
+use release_train::world::workspace::{Edit, Workspace, relative, write};
 use release_train::{Arguments, Context, Result, bail, finish, free, print, say};
 
 pub const HELP: &str = "\
@@ -56,7 +55,7 @@ pub fn bump_workspace(sh: &Shell, folder: &Path, bump: &Bump) -> Result<Version>
     let plan = Plan::of(&workspace, bump)?;
     let mut edits = Edits::default();
     for (place, manifest) in workspace.manifests.iter().enumerate() {
-        *edits.text(&manifest.path)? = plan.manifest(place, manifest)?;
+        *edits.text(&manifest.path)? = plan.manifest(bump, place, manifest)?;
     }
     if let Some(first) = plan.beside_manifests(&mut edits).first() {
         bail!("{first}");
@@ -64,7 +63,7 @@ pub fn bump_workspace(sh: &Shell, folder: &Path, bump: &Bump) -> Result<Version>
     let mut edits = Vec::from_iter(edits.0.into_values());
     edits.retain(|edit| edit.before != edit.after);
 
-    workspace::write(&workspace.root, &edits)?;
+    write(&workspace.root, &edits)?;
     let _root = sh.push_dir(&workspace.root);
     plan.report(&edits);
     for command in &workspace.config.after_bump {
@@ -77,12 +76,10 @@ pub fn bump_workspace(sh: &Shell, folder: &Path, bump: &Bump) -> Result<Version>
 /// Version strings and a lock file that do not hold the present version, as `file: what is wrong`.
 pub fn stale(workspace: &Workspace) -> Vec<String> {
     let crates = workspace.crates.iter().map(|member| member.version.clone());
-    let (crates, train) = (crates.collect(), workspace.version.clone());
     let plan = Plan {
         workspace,
-        train,
-        inherited: None,
-        crates,
+        train: workspace.version.clone(),
+        crates: crates.collect(),
     };
     plan.beside_manifests(&mut Edits::default())
 }
@@ -94,17 +91,13 @@ struct Edits(BTreeMap<PathBuf, Edit>);
 impl Edits {
     /// The text of a file with its edits so far.
     fn text(&mut self, path: &Path) -> Result<&mut String> {
-        let edit = match self.0.entry(path.canonicalize()?) {
-            Entry::Occupied(edit) => edit.into_mut(),
-            Entry::Vacant(place) => {
-                let (path, before) = (path.to_path_buf(), fs::read_to_string(path)?);
-                place.insert(Edit {
-                    path,
-                    after: before.clone(),
-                    before,
-                })
-            }
+        let before = fs::read_to_string(path)?;
+        let new = Edit {
+            path: path.to_path_buf(),
+            after: before.clone(),
+            before,
         };
+        let edit = self.0.entry(path.canonicalize()?).or_insert(new);
         Ok(&mut edit.after)
     }
 }
@@ -113,56 +106,50 @@ impl Edits {
 struct Plan<'a> {
     workspace: &'a Workspace,
     train: Version,
-    /// `[workspace.package] version`.
-    inherited: Option<Version>,
     /// Those of the members, in their order.
     crates: Vec<Version>,
 }
 
+/// The version after the bump of `name`, which is at `now`. A bump to a version is for what has the train's.
+fn next(workspace: &Workspace, bump: &Bump, name: &str, now: &Version) -> Result<Version> {
+    if matches!(bump, Bump::To(_)) && *now != workspace.version {
+        return Ok(now.clone());
+    }
+    let next = bump.next(now, workspace.config.release_candidates);
+    next.context(format_args!("{name} is at {now}"))
+}
+
 impl Plan<'_> {
     fn of<'a>(workspace: &'a Workspace, bump: &Bump) -> Result<Plan<'a>> {
-        let next = |name: &str, now: &Version| {
-            if matches!(bump, Bump::To(_)) && *now != workspace.version {
-                return Ok(now.clone());
-            }
-            let next = bump.next(now, workspace.config.release_candidates);
-            next.context(format_args!("{name} is at {now}"))
-        };
         let mut crates = Vec::new();
         for member in &workspace.crates {
+            let now = &member.version;
             crates.push(match member.follows_train {
-                true => next(&member.name, &member.version)?,
-                false => member.version.clone(),
+                true => next(workspace, bump, &member.name, now)?,
+                false => now.clone(),
             });
         }
-        let inherited = match workspace.manifests[0].workspace_version() {
-            Some((now, _)) => Some(next("[workspace.package]", &now)?),
-            None => None,
-        };
-        let train = next("the train", &workspace.version)?;
+        let train = next(workspace, bump, "the train", &workspace.version)?;
         Ok(Plan {
             workspace,
             train,
-            inherited,
             crates,
         })
     }
 
     /// The text of a manifest after the bump. `place` is its place in `Workspace::manifests`.
-    fn manifest(&self, place: usize, manifest: &Manifest) -> Result<String> {
+    fn manifest(&self, bump: &Bump, place: usize, manifest: &Manifest) -> Result<String> {
         let crates = &self.workspace.crates;
         let mut strings: Vec<(&Item, String)> = Vec::new();
-        if let (0, Some(next)) = (place, &self.inherited) {
-            let now = manifest.workspace_version();
-            strings.extend(now.map(|(_, literal)| (literal, next.to_string())));
+        if let (0, Some((now, literal))) = (place, manifest.workspace_version()) {
+            let next = next(self.workspace, bump, "[workspace.package]", &now)?;
+            strings.push((literal, next.to_string()));
         }
         if let Some(at) = crates.iter().position(|member| member.manifest == place) {
-            match manifest.version() {
-                Some(literal) => strings.push((literal, self.crates[at].to_string())),
-                None if crates[at].follows_train && !manifest.inherits_version() => {
-                    bail!("{}: the version of the package is not found", manifest.file);
-                }
-                None => {}
+            if let Some(literal) = manifest.version() {
+                strings.push((literal, self.crates[at].to_string()));
+            } else if crates[at].follows_train && !manifest.inherits_version() {
+                bail!("{}: the version of the package is not found", manifest.file);
             }
         }
         for requirement in manifest.requirements() {
@@ -198,19 +185,14 @@ impl Plan<'_> {
         let text = edits.text(&self.workspace.root.join(file));
         let text = text.map_err(|error| format!("{error}; {named} names it"))?;
         let (old, new) = (fill(line, &self.workspace.version), fill(line, &self.train));
-        match text.lines().filter(|line| line.trim() == old).count() {
-            1 => {}
-            0 => bail!("no line is `{old}`: fix it, or {named}"),
-            count => bail!("{count} lines are `{old}`: {named} must name one"),
-        }
-        let mut after = String::new();
-        for line in text.split_inclusive('\n') {
-            match line.trim() == old {
-                true => after += &line.replace(&old, &new),
-                false => after += line,
-            }
-        }
-        *text = after;
+        let mut lines: Vec<&str> = text.split('\n').collect();
+        let mut found = lines.iter_mut().filter(|line| line.trim() == old);
+        let (Some(line), None) = (found.next(), found.next()) else {
+            bail!("the line `{old}` must be there once: fix it, or {named}");
+        };
+        let bumped = line.replace(&old, &new);
+        *line = &bumped;
+        *text = lines.join("\n");
         Ok(())
     }
 
@@ -219,50 +201,37 @@ impl Plan<'_> {
         if !path.exists() {
             return Ok(());
         }
-        let text = edits.text(&path).context("Cargo.lock")?;
-        manifest::parse("Cargo.lock", text.as_str())?; // conflict markers, or an interrupted write
-        *text = lockfile::rewrite(text, &self.moves()).context("Cargo.lock")?;
-        Ok(())
-    }
-
-    /// Every member, with its version before and after.
-    fn moves(&self) -> Vec<Move<'_>> {
         let mut moves = Vec::new();
         for (member, to) in self.workspace.crates.iter().zip(&self.crates) {
             let (name, from) = (&member.name, &member.version);
             moves.push(Move { name, from, to });
         }
-        moves
+        let text = edits.text(&path).context("Cargo.lock")?;
+        manifest::parse("Cargo.lock", text.as_str())?; // conflict markers, or an interrupted write
+        *text = lockfile::rewrite(text, &moves).context("Cargo.lock")?;
+        Ok(())
     }
 
     fn report(&self, edits: &[Edit]) {
-        let Plan {
-            workspace, train, ..
-        } = self;
+        let (workspace, train) = (self.workspace, &self.train);
         if edits.is_empty() {
             return say!("nothing to do: the version is {train}");
         }
-        let mut moves = self.moves();
-        moves.retain(|moved| moved.from != moved.to);
-        for Move { name, from, to } in &moves {
-            say!("{name} {from} -> {to}");
-        }
+        let mut moved = false;
         for (member, to) in workspace.crates.iter().zip(&self.crates) {
-            if member.follows_train && member.version == *to && to != train {
-                say!(
-                    "{} {to} left alone: its version is not the train's",
-                    member.name
-                );
+            let (name, from) = (&member.name, &member.version);
+            if from != to {
+                moved = true;
+                say!("{name} {from} -> {to}");
+            } else if member.follows_train && to != train {
+                say!("{name} {to} left alone: its version is not the train's");
             }
         }
-        if moves.is_empty() {
+        if !moved {
             say!("[workspace.package] {} -> {train}", workspace.version);
         }
-        for edit in edits {
-            say!(
-                "changed {}",
-                workspace::relative(&workspace.root, &edit.path)
-            );
+        for Edit { path, .. } in edits {
+            say!("changed {}", relative(&workspace.root, path));
         }
     }
 }

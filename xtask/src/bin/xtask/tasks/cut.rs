@@ -85,7 +85,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         Changes that {version} still needs land on {main} first and are backported to `{branch}`. \
         Check the versions, and the new section in `RELEASES.md`.\n"
     );
-    let edit = |at: &str, _: Date| {
+    let change = |at: &str, _: Date| {
         let tree = Worktree::add(sh, at)?;
         let workspace = Workspace::load_in(sh, &tree.root).context(main)?;
         let next = bump_workspace(sh, &tree.root, &Bump::Major).context(main)?;
@@ -100,7 +100,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         body,
         dates: None,
         date: today,
-        edit: Box::new(edit),
+        change: Box::new(change),
     };
     let mut proposals = Vec::new();
     if workspace.config.release_candidates && remote.line(&version).is_empty() {

@@ -75,10 +75,11 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         let empty_tree = output_with_input(cmd!(sh, "git mktree"), "")?;
         // A target may be a file.
         let target = Path::new(&target).file_stem().unwrap_or_default().display();
-        let name = format!("{name}-{target}");
-        archive(sh, &dist, &name, format, &options, &empty_tree)?;
+        let file = dist.join(format!("{name}-{target}.{format}"));
+        archive(sh, &file, &options, &empty_tree)?;
     }
-    archive(sh, &dist, &format!("{name}-src"), "tar.gz", &[], "HEAD")
+    let source = dist.join(format!("{name}-src.tar.gz"));
+    archive(sh, &source, &[], "HEAD")
 }
 
 /// The name of a file without its folder.
@@ -144,14 +145,7 @@ fn build(sh: &Shell, workspace: &Workspace, target: &str) -> Result<Vec<PathBuf>
 }
 
 /// Packs a tree and more into one folder of the archive's name, with nothing of the user's configuration or the machine.
-fn archive(
-    sh: &Shell,
-    dist: &Path,
-    name: &str,
-    format: &str,
-    options: &[String],
-    tree: &str,
-) -> Result<()> {
+fn archive(sh: &Shell, file: &Path, options: &[String], tree: &str) -> Result<()> {
     let own = [
         "core.attributesFile=/dev/null",
         "core.autocrlf=false",
@@ -160,18 +154,18 @@ fn archive(
         "tar.tar.gz.command=git archive gzip",
     ];
     let own = own.iter().flat_map(|setting| ["-c", setting]);
+    let name = file_name(file);
+    // A file that is not whole must not be uploaded, and two may be made at once. git takes the format from its name.
+    let part = file.with_file_name(format!(".{}.{name}", std::process::id()));
+    let folder = name.trim_end_matches(".tar.gz").trim_end_matches(".zip");
     // The prefix is for what comes after it.
-    let form = [format!("--format={format}"), format!("--prefix={name}/")];
-    // A file that is not whole must not be uploaded, and two may be made at once.
-    let part = dist.join(format!(".{name}.{}.part", std::process::id()));
-    let file = dist.join(format!("{name}.{format}"));
-    let output = format!("--output={}", part.display());
-    let archive = cmd!(
-        sh,
-        "git {own...} archive {form...} {options...} {output} {tree}"
-    );
+    let form = [
+        format!("--prefix={folder}/"),
+        format!("--output={}", part.display()),
+    ];
+    let archive = cmd!(sh, "git {own...} archive {form...} {options...} {tree}");
     output_of(archive.env("TZ", "UTC").env("GIT_ATTR_NOSYSTEM", "1"))?;
-    fs::rename(&part, &file).context(file.display())?;
-    say!("packed {}", relative(&sh.current_dir(), &file));
+    fs::rename(&part, file).context(file.display())?;
+    say!("packed {}", relative(&sh.current_dir(), file));
     Ok(())
 }

@@ -74,12 +74,12 @@ fn release_of_tag<'a>(all: &'a [Release], tag: &str) -> Result<Option<&'a Releas
     let mut found = all.iter().filter(|release| release.tag == tag);
     let first = found.next();
     if let Some(Release { url, .. }) = found.next() {
-        bail!("{tag} has another release, {url}: delete one of them");
+        bail!("{tag} has another release, {url}: remove one of them");
     }
     Ok(first)
 }
 
-/// Fails if the registry lacks a crate at its version: users would find a release that they cannot depend on.
+/// Fails if a crate is missing from the registry at its version: users would find a release that they cannot depend on.
 fn all_published(workspace: &Workspace, registry: Option<String>) -> Result<()> {
     let registry = Registry::of(workspace, registry, Duration::from_secs(60))?;
     for (Crate { name, version, .. }, versions) in registry.versions_of_all(workspace)? {

@@ -1,4 +1,4 @@
-//! `publish`: every crate that the registry lacks at its version, until none is missing. What is missing is asked of the
+//! `publish`: every crate that is missing from the registry at its version, until none is. What is missing is asked of the
 //! registry each time and never remembered: killed anywhere, it continues when it is started again. cargo packages, orders and
 //! uploads.
 

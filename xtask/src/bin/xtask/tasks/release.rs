@@ -7,7 +7,7 @@ use semver::Version;
 use time::Date;
 use xshell::Shell;
 
-use crate::proposal::{Proposal, propose};
+use crate::proposal::{Change, Proposal, propose};
 use crate::tasks::{bump::bump_workspace, notes, project_name};
 use release_train::rules::notes::{FILE, draft, has, is_dated, released_on};
 use release_train::rules::version::{Bump, MARKER, branch_version, release_of, same_line, tag};
@@ -83,7 +83,7 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
         let body =
             format!("Dates {version} in `{FILE}` of {main}, as on `{branch}`. Check the date.\n");
         let of = version.clone();
-        let edit = move |at: &str, date: Date| {
+        let change = move |at: &str, date: Date| {
             let tree = Worktree::add(sh, at)?;
             notes::date(&tree.root, &of, date).context(at)?;
             Ok(tree)
@@ -96,7 +96,7 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
             body,
             dates: Some(version),
             date: dated.unwrap_or(today),
-            edit: Box::new(edit),
+            change: Box::new(change),
         });
     }
     // The release comes last: once it is tagged, nothing is left to do.
@@ -105,7 +105,7 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
         say!("`{branch}` is dated: run `cargo xtask push-tag --branch {branch}`");
     } else {
         let of = version.clone();
-        let edit = move |at: &str, date: Date| {
+        let change = move |at: &str, date: Date| {
             let tree = Worktree::add(sh, at)?;
             if is_candidate {
                 bump_workspace(sh, &tree.root, &Bump::Release).context(branch)?;
@@ -120,7 +120,7 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
             branch,
             &version,
             SECURITY,
-            (today, Box::new(edit)),
+            (today, Box::new(change)),
         ));
     }
     propose(sh, &remote, None, &proposals)
@@ -198,7 +198,7 @@ fn patch_of<'a>(
         checks += "- [ ] Nothing has changed since the last release yet: merge the fixes first.\n";
     }
     let of = next.clone();
-    let edit = move |at: &str, date: Date| {
+    let change = move |at: &str, date: Date| {
         let tree = Worktree::add(sh, at)?;
         bump_workspace(sh, &tree.root, &Bump::Patch).context(branch)?;
         let text = read_notes(&tree.root).context(branch)?;
@@ -211,7 +211,14 @@ fn patch_of<'a>(
         Ok(tree)
     };
     let name = project_name(sh, &workspace.config)?;
-    let proposal = release(head, &name, branch, &next, &checks, (today, Box::new(edit)));
+    let proposal = release(
+        head,
+        &name,
+        branch,
+        &next,
+        &checks,
+        (today, Box::new(change)),
+    );
     Ok(Some(proposal))
 }
 
@@ -259,21 +266,18 @@ pub fn candidate<'a>(
         _ => return Ok(None),
     }
     let next = Bump::Rc.next(now, true)?;
-    let edit = move |at: &str, _: Date| {
+    let change = move |at: &str, _: Date| {
         let tree = Worktree::add(sh, at)?;
         bump_workspace(sh, &tree.root, &Bump::Rc).context(branch)?;
         Ok(tree)
     };
     let name = project_name(sh, &workspace.config)?;
-    let proposal = release(commit, &name, branch, &next, "", (today, Box::new(edit)));
+    let proposal = release(commit, &name, branch, &next, "", (today, Box::new(change)));
     Ok(Some(proposal))
 }
 
 const SECURITY: &str =
     "- [ ] The [open issues that mention RUSTSEC](../issues?q=is:open+RUSTSEC).\n";
-
-/// What a proposal changes, and the date that it writes.
-type Edit<'a> = (Date, Box<dyn Fn(&str, Date) -> Result<Worktree<'a>> + 'a>);
 
 /// The proposal to release a version from a commit of a branch.
 fn release<'a>(
@@ -282,7 +286,7 @@ fn release<'a>(
     base: &str,
     version: &Version,
     checks: &str,
-    (date, edit): Edit<'a>,
+    (date, change): (Date, Change<'a>),
 ) -> Proposal<'a> {
     let (tag, notes) = (tag(version), release_of(version));
     let body = format!(
@@ -307,7 +311,7 @@ fn release<'a>(
         body,
         dates: version.pre.is_empty().then(|| version.clone()),
         date,
-        edit,
+        change,
     }
 }
 

@@ -15,7 +15,7 @@ use release_train::{Arguments, Context, Result, finish, say};
 
 pub const HELP: &str = "\
 Opens a pull request that copies the notes of patch releases from their tags to
-main's RELEASES.md: of all patch releases whose section main lacks. Nothing is
+main's RELEASES.md: of all patch releases without a section there. Nothing is
 copied to a file that keeps an archive.
 
 cargo xtask sync-notes
@@ -31,7 +31,7 @@ pub fn run(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
     let text = read_notes(&tree.root).context(main)?;
     let missing = missing(sh, &remote, &text).context(main)?;
     let Some((newest, _)) = missing.last() else {
-        say!("nothing to do: {main} lacks no notes of patch releases");
+        say!("nothing to do: {main} has the notes of all patch releases");
         return Ok(());
     };
     let name = project_name(
@@ -46,7 +46,7 @@ pub fn run(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
     let title = format!("Add the release notes of {name} {versions}");
     let body =
         format!("Copies the notes of {versions} from their tags to {main}. Check their places.\n");
-    let edit = |at: &str, _: Date| {
+    let change = |at: &str, _: Date| {
         let tree = Worktree::add(sh, at)?;
         for (version, section) in &missing {
             notes::add(&tree.root, version, section, None).context(main)?;
@@ -61,12 +61,12 @@ pub fn run(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
         body,
         dates: None,
         date: today,
-        edit: Box::new(edit),
+        change: Box::new(change),
     };
     propose(sh, &remote, None, &[proposal])
 }
 
-/// The patch releases whose section main's notes lack, oldest first, each with its section at the tag. A tag without a
+/// The patch releases without a section in main's notes, oldest first, each with its section at the tag. A tag without a
 /// section, or with notes in another form, has nothing to copy.
 pub fn missing(sh: &Shell, remote: &Remote, text: &str) -> Result<Vec<(Version, String)>> {
     let mut missing = Vec::new();
