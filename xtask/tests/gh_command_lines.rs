@@ -19,8 +19,11 @@ fn issued() -> (World, BTreeSet<Vec<String>>) {
         "12.0.0-dev",
         "## 12.0.0\n\nUnreleased.\n",
     );
+    let workflow = (".github/workflows/release-tag.yml", "name: release-tag\n");
+    world.commit("main", "Adopt", &[workflow]);
     world.cut("2026-03-05");
     world.merge("ci/release-candidate-12.0.0-rc.1", Merge::Commit);
+    world.done("push-tag --branch release-12.0.0");
     world.done("push-tag --branch release-12.0.0");
     world.release("12.0.0", "2026-03-20");
     world.done("release-patch --branch release-12.0.0 --allow-empty");
@@ -67,6 +70,8 @@ fn the_real_gh_accepts_every_command_line() {
         "release create",
         "release upload",
         "release edit",
+        "workflow run",
+        "run list",
         "api --paginate",
     ] {
         let issued = lines.iter().any(|words| words[..2].join(" ") == line);
@@ -111,6 +116,8 @@ fn the_stand_in_refuses_what_it_does_not_know() {
         text(&output.stderr)
     };
     assert_eq!(gh("pr list --json url --mine"), "unknown flag: --mine\n");
+    let missing = gh("workflow run release-tag.yml --ref refs/tags/v1.0.0");
+    assert!(missing.contains("HTTP 422: No ref found for: refs/tags/v1.0.0"));
     assert_eq!(gh("pr merge"), "unknown command \"pr merge\" for \"gh\"\n");
     assert!(
         gh("pr create --head none --base main --title T --body-file -")

@@ -473,17 +473,6 @@ fn a_workspace_in_a_folder_of_the_repository_is_released_from_there() {
 }
 
 #[test]
-fn an_output_that_cannot_be_written_keeps_the_tag_back() {
-    let mut world = World::proposed();
-    world.merge("ci/release-12.0.0", Merge::Commit);
-    world
-        .env
-        .push(("GITHUB_OUTPUT".into(), "/nowhere/output".into()));
-    expect!["error: GITHUB_OUTPUT /nowhere/output: No such file or directory (os error 2)"]
-        .assert_eq(&world.refused(PUSH));
-}
-
-#[test]
 fn what_github_does_not_say_is_not_taken_for_nothing() {
     let world = World::new();
     let real = world.path("real/gh").display().to_string();

@@ -283,70 +283,182 @@ fn messages_that_are_no_utf_8_do_not_matter() {
     assert_eq!(tagged(&world), Some(merged));
 }
 
+const WORKFLOW: &str = ".github/workflows/release-tag.yml";
+
+/// `World::proposed` with the workflow that releases a tag, on main and on the release branch.
+fn with_workflow() -> World {
+    let world = World::new();
+    let files = [(WORKFLOW, "name: release-tag\n")];
+    world.commit("main", "Adopt", &files);
+    world.cut("2026-03-05");
+    world.done("release-latest --date 2026-03-20");
+    world
+}
+
+/// The runs of workflows that were started: each file, and where.
+fn started(world: &World) -> Vec<String> {
+    let state = world.stand_in();
+    let runs = state["runs"].as_array().unwrap().iter();
+    runs.map(|run| format!("{} {}", run["workflowName"], run["headBranch"]).replace('"', ""))
+        .collect()
+}
+
 #[test]
-fn the_workflow_is_told_what_follows() {
-    let mut world = World::proposed();
-    let output = world.path("output").display().to_string();
-    world.env.push(("GITHUB_OUTPUT".into(), output.clone()));
+fn the_release_is_started_at_its_tag_once() {
+    let world = with_workflow();
     world.done(PUSH);
-    assert_eq!(fs::read_to_string(&output).unwrap_or_default(), "");
+    assert!(started(&world).is_empty());
+    let merged = world.merge("ci/release-12.0.0", Merge::Commit);
+    world.done(PUSH);
+    assert_eq!(started(&world), ["release-tag.yml v12.0.0"]);
+    assert_eq!(world.stand_in()["runs"][0]["headSha"], merged);
+    // A later push, while it runs, and after it.
+    world.commit("release-12.0.0", "Backport a fix", &[]);
+    let state = world.stand_in();
+    assert!(world.done(PUSH).contains("nothing to do: v12.0.0 is at "));
+    world.set_stand_in(|state| {
+        state["releases"] = json!([{ "tag_name": "v12.0.0", "draft": false }])
+    });
+    assert!(world.done(PUSH).contains("nothing to do: v12.0.0 is at "));
+    assert_eq!(world.stand_in()["runs"], state["runs"]);
+}
+
+#[test]
+fn a_tag_whose_release_was_not_started_is_started_by_the_next_push() {
+    let world = with_workflow();
+    let merged = world.merge("ci/release-12.0.0", Merge::Commit);
+    world.done(PUSH);
+    world.set_stand_in(|state| {
+        // Of another event, of another tag, and on a branch whose name begins so.
+        state["runs"] = json!([
+            { "workflowName": "release-tag.yml", "headBranch": "v12.0.0", "event": "push", "status": "completed", "conclusion": "success", "url": "" },
+            { "workflowName": "release-tag.yml", "headBranch": "v12.0.0-rc.1", "event": "workflow_dispatch", "status": "completed", "conclusion": "success", "url": "" },
+        ]);
+        state["releases"] = json!([{ "tag_name": "v12.0.0", "draft": true }]);
+    });
+    let find = world.task(&format!("{PUSH} --find"));
+    assert_eq!(text(&find.stdout), format!("{merged}\n"));
+    assert_eq!(started(&world).len(), 2);
+    world.done(PUSH);
+    assert_eq!(started(&world)[2], "release-tag.yml v12.0.0");
+}
+
+#[test]
+fn a_release_run_that_failed_or_waits_is_named_and_not_started_again() {
+    let world = with_workflow();
     world.merge("ci/release-12.0.0", Merge::Commit);
     world.done(PUSH);
-    assert_eq!(
-        fs::read_to_string(&output).unwrap(),
-        "tag=v12.0.0\nversion=12.0.0\n"
+    world.commit("release-12.0.0", "Push again", &[]);
+    for (status, conclusion) in [("completed", "failure"), ("waiting", "")] {
+        world.set_stand_in(|state| {
+            state["runs"][0]["status"] = json!(status);
+            state["runs"][0]["conclusion"] = json!(conclusion);
+        });
+        let state = if conclusion.is_empty() {
+            status
+        } else {
+            conclusion
+        };
+        let expected = format!(
+            "v12.0.0 has a run of release-tag.yml, which is not started again: {state}: https://"
+        );
+        for line in [PUSH, &format!("{PUSH} --find")] {
+            let output = world.task(line);
+            let said = text(&output.stderr);
+            assert!(
+                output.status.success() && said.contains(&expected),
+                "{said}"
+            );
+            assert!(said.contains("re-run its failed jobs there"), "{said}");
+            assert!(output.stdout.is_empty(), "{line}");
+        }
+        assert_eq!(started(&world).len(), 1);
+    }
+}
+
+#[test]
+fn a_commit_without_release_tag_yml_is_refused_before_it_is_tagged() {
+    let world = with_workflow();
+    let is_refused = |commit: &str| {
+        for line in [PUSH, &format!("{PUSH} --find")] {
+            expect!["error: MARKED cannot be released as v12.0.0: its release-tag.yml is missing or another; backport it to `release-12.0.0` in a marked commit"]
+                .assert_eq(&world.refused(line).replace(commit, "MARKED"));
+        }
+    };
+    let marked = format!("Mark\n\n{MARKER}");
+    let another = [(WORKFLOW, "name: release\n")];
+    world.commit("release-12.0.0", "Another file", &another);
+    is_refused(&world.merge("ci/release-12.0.0", Merge::Commit));
+    for file in ["# name: release-tag\n", "name: release-tag-too\n"] {
+        is_refused(&world.commit("release-12.0.0", &marked, &[(WORKFLOW, file)]));
+    }
+    let backport = [(WORKFLOW, "name: release-tag\r\n")];
+    let backported = world.commit("release-12.0.0", &marked, &backport);
+    world.done(PUSH);
+    assert_eq!(tagged(&world), Some(backported));
+}
+
+#[test]
+fn a_tag_elsewhere_is_not_released() {
+    let world = with_workflow();
+    world.merge("ci/release-12.0.0", Merge::Commit);
+    world.git(
+        "github",
+        &["push", "-q", "origin", &format!("origin/main:{TAG}")],
     );
-    // The same run again, for the same commit: what follows it is still wanted.
-    fs::remove_file(&output).unwrap();
-    world.done(PUSH);
-    assert_eq!(
-        fs::read_to_string(&output).unwrap(),
-        "tag=v12.0.0\nversion=12.0.0\n"
+    let main = world.refs()["refs/heads/main"].clone();
+    world.commit("main", "Something", &[]);
+    expect!["error: v12.0.0 is at MAIN, which is not on `release-12.0.0` along first parents"]
+        .assert_eq(&world.refused(PUSH).replace(&main, "MAIN"));
+}
+
+#[test]
+fn a_tag_that_github_does_not_know_yet_is_tried_again() {
+    let world = with_workflow();
+    let merged = world.merge("ci/release-12.0.0", Merge::Commit);
+    world.wrap(
+        "gh",
+        &format!(
+            r#"
+if [ "$1 $2" = "workflow run" ] && [ ! -e {asked} ]; then
+  touch {asked}
+  echo 'could not create workflow dispatch event: HTTP 422: No ref found for: refs/tags/v12.0.0' >&2
+  exit 1
+fi
+exec {gh} "$@""#,
+            asked = world.path("asked").display(),
+            gh = world.path("real/gh").display()
+        ),
     );
-    // A later push, while the release is not out: what an earlier run has left goes on.
-    fs::remove_file(&output).unwrap();
-    world.commit("release-12.0.0", "Backport a fix", &[]);
     world.done(PUSH);
-    assert_eq!(
-        fs::read_to_string(&output).unwrap(),
-        "tag=v12.0.0\nversion=12.0.0\n"
-    );
-    world.set_stand_in(|state| {
-        state["releases"] = json!([{ "tag_name": "v12.0.0", "draft": true }])
-    });
+    assert_eq!(tagged(&world), Some(merged));
+    assert_eq!(started(&world), ["release-tag.yml v12.0.0"]);
+}
+
+#[test]
+fn a_repository_without_the_workflows_just_gets_its_tag() {
+    let world = World::proposed();
+    // A file of the same name that is not ours, as others may have it.
+    world.commit("main", "Theirs", &[(WORKFLOW, "name: theirs\n")]);
+    let merged = world.merge("ci/release-12.0.0", Merge::Commit);
     world.done(PUSH);
-    assert_eq!(fs::read_to_string(&output).unwrap().lines().count(), 4);
-    // Once it is, a push releases nothing.
-    fs::remove_file(&output).unwrap();
-    world.set_stand_in(|state| state["releases"][0]["draft"] = json!(false));
     world.done(PUSH);
-    assert_eq!(fs::read_to_string(&output).unwrap_or_default(), "");
+    assert_eq!(tagged(&world), Some(merged));
+    assert!(started(&world).is_empty());
 }
 
 #[test]
 fn ci_is_told_which_commit_it_must_see_before_the_tag() {
-    let mut world = World::proposed();
-    let output = world.path("output").display().to_string();
-    world.env.push(("GITHUB_OUTPUT".into(), output.clone()));
-    world.done(&format!("{PUSH} --find"));
-    assert_eq!(fs::read_to_string(&output).unwrap_or_default(), "");
+    let world = World::proposed();
+    let find = || text(&world.task(&format!("{PUSH} --find")).stdout);
+    assert_eq!(find(), "");
     let merged = world.merge("ci/release-12.0.0", Merge::Commit);
     world.commit("release-12.0.0", "Backport a fix", &[]);
-    world.done(&format!("{PUSH} --find"));
-    assert_eq!(
-        fs::read_to_string(&output).unwrap(),
-        format!("commit={merged}\n")
-    );
+    assert_eq!(find(), format!("{merged}\n"));
     assert_eq!(tagged(&world), None);
     world.done(&format!("{PUSH} --commit {merged}"));
     assert_eq!(tagged(&world), Some(merged));
-    // What is tagged and not public goes on.
-    fs::remove_file(&output).unwrap();
-    world.done(&format!("{PUSH} --find"));
-    assert_eq!(
-        fs::read_to_string(&output).unwrap(),
-        "tag=v12.0.0\nversion=12.0.0\n"
-    );
+    assert_eq!(find(), "");
 }
 
 #[test]

@@ -78,6 +78,9 @@ fn each_job_has_the_permissions_that_it_needs_and_no_more() {
     expect![[r#"
         check-branches/check: actions=write contents=read pull-requests=read
         check-branches/report: issues=write
+        cut/report: issues=write
+        cut/start: actions=write
+        dist/complete:
         dist/dist: contents=read
         main/build: contents=read
         main/ci:
@@ -87,18 +90,22 @@ fn each_job_has_the_permissions_that_it_needs_and_no_more() {
         main/report: issues=write
         main/test: contents=read
         main/verify: contents=read
-        push-tag/attest: attestations=write id-token=write
         push-tag/ci: contents=read issues=write
-        push-tag/dist: contents=read
-        push-tag/find: contents=read
-        push-tag/github-release: contents=write
-        push-tag/publish: contents=read id-token=write
+        push-tag/find: actions=read contents=read
         push-tag/report: issues=write
-        push-tag/sync-notes: contents=write pull-requests=write
-        push-tag/tag: contents=write
-        push-tag/yank: contents=read
-        release-process/propose: actions=read checks=read contents=write issues=read pull-requests=write statuses=read
+        push-tag/tag: actions=write contents=write
+        release-latest/report: issues=write
+        release-latest/start: actions=write
+        release-process/propose: actions=read checks=read contents=write pull-requests=write statuses=read
         release-process/report: issues=write
+        release-tag/attest: attestations=write id-token=write
+        release-tag/dist: contents=read
+        release-tag/github-release: contents=write
+        release-tag/publish: contents=read id-token=write
+        release-tag/report: issues=write
+        release-tag/sync-notes: contents=write pull-requests=write
+        release-tag/tool: contents=read
+        release-tag/yank: contents=read
         report-failure/report: issues=write
     "#]]
     .assert_eq(&list);
@@ -107,7 +114,27 @@ fn each_job_has_the_permissions_that_it_needs_and_no_more() {
         // Each permission has its reason beside it.
         for line in read(&file).lines() {
             let bare = line.ends_with(": read") || line.ends_with(": write");
-            assert!(!bare, "{file}: {line}");
+            assert!(!bare || line.contains("permission-"), "{file}: {line}");
+        }
+    }
+}
+
+#[test]
+fn the_apps_token_can_write_what_the_job_can_and_no_more() {
+    for (name, job) in jobs() {
+        for step in steps(&job) {
+            let uses = step["uses"].as_str().unwrap_or_default();
+            if !uses.starts_with("actions/create-github-app-token@") {
+                continue;
+            }
+            let mut permissions = Map::new();
+            for (input, value) in step["with"].as_object().unwrap() {
+                let of = input.strip_prefix("permission-");
+                permissions.extend(of.map(|of| (of.to_string(), value.clone())));
+            }
+            let mut own = job["permissions"].as_object().unwrap().clone();
+            own.retain(|_, how| how == "write");
+            assert_eq!(permissions, own, "{name}");
         }
     }
 }
@@ -130,13 +157,18 @@ fn a_called_workflow_asks_for_no_permission_that_its_caller_lacks() {
 fn a_secret_is_in_its_environment_alone_and_never_where_something_is_built() {
     let with = |secret: &str| jobs_where(|job| job.to_string().contains(secret));
     let within = |environment: &str| jobs_where(|job| job["environment"] == environment);
-    let proposing = ["push-tag/sync-notes", "release-process/propose"];
-    assert_eq!(with("secrets.CARGO_REGISTRY_TOKEN"), ["push-tag/publish"]);
-    assert_eq!(with("secrets.YANK_TOKEN"), ["push-tag/yank"]);
-    assert_eq!(with("secrets.RELEASE_TOKEN"), proposing);
-    assert_eq!(within("release"), ["push-tag/publish"]);
-    assert_eq!(within("yank"), ["push-tag/yank"]);
-    assert_eq!(within("proposals"), proposing);
+    let with_app = [
+        "push-tag/tag",
+        "release-process/propose",
+        "release-tag/sync-notes",
+    ];
+    let publish = ["release-tag/publish"];
+    assert_eq!(with("secrets.CARGO_REGISTRY_TOKEN"), publish);
+    assert_eq!(with("secrets.YANK_TOKEN"), ["release-tag/yank"]);
+    assert_eq!(with("secrets.RELEASE_APP_KEY"), with_app);
+    assert_eq!(within("release"), publish);
+    assert_eq!(within("yank"), ["release-tag/yank"]);
+    assert_eq!(within("proposals"), with_app);
     assert!(jobs_where(|job| !job["secrets"].is_null()).is_empty());
     for (name, job) in jobs() {
         let has_token = |value: &Value| {
@@ -195,13 +227,16 @@ fn every_action_is_pinned_to_the_commit_of_a_version() {
 
 #[test]
 fn wasmtime_3512_the_train_runs_on_the_5th_and_the_20th_with_two_retries() {
-    let schedule = |name: &str| workflow(name)["on"]["schedule"].clone();
-    let crons = json!([{ "cron": "17 7 5-7 * *" }, { "cron": "17 7 20-22 * *" }]);
-    assert_eq!(schedule("release-process"), crons);
-    assert_eq!(
-        schedule("check-branches"),
-        json!([{ "cron": "43 4 * * 1" }])
-    );
+    for (name, cron) in [
+        ("cut", "17 7 5-7 * *"),
+        ("release-latest", "17 7 20-22 * *"),
+        ("check-branches", "43 4 * * 1"),
+    ] {
+        assert_eq!(workflow(name)["on"]["schedule"], json!([{ "cron": cron }]));
+    }
+    for file in workflows() {
+        assert!(!read(&file).contains("event.schedule"), "{file}");
+    }
 }
 
 #[test]
@@ -238,7 +273,14 @@ fn wasmtime_13329_a_failure_is_never_ignored_and_every_job_of_a_release_is_repor
     for file in workflows() {
         assert!(!read(&file).contains("continue-on-error"), "{file}");
     }
-    for name in ["check-branches", "push-tag", "release-process"] {
+    for name in [
+        "check-branches",
+        "cut",
+        "push-tag",
+        "release-latest",
+        "release-process",
+        "release-tag",
+    ] {
         let jobs = workflow(name)["jobs"].clone();
         let needs = jobs["report"]["needs"].to_string();
         for job in jobs.as_object().unwrap().keys() {
@@ -249,14 +291,49 @@ fn wasmtime_13329_a_failure_is_never_ignored_and_every_job_of_a_release_is_repor
 }
 
 #[test]
-fn everything_after_the_tag_checks_the_tag_out_whatever_branches_are_called() {
-    for file in workflows() {
-        for line in read(&file).lines().filter(|line| line.contains("ref: ")) {
-            let at_tag =
-                line.contains("ref: refs/tags/") || line.contains("format('refs/tags/{0}'");
-            assert!(!line.contains("outputs.tag") || at_tag, "{file}: {line}");
+fn a_release_is_of_the_ref_of_its_run_and_nothing_else_names_a_tag() {
+    let release = workflow("release-tag");
+    assert_eq!(release["on"], json!({ "workflow_dispatch": null }));
+    assert_eq!(
+        release["concurrency"]["group"],
+        "release-tag-${{ github.ref }}"
+    );
+    let main = "${{ github.event.repository.default_branch }}";
+    for (name, job) in release["jobs"].as_object().unwrap() {
+        assert!(job["with"]["ref"].is_null(), "{name}");
+        for step in steps(job) {
+            let expected = match name.as_str() {
+                "sync-notes" if step["with"]["fetch-depth"] == 0 => json!(main),
+                _ => Value::Null,
+            };
+            assert_eq!(step["with"]["ref"], expected, "{name}");
+        }
+        // All others wait for the job that refuses a branch.
+        assert_eq!(name == "tool", job["needs"].is_null(), "{name}");
+    }
+    let first = &release["jobs"]["tool"]["steps"][0];
+    assert_eq!(first["if"], "github.ref_type != 'tag'");
+}
+
+#[test]
+fn artifacts_are_passed_on_by_id_and_each_target_has_an_output_of_its_own() {
+    for (name, job) in jobs() {
+        for step in steps(&job) {
+            let uses = step["uses"].as_str().unwrap_or_default();
+            if uses.starts_with("actions/download-artifact@") {
+                let ids = step["with"]["artifact-ids"].as_str().unwrap_or_default();
+                assert!(ids.starts_with("${{ needs."), "{name}");
+                assert!(step["with"]["name"].is_null() && step["with"]["pattern"].is_null());
+            }
         }
     }
+    let dist = &workflow("dist")["jobs"]["dist"];
+    let mut outputs = json!({ "targets": "${{ strategy.job-total }}" });
+    for leg in dist["strategy"]["matrix"]["include"].as_array().unwrap() {
+        let target = leg["target"].as_str().unwrap();
+        outputs[target] = json!(format!("${{{{ steps.id.outputs.{target} }}}}"));
+    }
+    assert_eq!(dist["outputs"], outputs);
 }
 
 #[test]

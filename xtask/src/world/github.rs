@@ -117,6 +117,27 @@ pub fn is_public(sh: &Shell, tag: &str) -> Result<bool> {
     Ok(releases.any(|release| release.tag == tag && !release.draft))
 }
 
+/// The runs of a workflow that were started at a tag, newest first: the state of each, and its URL.
+pub fn runs(sh: &Shell, workflow: &str, tag: &str) -> Result<Vec<(String, String)>> {
+    let fields = "headBranch,event,status,conclusion,url";
+    let list = cmd!(
+        sh,
+        "gh run list --workflow {workflow} --branch {tag} --limit 100 --json {fields}"
+    );
+    let printed: Vec<Value> = serde_json::from_str(&output_of(list)?).context("gh run list")?;
+    let mut found = Vec::new();
+    for run in &printed {
+        if run["headBranch"] == tag && run["event"] == "workflow_dispatch" {
+            let state = match text(&run["conclusion"]) {
+                conclusion if conclusion.is_empty() => text(&run["status"]),
+                conclusion => conclusion,
+            };
+            found.push((state, text(&run["url"])));
+        }
+    }
+    Ok(found)
+}
+
 /// The tag of the release that GitHub shows as the latest, if any.
 pub fn latest_release(sh: &Shell) -> Result<Option<String>> {
     let path = "repos/{owner}/{repo}/releases/latest";

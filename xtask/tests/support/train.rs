@@ -371,7 +371,9 @@ impl World {
             self.checkout(branch);
         }
         for (file, text) in files {
-            fs::write(self.path("github").join(file), text).unwrap();
+            let path = self.path("github").join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
         }
         self.git("github", &["add", "--all"]);
         self.git("github", &["commit", "-q", "--allow-empty", "-m", message]);

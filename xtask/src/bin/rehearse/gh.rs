@@ -79,6 +79,7 @@ fn run() -> Result<()> {
         ("release", "create") => create_release(arguments, &mut state),
         ("release", "edit") => edit_release(arguments, &mut state),
         ("release", "upload") => upload(arguments, &mut state),
+        ("run", "list") => list_runs(arguments, &state),
         ("workflow", "run") => start_workflow(arguments, &mut state),
         _ => Err(format!("unknown command \"{noun} {verb}\" for \"gh\"").into()),
     }?;
@@ -190,18 +191,38 @@ fn create_issue(mut arguments: Arguments, state: &mut Value) -> Result<()> {
     print(&format!("{url}\n"))
 }
 
-/// Starts a workflow, which succeeds at once.
+/// Starts a workflow, which succeeds at once, at a branch or, by its full name, a tag.
 fn start_workflow(mut arguments: Arguments, state: &mut Value) -> Result<()> {
-    let branch: String = arguments.value_from_str("--ref")?;
+    let reference: String = arguments.value_from_str("--ref")?;
+    let inputs: Vec<String> = arguments.values_from_str("--field")?;
     let workflow: String = arguments.free_from_str()?;
     refuse_the_rest(arguments)?;
+    let (commit, name) = match reference.strip_prefix("refs/tags/") {
+        Some(tag) => (object_of(&format!("{reference}^{{}}"))?, tag),
+        None => (commit_of(&reference)?, &*reference),
+    };
     let missing = "could not create workflow dispatch event: HTTP 422: No ref found for:";
-    let commit = commit_of(&branch)?.ok_or_else(|| format!("{missing} {branch}"))?;
-    items(state, "runs")?.push(json!({
-        "workflowName": workflow, "headBranch": branch, "headSha": commit,
+    let commit = commit.ok_or_else(|| format!("{missing} {reference}"))?;
+    let runs = items(state, "runs")?;
+    let url = format!("{REPOSITORY}/actions/runs/{}", runs.len() + 1);
+    runs.push(json!({
+        "workflowName": workflow, "headBranch": name, "headSha": commit, "url": url, "inputs": inputs,
         "event": "workflow_dispatch", "status": "completed", "conclusion": "success",
     }));
     Ok(())
+}
+
+/// Prints the runs of a workflow, which is named by its file, at a branch or tag, newest first.
+fn list_runs(mut arguments: Arguments, state: &Value) -> Result<()> {
+    let workflow: String = arguments.value_from_str("--workflow")?;
+    let branch: String = arguments.value_from_str("--branch")?;
+    let _limit: usize = arguments.value_from_str("--limit")?;
+    let _fields: String = arguments.value_from_str("--json")?;
+    refuse_the_rest(arguments)?;
+    let runs = state["runs"].as_array().into_iter().flatten().rev();
+    let selected = |run: &&Value| run["workflowName"] == workflow && run["headBranch"] == branch;
+    let shown: Value = runs.filter(selected).cloned().collect();
+    print(&format!("{shown}\n"))
 }
 
 /// Makes a release: an object with `tag_name`, `draft`, `prerelease` and `assets`, as the API has it.
@@ -323,9 +344,13 @@ fn today(state: &Value) -> String {
 
 /// The commit of a branch of `origin`.
 fn commit_of(branch: &str) -> Result<Option<String>> {
-    let name = format!("refs/heads/{branch}");
+    object_of(&format!("refs/heads/{branch}"))
+}
+
+/// The object of a ref of `origin`.
+fn object_of(name: &str) -> Result<Option<String>> {
     let output = Command::new("git")
-        .args(["ls-remote", "origin", &name])
+        .args(["ls-remote", "origin", name])
         .output()?;
     let listing = String::from_utf8_lossy(&output.stdout);
     Ok(listing.split_whitespace().next().map(str::to_string))

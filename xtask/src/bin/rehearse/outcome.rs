@@ -86,6 +86,12 @@ impl State {
         for pull in self.list("pulls").iter().skip(before.list("pulls").len()) {
             news.push(format!("#{} {}", pull["number"], text(&pull["title"])));
         }
+        for run in self.list("runs") {
+            if run["event"] == "workflow_dispatch" && !before.list("runs").contains(run) {
+                let (file, at) = (text(&run["workflowName"]), text(&run["headBranch"]));
+                news.push(format!("started {file} at {at}"));
+            }
+        }
         let (mut published, mut yanked) = (0, 0);
         for (key, is_yanked) in &self.crates {
             match before.crates.get(key) {

@@ -134,6 +134,11 @@ pub fn mark_latest(sh: &Shell, tag: &str) -> Result<()> {
     on_github(cmd!(sh, "gh release edit {tag} --latest"), "").map(drop)
 }
 
+/// Starts a workflow as it is at a branch or tag.
+pub fn start_workflow(sh: &Shell, file: &str, reference: &str) -> Result<()> {
+    on_github(cmd!(sh, "gh workflow run {file} --ref {reference}"), "").map(drop)
+}
+
 fn on_github(cmd: Cmd, stdin: &str) -> Result<String> {
     act(cmd, Tokens::Origin, stdin).context("gh")
 }

@@ -1,8 +1,8 @@
-//! `push-tag`: chooses the commit of a release branch that is to be released, and pushes its tag.
+//! `push-tag`: chooses the commit of a release branch that is to be released, pushes its tag, and starts its release.
 
 use std::collections::HashSet;
-use std::fs::OpenOptions;
-use std::io::Write;
+use std::thread;
+use std::time::Duration;
 
 use semver::Version;
 use xshell::{Shell, cmd};
@@ -13,8 +13,8 @@ use release_train::rules::decisions::{Decision, TagFacts, tag_commit, wrong_comm
 use release_train::rules::version::{branch_version, is_marked, tag};
 use release_train::world::git::{self, Remote, first_parents, lock_and_read_remote};
 use release_train::world::process::{output_of, output_with_input};
-use release_train::world::{github::is_public, worktree::Worktree};
-use release_train::{Arguments, Context, Result, finish, say};
+use release_train::world::{github, worktree::Worktree};
+use release_train::{Arguments, Context, Result, bail, finish, print, say};
 
 pub const HELP: &str = "\
 Tags the release that was merged to a release branch: the newest commit, along
@@ -23,15 +23,19 @@ merged) holds the line [automatically-tag-and-release-this-commit]. Its version
 must be the branch's and dated, or a candidate, and every later change of
 versions or notes must be of the same release. Nothing to tag is not an error.
 
+If main has .github/workflows/release-tag.yml, the commit must have it, too, and
+the workflow is started at the tag. It is not started again: if its run failed,
+the run is named.
+
 cargo xtask push-tag [--branch release-X.Y.0] [--find|--commit SHA]
 
   --branch  default: the branch that is checked out
-  --find    pushes nothing; writes `commit` to $GITHUB_OUTPUT, for CI to test
+  --find    prints the commit that is to be tagged or released, and does nothing
   --commit  tags this commit of the branch, marked or not
-
-Writes `tag` and `version` to $GITHUB_OUTPUT if the tag was pushed, or if it was
-there and its release is not public on GitHub yet.
 ";
+
+/// The workflow that releases a tag.
+const WORKFLOW: &str = "release-tag.yml";
 
 /// Reads the command line, and tags.
 pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
@@ -46,7 +50,6 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let (_lock, remote) = lock_and_read_remote(sh)?;
     let head = remote.branch(&branch)?;
     git::fetch(sh, &[&branch, &remote.main])?;
-    write_output("")?; // fails before anything is pushed, not after
     let (version, ready) = state_of(sh, &branch, head)?;
     let named = named.map(|commit| resolve(sh, &commit)).transpose()?;
     let tagged = remote.tags.get(&version);
@@ -82,29 +85,31 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     });
 
     let tag = tag(&version);
-    let output = format!("tag={tag}\nversion={version}\n");
-    match decision {
-        Decision::Refuse(why) => Err(why.into()),
-        Decision::Nothing(why) => {
-            say!("nothing to do: {why}");
-            // The workflow continues a release that an earlier run did not complete.
-            let in_workflow = std::env::var_os("GITHUB_OUTPUT").is_some();
-            let incomplete = tagged.is_some() && in_workflow && !is_public(sh, &tag)?;
-            if incomplete || named.is_some() {
-                write_output(&output)
-            } else {
-                Ok(())
+    let starts = has_workflow(sh, remote.branch(&remote.main)?)?;
+    let commit = match decision {
+        Decision::Refuse(why) => return Err(why.into()),
+        Decision::Go(commit) if starts && !has_workflow(sh, &commit)? => bail!(
+            "{commit} cannot be released as {tag}: its {WORKFLOW} is missing or another; backport it to `{branch}` in a marked commit"
+        ),
+        Decision::Go(commit) => commit,
+        Decision::Nothing(why) => match tagged {
+            Some(commit) if starts && is_to_be_started(sh, &tag, &branch, head, commit)? => {
+                commit.clone()
             }
-        }
-        Decision::Go(commit) if find => {
-            say!("{commit} is to be tagged as {tag}");
-            write_output(&format!("commit={commit}\n"))
-        }
-        Decision::Go(commit) => {
-            push(sh, &commit, &version)?;
-            write_output(&output)
-        }
+            _ => {
+                say!("nothing to do: {why}");
+                return Ok(());
+            }
+        },
+    };
+    if find {
+        return print(&format!("{commit}\n"));
     }
+    let is_due = tagged.is_some() || push(sh, &commit, &version)?;
+    if starts && (is_due || is_to_be_started(sh, &tag, &branch, head, &commit)?) {
+        start(sh, &tag)?;
+    }
+    Ok(())
 }
 
 /// The newest marked commit of this release. Commits of main and those below the branch's last tag do not count.
@@ -150,32 +155,71 @@ fn resolve(sh: &Shell, commit: &str) -> Result<String> {
     Ok(resolved.map_err(|_| format!("`{commit}` is not a commit of this repository"))?)
 }
 
-/// Pushes an annotated tag as an object: no local tag is made.
-fn push(sh: &Shell, commit: &str, version: &Version) -> Result<()> {
+/// Pushes an annotated tag as an object: no local tag is made. Returns whether git says that this run pushed it.
+fn push(sh: &Shell, commit: &str, version: &Version) -> Result<bool> {
     let tag = tag(version);
     let tagger = output_of(cmd!(sh, "git var GIT_COMMITTER_IDENT"))?;
     let text = format!("object {commit}\ntype commit\ntag {tag}\ntagger {tagger}\n\n{tag}\n");
     let object = output_with_input(cmd!(sh, "git mktag"), &text)?;
     let (name, old) = (format!("refs/tags/{tag}"), String::new());
-    let push = outward::Push { object, name, old };
-    if let Err(error) = outward::push(sh, &[push]) {
-        // Another run may have been faster.
+    let pushed = outward::push(sh, &[outward::Push { object, name, old }]);
+    if let Err(error) = &pushed {
+        // Another run may have been faster, or the answer was lost.
         match Remote::read(sh)?.tags.get(version) {
-            Some(at) if at == commit => {}
+            Some(at) if at == commit => say!("{tag} was pushed before: {error}"),
             Some(at) => return Err(wrong_commit(&tag, at, commit).into()),
-            None => return Err(error),
+            None => return Err(error.to_string().into()),
         }
     }
     say!("{tag} is at {commit}");
-    Ok(())
+    Ok(pushed.is_ok())
 }
 
-/// Appends to the file from which a workflow reads a step's output, if there is one.
-fn write_output(lines: &str) -> Result<()> {
-    let Ok(path) = std::env::var("GITHUB_OUTPUT") else {
-        return Ok(());
-    };
-    let file = OpenOptions::new().append(true).create(true).open(&path);
-    let written = file.and_then(|mut file| file.write_all(lines.as_bytes()));
-    written.context(format_args!("GITHUB_OUTPUT {path}"))
+/// Whether the tree of a commit has the workflow that releases a tag, and not another file of that name.
+fn has_workflow(sh: &Shell, commit: &str) -> Result<bool> {
+    let file = format!(".github/workflows/{WORKFLOW}");
+    if output_of(cmd!(sh, "git ls-tree --full-tree {commit} {file}"))?.is_empty() {
+        return Ok(false);
+    }
+    let text = output_of(cmd!(sh, "git cat-file blob {commit}:{file}"))?;
+    let mut lines = text.lines();
+    Ok(lines.any(|line| line.trim_end() == "name: release-tag"))
+}
+
+/// Whether a tag that exists is not released and has no run. One from before the workflows is left alone.
+fn is_to_be_started(
+    sh: &Shell,
+    tag: &str,
+    branch: &str,
+    head: &str,
+    commit: &String,
+) -> Result<bool> {
+    if github::is_public(sh, tag)? {
+        return Ok(false);
+    }
+    if !first_parents(sh, head)?.contains(commit) {
+        bail!("{tag} is at {commit}, which is not on `{branch}` along first parents");
+    }
+    if !has_workflow(sh, commit)? {
+        return Ok(false);
+    }
+    let runs = github::runs(sh, WORKFLOW, tag)?;
+    if let Some((state, url)) = runs.first() {
+        say!("{tag} has a run of {WORKFLOW}, which is not started again: {state}: {url}");
+        say!("if it failed, re-run its failed jobs there; if it waits, approve it there");
+    }
+    Ok(runs.is_empty())
+}
+
+/// Starts the release. GitHub may not know a new tag for some seconds. A branch may have the name of the tag.
+fn start(sh: &Shell, tag: &str) -> Result<()> {
+    let name = format!("refs/tags/{tag}");
+    for _ in 0..10 {
+        match outward::start_workflow(sh, WORKFLOW, &name) {
+            Err(error) if error.to_string().contains("No ref found") => say!("{error}"),
+            started => return started,
+        }
+        thread::sleep(Duration::from_secs(2));
+    }
+    outward::start_workflow(sh, WORKFLOW, &name)
 }
