@@ -141,7 +141,7 @@ fn arguments_that_are_not_versions_and_bumps_that_lead_nowhere() {
         error: a is at 1.0.0: a candidate follows only -dev or -rc.N; use `bump X.Y.Z-rc.1`
         error: a is at 1.0.0-dev: a minor or patch version follows only a release; use `bump release`
         error: a is at 1.0.0-rc.1: a minor or patch version follows only a release; use `bump release`
-        error: a is at 18446744073709551615.0.0: there is no higher number
+        error: a is at 18446744073709551615.0.0: the number cannot be increased
         error: a is at 1.0.0: a candidate follows only -dev or -rc.N; use `bump X.Y.Z-rc.1`"#]].assert_eq(&all);
 }
 
