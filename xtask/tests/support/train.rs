@@ -517,10 +517,14 @@ impl World {
     /// Puts a program of this name in front of the real one.
     pub fn wrap(&self, program: &str, script: &str) {
         let path = self.path("bin").join(program);
-        let _ = fs::remove_file(&path);
-        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        let mode = <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755);
-        fs::set_permissions(&path, mode).unwrap();
+        let text = path.with_extension("text");
+        fs::write(&text, format!("#!/bin/sh\n{script}\n")).unwrap();
+        // By another process: one that a parallel test forks would hold the program open for writing, and Linux would not
+        // run it.
+        let mut install = Command::new("install");
+        let installed = install.args(["-m", "755"]).args([&text, &path]).status();
+        assert!(installed.unwrap().success());
+        fs::remove_file(text).unwrap();
     }
 
     /// The real program of a name, beyond the world's own folder.
