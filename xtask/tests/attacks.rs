@@ -260,3 +260,52 @@ fn a_release_branch_that_cannot_be_read_hides_no_other_from_status() {
         "{shown}"
     );
 }
+
+#[test]
+fn a_change_that_git_is_told_not_to_see_is_not_published() {
+    let (world, _registry) = released();
+    world.check_out("v12.0.0");
+    for (mark, unmark) in [
+        ("--assume-unchanged", "--no-assume-unchanged"),
+        ("--skip-worktree", "--no-skip-worktree"),
+    ] {
+        world.git("clone", &["update-index", mark, "a/src/lib.rs"]);
+        std::fs::write(world.path("clone/a/src/lib.rs"), "// a back door\n").unwrap();
+        let error = world.refused("publish");
+        assert!(
+            error.contains("`a/src/lib.rs` is marked so that git does not see its changes"),
+            "{error}"
+        );
+        world.git("clone", &["update-index", unmark, "a/src/lib.rs"]);
+        world.git("clone", &["checkout", "-q", "a/src/lib.rs"]);
+    }
+}
+
+#[test]
+fn configuration_and_links_reach_no_file_outside_of_the_workspace() {
+    let line = "{ file = \"../outside\", line = 'version {version}' }";
+    for (config, link) in [
+        (format!("version-strings = [{line}]\n"), false),
+        ("notes-template = \"../outside\"\n".to_string(), false),
+        (String::new(), true),
+    ] {
+        let world = World::with(&config, "12.0.0", "## 12.0.0\n\nUnreleased.\n");
+        let outside = world.path("outside");
+        std::fs::write(&outside, "version 12.0.0\n").unwrap();
+        if link {
+            std::fs::remove_file(world.path("clone/RELEASES.md")).unwrap();
+            std::os::unix::fs::symlink(&outside, world.path("clone/RELEASES.md")).unwrap();
+        }
+        for task in ["bump", "notes new 13.0.0"] {
+            let output = world.xtask("clone", task).output().unwrap();
+            let error = support::text(&output.stderr);
+            let harmless =
+                output.status.success() && std::fs::read(&outside).unwrap() == b"version 12.0.0\n";
+            assert!(
+                harmless || error.contains("it is outside of the workspace"),
+                "{task}: {error}"
+            );
+        }
+        assert_eq!(std::fs::read(&outside).unwrap(), b"version 12.0.0\n");
+    }
+}

@@ -163,9 +163,10 @@ pub fn draft(version: &Version, date: Date, subjects: &[String]) -> String {
     section
 }
 
-/// Untrusted text on one line, without control characters.
+/// Untrusted text on one line, without control characters and those that change the direction of text.
 pub fn plain(text: &str) -> String {
-    text.replace(char::is_control, " ")
+    let turns = |c| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.replace(|c: char| c.is_control() || turns(c), " ")
 }
 
 /// Untrusted text as a code span: no Markdown, link or mention in it has an effect.

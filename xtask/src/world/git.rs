@@ -161,6 +161,16 @@ pub fn committed(sh: &Shell, untracked: &str) -> Result<()> {
     if let Some(file) = uncommitted(sh, untracked)? {
         bail!("`{file}` is not committed: only a commit can be released");
     }
+    // Of files with these marks, git does not look at the changes: `assume-unchanged` in lower case, `skip-worktree` as S.
+    for line in output_of(cmd!(sh, "git ls-files -v"))?.lines() {
+        let (mark, file) = line.split_once(' ').unwrap_or_default();
+        let hides = mark.chars().any(char::is_lowercase) || mark == "S" && sh.path_exists(file);
+        if hides {
+            bail!(
+                "`{file}` is marked so that git does not see its changes: git update-index --no-assume-unchanged --no-skip-worktree {file}"
+            );
+        }
+    }
     Ok(())
 }
 

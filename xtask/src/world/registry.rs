@@ -146,7 +146,7 @@ impl Registry {
 
     fn get_once(&self, address: &str) -> Result<(u16, String), ureq::Error> {
         let mut answer = self.agent.get(address).call()?;
-        let body = answer.body_mut().with_config().limit(1 << 30);
+        let body = answer.body_mut().with_config().limit(1 << 26);
         let text = body.read_to_string()?;
         Ok((answer.status().as_u16(), text))
     }

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -184,7 +183,8 @@ impl Workspace {
             return notes::render(notes::TEMPLATE, version);
         };
         let place = format!("`notes-template` in Cargo.toml: {file}");
-        let template = fs::read_to_string(self.root.join(file)).context(&place)?;
+        let path = below(&self.root, file).context(&place)?;
+        let template = fs::read_to_string(path).context(&place)?;
         notes::render(&template, version).context(place)
     }
 
@@ -224,12 +224,20 @@ fn read_manifest(root: &Path, path: &Path) -> Result<Manifest> {
 /// The text of `RELEASES.md` at the root of a workspace.
 pub fn read_notes(root: &Path) -> Result<String> {
     let file = notes::FILE;
-    match fs::read_to_string(root.join(file)) {
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            bail!("{file}: missing at the root of the workspace: create it, it may be empty")
-        }
-        text => text.context(file),
+    if !root.join(file).exists() {
+        bail!("{file}: missing at the root of the workspace: create it, it may be empty");
     }
+    fs::read_to_string(below(root, file).context(file)?).context(file)
+}
+
+/// A file of the workspace that notes or configuration name, links followed. Fails if it is outside: a branch must not have
+/// other files of this machine read or written.
+pub fn below(root: &Path, file: &str) -> Result<PathBuf> {
+    let (root, path) = (root.canonicalize()?, root.join(file).canonicalize()?);
+    if !path.starts_with(root) {
+        bail!("it is outside of the workspace");
+    }
+    Ok(path)
 }
 
 /// What cargo says of the workspace around the shell's current directory and of its members.

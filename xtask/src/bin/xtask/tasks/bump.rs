@@ -14,7 +14,7 @@ use release_train::rules::lockfile::{self, Move};
 use release_train::rules::manifest::{self, Manifest};
 use release_train::rules::version::{Bump, follow};
 use release_train::world::process::run_configured;
-use release_train::world::workspace::{Edit, Workspace, relative, write};
+use release_train::world::workspace::{self, Edit, Workspace, relative, write};
 use release_train::{Arguments, Context, Result, bail, finish, free, print, say};
 
 pub const HELP: &str = "\
@@ -182,7 +182,8 @@ impl Plan<'_> {
     fn version_string(&self, string: &VersionString, edits: &mut Edits) -> Result<()> {
         let VersionString { file, line } = string;
         let named = "`version-strings` in Cargo.toml";
-        let text = edits.text(&self.workspace.root.join(file));
+        let path = workspace::below(&self.workspace.root, file);
+        let text = path.and_then(|path| edits.text(&path));
         let text = text.map_err(|error| format!("{error}; {named} names it"))?;
         let (old, new) = (fill(line, &self.workspace.version), fill(line, &self.train));
         let mut lines: Vec<&str> = text.split('\n').collect();

@@ -11,7 +11,7 @@ use xshell::{Shell, cmd};
 
 use crate::outward;
 use crate::tasks::at_tag;
-use release_train::rules::manifest::Manifest;
+use release_train::rules::{manifest::Manifest, notes};
 use release_train::world::git::{Remote, committed};
 use release_train::world::process::{one_line, output_of};
 use release_train::world::registry::{CRATES_IO, Registry};
@@ -115,7 +115,13 @@ fn publish(
 
         let (mut errors, mut upload) = (String::new(), String::new());
         outward::publish(sh, &registry.name, &missing, &mut |line| {
-            say!("{line}");
+            // A registry's words must not be a command to GitHub's log.
+            let mark = if line.trim_start().starts_with("::") {
+                "| "
+            } else {
+                ""
+            };
+            say!("{mark}{}", notes::plain(line));
             if let Some(package) = line.trim_start().strip_prefix("Uploading ") {
                 upload = package.split(" (").take(1).collect();
             }
@@ -172,6 +178,7 @@ impl Failure {
         // The root cause comes last.
         let cause = one_line(errors.rsplit("Caused by:").next().unwrap_or_default());
         let until = retry_after(&cause).filter(|until| *until > now);
+        let days = until.is_some_and(|until| until > now + Duration::from_secs(24 * 60 * 60));
         let status = status_in(&cause);
         let tomorrow = "; the daily limit is reached: run this again tomorrow";
         let token = "; check the token (that of trusted publishing lives 30 minutes and cannot create a crate), then run this again";
@@ -180,8 +187,8 @@ impl Failure {
                 (Failure::AlreadyPublished, "")
             }
             (None, _) if cause.is_empty() => (Failure::Transient, "cargo failed without an error"),
+            _ if days || cause.contains("in the last 24 hours") => (Failure::Rejected, tomorrow),
             (_, Some(until)) => (Failure::RateLimited(until), ""),
-            _ if cause.contains("in the last 24 hours") => (Failure::Rejected, tomorrow),
             (Some(401 | 403), _) => (Failure::Rejected, token),
             // cargo found no token, or an empty one.
             (None, _) if cause.contains("token") => (Failure::Rejected, token),
@@ -198,10 +205,11 @@ fn status_in(cause: &str) -> Option<u16> {
     after.get(..3)?.parse().ok()
 }
 
-/// The time in `... Please try again after Tue, 30 Jul 2024 05:25:39 GMT and see ...`.
+/// The time in `... Please try again after Tue, 30 Jul 2024 05:25:39 GMT and see ...`, and a second, whose fraction was cut off.
 fn retry_after(text: &str) -> Option<OffsetDateTime> {
     let (_, rest) = text.split_once("try again after ")?;
-    OffsetDateTime::parse(&rest[..rest.find("GMT")? + 3], &Rfc2822).ok()
+    let date = OffsetDateTime::parse(&rest[..rest.find("GMT")? + 3], &Rfc2822).ok()?;
+    date.checked_add(time::Duration::SECOND)
 }
 
 #[cfg(test)]
@@ -211,7 +219,7 @@ mod tests {
     #[test]
     fn what_cargo_printed_tells_what_to_do() {
         let later = "You have published too many new crates in a short period of time. Please try again after Thu, 01 Jan 1970 00:01:40 GMT and see https://crates.io/docs/rate-limits for more details.";
-        let limit = Failure::RateLimited(OffsetDateTime::UNIX_EPOCH + Duration::from_secs(100));
+        let limit = Failure::RateLimited(OffsetDateTime::UNIX_EPOCH + Duration::from_secs(101));
         for (text, expected) in [
             (&*format!(" (status 429 Too Many Requests): {later}"), limit),
             // A registry may answer an error with status 200.
