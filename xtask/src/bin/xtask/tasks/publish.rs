@@ -26,8 +26,8 @@ before the tag.
 
 cargo xtask publish [--registry NAME] [--timeout SECONDS] [--allow-untagged]
 
-  --registry        default: CARGO_REGISTRY_DEFAULT, else the only registry that
-                    the crates allow, else crates-io
+  --registry        default: cargo's `registry.default`, else the only registry
+                    that the crates allow, else crates-io
   --timeout         gives up after this long without progress (default: 300)
   --allow-untagged  publishes what is checked out, to a registry of your own
 ";
