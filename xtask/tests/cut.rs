@@ -122,7 +122,7 @@ fn backports_before_the_bump_is_merged_disturb_no_retry() {
 fn no_train_is_cut_while_the_one_before_has_not_left() {
     let world = World::new();
     world.cut("2026-03-05");
-    expect!["error: 12.0.0 is not released yet: v12.0.0 is missing; run `cargo xtask status` for the next step, or pass --force"]
+    expect!["error: 12.0.0 is not released yet: it has no tag; run `cargo xtask status` for the next step, or pass --force"]
         .assert_eq(&world.refused("cut --date 2026-04-05"));
     world.today("2026-04-05");
     world.done("cut --date 2026-04-05 --force");

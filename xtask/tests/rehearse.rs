@@ -256,6 +256,26 @@ fn the_month_of_a_workspace_below_0_1_has_no_patch_release() {
 }
 
 #[test]
+fn the_month_of_a_workspace_whose_tags_have_another_form() {
+    let place = temporary();
+    let more = "description = \"A.\"\nlicense = \"MIT\"\n[workspace.metadata.release-train]\nname = \"Demo\"\ntag = \"{version}\"\n";
+    let manifest = package("a", "1.0.0") + more;
+    let tree = Tree::new(&[("Cargo.toml", &manifest), (".gitignore", "target\n")]);
+    commit(tree.path());
+    let output = rehearse(tree.path(), place.path(), "").output().unwrap();
+    let said = said(&output, place.path());
+    assert!(
+        said.ends_with("\nreleased 1.0.0 and 1.0.1 in N s\n"),
+        "{said}{}",
+        text(&output.stderr)
+    );
+    assert!(
+        said.contains("tag 1.0.1\n") && !said.contains("tag v"),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_step_that_fails_is_shown_and_its_sandbox_is_kept() {
     let (place, folder) = (temporary(), temporary());
     let folder = folder.path().join("my workspace"); // which has a name of two words

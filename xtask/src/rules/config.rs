@@ -7,6 +7,7 @@ use std::num::NonZero;
 use semver::Version;
 use serde_json::{Map, Value, from_value};
 
+use crate::rules::version::TagForm;
 use crate::{Result, bail};
 
 /// The configuration of one workspace. Each field is the key of that name; the README explains them.
@@ -22,6 +23,8 @@ pub struct Config {
     pub after_bump: Vec<Vec<String>>,
     /// A file, relative to the root of the workspace.
     pub notes_template: Option<String>,
+    /// The form of tags.
+    pub tag: TagForm,
     pub release_candidates: bool,
     /// Every how many trains one has long-term support; `None` for never.
     pub lts_every: Option<u64>,
@@ -84,6 +87,7 @@ impl Config {
             version_strings: version_strings(keys)?,
             after_bump: take(keys, "after-bump", COMMANDS)?.unwrap_or_default(),
             notes_template: take(keys, "notes-template", STRING)?,
+            tag: TagForm::parse(take(keys, "tag", STRING)?.as_deref())?,
             release_candidates: take(keys, "release-candidates", BOOLEAN)?.unwrap_or_default(),
             lts_every: take(keys, "lts-every", NUMBER)?.map(NonZero::get),
             lts_months: take(keys, "lts-months", NUMBER)?.map_or(24, NonZero::get),

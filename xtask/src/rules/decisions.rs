@@ -3,7 +3,7 @@
 
 use semver::Version;
 
-use crate::rules::version::{branch_version, release_branch, tag};
+use crate::rules::version::{branch_version, release_branch};
 
 /// What a task does.
 #[derive(Debug, PartialEq)]
@@ -60,8 +60,7 @@ pub fn cut(facts: &CutFacts) -> Decision<()> {
             ))
         }
         (_, Some((previous, false))) if !facts.force => Decision::Refuse(format!(
-            "{previous} is not released yet: {} is missing; run `cargo xtask status` for the next step, or pass --force",
-            tag(previous)
+            "{previous} is not released yet: it has no tag; run `cargo xtask status` for the next step, or pass --force"
         )),
         _ => Decision::Go(()),
     }
@@ -74,6 +73,7 @@ pub struct TagFacts<'a> {
     pub version: &'a Version,
     /// Whether that version is dated, or a candidate.
     pub ready: bool,
+    pub tag: &'a str,
     /// The commit that carries its tag.
     pub tagged: Option<&'a str>,
     /// The commit that a human named.
@@ -87,7 +87,7 @@ pub struct TagFacts<'a> {
 
 pub fn tag_commit(facts: &TagFacts) -> Decision<String> {
     let (branch, version, newest_change) = (facts.branch, facts.version, facts.newest_change);
-    let tag = tag(version);
+    let tag = facts.tag;
     let notes = if version.pre.is_empty() {
         ", with dated notes"
     } else {
@@ -95,7 +95,7 @@ pub fn tag_commit(facts: &TagFacts) -> Decision<String> {
     };
     match (facts.tagged, facts.named, &facts.chosen) {
         (Some(tagged), Some(named), _) if tagged != named => {
-            Decision::Refuse(wrong_commit(&tag, tagged, named))
+            Decision::Refuse(wrong_commit(tag, tagged, named))
         }
         (Some(tagged), ..) => Decision::Nothing(format!("{tag} is at {tagged}")),
         (None, Some(_), _) if !facts.ready => Decision::Refuse(format!(
@@ -217,7 +217,7 @@ mod tests {
                     previous: unreleased(),
                     ..facts()
                 },
-                "refuse: 12.0.0 is not released yet: v12.0.0",
+                "refuse: 12.0.0 is not released yet: it has no tag",
             ),
             (
                 CutFacts {
@@ -251,6 +251,7 @@ mod tests {
             branch: "release-12.0.0",
             version: &version,
             ready: true,
+            tag: "v12.0.0",
             tagged: None,
             named: None,
             chosen: None,

@@ -8,6 +8,7 @@ use semver::{Version, VersionReq};
 use toml_edit::{Document, Item};
 
 use crate::Result;
+use crate::rules::version::TagForm;
 
 /// What to do if the cause may be a bump that was killed.
 pub const UNDO: &str = "undo an interrupted bump with `git restore :/`";
@@ -77,6 +78,13 @@ impl Manifest {
         let workspace = self.document.as_item().get("workspace")?;
         let item = workspace.get("package")?.get("version")?;
         Some((Version::parse(item.as_str()?).ok()?, item))
+    }
+
+    /// The form of tags in the configuration.
+    pub fn tag_form(&self) -> Result<TagForm> {
+        let mut keys = ["workspace", "metadata", "release-train", "tag"].iter();
+        let tag = keys.try_fold(self.document.as_item(), |item, key| item.get(key));
+        TagForm::parse(tag.and_then(Item::as_str))
     }
 
     /// Every dependency with a version: of all kinds, for every target and of the whole workspace, written inline, dotted

@@ -8,7 +8,7 @@ use time::{Date, Duration};
 
 use crate::rules::calendar::{CUT, RELEASE, next_on, same_month};
 use crate::rules::notes::{code, plain};
-use crate::rules::version::{Bump, branch_version, release_branch, release_of, same_line, tag};
+use crate::rules::version::{Bump, branch_version, release_branch, release_of, same_line};
 
 /// Everything that the rules look at.
 pub struct Facts {
@@ -23,8 +23,8 @@ pub struct Facts {
     pub pushed_proposals: BTreeSet<String>,
     /// When main's version was proposed: the day of the last cut.
     pub last_cut: Option<Date>,
-    /// The highest public version, if GitHub calls another release the latest.
-    pub wrongly_not_latest: Option<Version>,
+    /// The tag of the highest public version, if GitHub calls another release the latest.
+    pub wrongly_not_latest: Option<String>,
     /// The newest version whose notes are missing on main.
     pub notes_missing: Option<Version>,
     /// Without its answers, nothing is advised.
@@ -44,7 +44,7 @@ pub struct ReleaseBranch {
     /// How many commits came after the last tag.
     pub changes: usize,
     /// Tags without a public release.
-    pub unfinished: Vec<Version>,
+    pub unfinished: Vec<String>,
     /// The last day of support.
     pub until: Option<Date>,
 }
@@ -100,8 +100,7 @@ impl Facts {
             steps.push(Step { action, why });
         };
         for branch in &self.branches {
-            for version in &branch.unfinished {
-                let tag = tag(version);
+            for tag in &branch.unfinished {
                 let why = format!("{tag} has no public release on GitHub");
                 run(format!("git fetch origin tag {tag}"), &why);
                 run(format!("git checkout {tag}"), &why);
@@ -113,9 +112,9 @@ impl Facts {
                 run(format!("cargo xtask {task}"), &why);
             }
         }
-        if let Some(version) = &self.wrongly_not_latest {
-            let why = format!("GitHub does not call {} the latest release", tag(version));
-            run(format!("git checkout {}", tag(version)), &why);
+        if let Some(tag) = &self.wrongly_not_latest {
+            let why = format!("GitHub does not call {tag} the latest release");
+            run(format!("git checkout {tag}"), &why);
             run("cargo xtask github-release".to_string(), &why);
         }
         if let Some(why) = self.cut_is_due() {

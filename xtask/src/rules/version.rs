@@ -122,15 +122,37 @@ pub fn same_line(one: &Version, other: &Version) -> bool {
     minor == (other.major, other.minor) && (minor != (0, 0) || one.patch == other.patch)
 }
 
-/// The tag of a version.
-pub fn tag(version: &Version) -> String {
-    format!("v{version}")
-}
+/// The form of tags: a text with `{version}` in it.
+#[derive(Clone, Debug)]
+pub struct TagForm(String);
 
-/// The version that a tag names; `None` for tags of another form.
-pub fn tag_version(tag: &str) -> Option<Version> {
-    let version = Version::parse(tag.strip_prefix('v')?).ok()?;
-    (version.pre.is_empty() || version.pre.as_str().starts_with("rc.")).then_some(version)
+impl TagForm {
+    /// The default is `v{version}`. Fails if `{version}` is not in the text once, or if another character could not be in a ref.
+    pub fn parse(text: Option<&str>) -> Result<TagForm> {
+        let text = text.unwrap_or("v{version}");
+        let rest = text.replacen("{version}", "", 1);
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
+        if rest.len() == text.len() || !rest.chars().all(plain) {
+            bail!(
+                "`tag` must be letters, digits and `._-/` with {{version}} once, as in \"v{{version}}\""
+            );
+        }
+        Ok(TagForm(text.to_string()))
+    }
+
+    /// The tag of a version.
+    pub fn tag(&self, version: &Version) -> String {
+        self.0.replace("{version}", &version.to_string())
+    }
+
+    /// The version that a tag names; `None` for tags of another form.
+    pub fn version(&self, tag: &str) -> Option<Version> {
+        let (before, after) = self.0.split_once("{version}")?;
+        let version = tag.strip_prefix(before)?.strip_suffix(after)?;
+        let version = Version::parse(version).ok()?;
+        let is_ours = version.pre.is_empty() || version.pre.as_str().starts_with("rc.");
+        is_ours.then_some(version)
+    }
 }
 
 /// The number that grows by one with each train: the leftmost that is not zero.
@@ -272,6 +294,7 @@ mod tests {
         ] {
             assert_eq!(branch_version(name), None, "{name}");
         }
+        let form = TagForm::parse(None).unwrap();
         for name in [
             "v1",
             "vscode-1.2",
@@ -280,12 +303,21 @@ mod tests {
             "version-1.0.0",
             "v1.0.0-demo",
         ] {
-            assert_eq!(tag_version(name), None, "{name}");
+            assert_eq!(form.version(name), None, "{name}");
         }
-        assert_eq!(
-            tag_version("v1.0.0-rc.1").unwrap().to_string(),
-            "1.0.0-rc.1"
-        );
+        let candidate: Version = "1.0.0-rc.1".parse().unwrap();
+        for (form, tag) in [
+            ("v{version}", "v1.0.0-rc.1"),
+            ("{version}", "1.0.0-rc.1"),
+            ("a/{version}-x", "a/1.0.0-rc.1-x"),
+        ] {
+            let form = TagForm::parse(Some(form)).unwrap();
+            assert_eq!(form.tag(&candidate), tag);
+            assert_eq!(form.version(tag), Some(candidate.clone()));
+        }
+        for form in ["v", "{version}{version}", "v {version}", "v{version}~"] {
+            assert!(TagForm::parse(Some(form)).is_err(), "{form}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use time::Date;
 use xshell::{Shell, cmd};
 
 use crate::rules::calendar::parse_date;
-use crate::rules::version::{branch_version, same_line, tag_version};
+use crate::rules::version::{TagForm, branch_version, same_line};
 use crate::world::process::output_of;
 use crate::world::workspace;
 use crate::world::worktree::lock_clone;
@@ -23,16 +23,18 @@ pub struct Remote {
     pub branches: BTreeMap<String, String>,
     /// From the version of each release tag to its commit, peeled. Other tags are left out.
     pub tags: BTreeMap<Version, String>,
+    pub form: TagForm,
 }
 
 impl Remote {
     pub fn read(sh: &Shell) -> Result<Remote> {
         let listing = output_of(cmd!(sh, "git ls-remote --symref origin"))?;
-        Ok(Remote::parse(&listing, "refs/heads/", "HEAD"))
+        let form = workspace::tag_form(sh)?;
+        Ok(Remote::parse(&listing, "refs/heads/", "HEAD", form))
     }
 
     /// Reads what `git ls-remote --symref` prints. `heads` comes before the name of a branch; `head` names the default one.
-    pub fn parse(listing: &str, heads: &str, head: &str) -> Remote {
+    pub fn parse(listing: &str, heads: &str, head: &str, form: TagForm) -> Remote {
         let (mut branches, mut tags) = (BTreeMap::new(), BTreeMap::new());
         let mut main = "main".to_string();
         for (value, name) in listing.lines().filter_map(|line| line.split_once('\t')) {
@@ -44,7 +46,7 @@ impl Remote {
                 branches.insert(branch.to_string(), value.to_string());
             } else if let Some(tag) = name.strip_prefix("refs/tags/") {
                 // The peeled line of an annotated tag follows its own.
-                let version = tag_version(tag.trim_end_matches("^{}"));
+                let version = form.version(tag.trim_end_matches("^{}"));
                 tags.extend(version.map(|version| (version, value.to_string())));
             }
         }
@@ -52,7 +54,18 @@ impl Remote {
             main,
             branches,
             tags,
+            form,
         }
+    }
+
+    /// The tag of a version.
+    pub fn tag(&self, version: &Version) -> String {
+        self.form.tag(version)
+    }
+
+    /// The full name of a version's tag.
+    pub fn tag_ref(&self, version: &Version) -> String {
+        format!("refs/tags/{}", self.tag(version))
     }
 
     /// The commit of a branch that must exist.

@@ -12,7 +12,7 @@ use xshell::{Shell, cmd};
 
 use crate::rules::config::Config;
 use crate::rules::manifest::{Manifest, Requirement, UNDO};
-use crate::rules::{notes, version::is_exact};
+use crate::rules::{notes, version::TagForm, version::is_exact};
 use crate::world::{items, process, text};
 use crate::{Context, Result, bail};
 
@@ -219,6 +219,13 @@ fn read_manifest(root: &Path, path: &Path) -> Result<Manifest> {
     let file = relative(root, path);
     let text = fs::read_to_string(path).context(&file)?;
     Manifest::parse(path, file, text)
+}
+
+/// The form of tags that the root manifest configures, even if the workspace does not load.
+pub fn tag_form(sh: &Shell) -> Result<TagForm> {
+    let root = root(sh)?;
+    let manifest = read_manifest(&root, &root.join("Cargo.toml"))?;
+    manifest.tag_form().context("Cargo.toml")
 }
 
 /// The text of `RELEASES.md` at the root of a workspace.

@@ -8,7 +8,7 @@ use time::Date;
 use crate::people;
 use crate::steps::Steps;
 use release_train::rules::calendar::{CUT, next_on};
-use release_train::rules::version::{Bump, release_branch, release_of, same_line, tag};
+use release_train::rules::version::{Bump, release_branch, release_of, same_line};
 use release_train::{Result, world::workspace::Workspace};
 
 /// Runs a month from the next 5th on. Returns what was released.
@@ -17,7 +17,8 @@ pub fn run(steps: &mut Steps, workspace: &Workspace, today: Date) -> Result<Stri
     let version = release_of(&workspace.version);
     let branch = release_branch(&version);
     let candidates = workspace.config.release_candidates && workspace.version.pre.as_str() == "dev";
-    let mut released = vec![tag(&version)];
+    let tags = &workspace.config.tag;
+    let mut released = vec![tags.tag(&version)];
 
     steps.sandbox.set_day(fifth)?;
     steps.task("main", "cut")?;
@@ -52,7 +53,7 @@ pub fn run(steps: &mut Steps, workspace: &Workspace, today: Date) -> Result<Stri
         steps.release(&branch)?;
         steps.task("main", "sync-notes")?;
         steps.merge()?;
-        released.push(tag(&patch));
+        released.push(tags.tag(&patch));
     }
     build_dependent(steps, workspace)?;
     Ok(released.join(" and "))

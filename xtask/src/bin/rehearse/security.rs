@@ -11,7 +11,7 @@ use crate::people;
 use crate::sandbox::Sandbox;
 use crate::steps::Steps;
 use release_train::rules::calendar::{CUT, RELEASE, next_on};
-use release_train::rules::version::{Bump, release_branch, release_of, tag};
+use release_train::rules::version::{Bump, release_branch, release_of};
 use release_train::world::workspace::Workspace;
 use release_train::{Result, bail, print};
 
@@ -89,7 +89,10 @@ pub fn run(steps: &mut Steps, workspace: &Workspace, today: Date) -> Result<Stri
     steps.merge()?;
     status(steps, &[])?;
 
-    let tags: Vec<String> = patches.iter().map(|patch| tag(&patch.version)).collect();
+    let tags: Vec<String> = patches
+        .iter()
+        .map(|patch| workspace.config.tag.tag(&patch.version))
+        .collect();
     Ok(tags.join(", "))
 }
 

@@ -11,7 +11,7 @@ use release_train::rules::version::{branch_version, release_branch, release_of};
 use release_train::rules::{manifest, notes};
 use release_train::world::git::{self, Remote};
 use release_train::world::process::output_of;
-use release_train::world::workspace::{Workspace, root};
+use release_train::world::workspace::{Workspace, root, tag_form};
 use release_train::{Context, Result, bail, print};
 
 /// The demo, in the folder of this package.
@@ -59,7 +59,12 @@ pub fn take_clone(sh: &Shell, sandbox: &mut Sandbox) -> Result<()> {
     }
     // The first protocol of git does not tell where `origin/HEAD` leads.
     let listing = output_of(cmd!(sh, "git -c protocol.version=2 ls-remote --symref ."))?;
-    let known = Remote::parse(&listing, "refs/remotes/origin/", "refs/remotes/origin/HEAD");
+    let known = Remote::parse(
+        &listing,
+        "refs/remotes/origin/",
+        "refs/remotes/origin/HEAD",
+        tag_form(sh)?,
+    );
     if known.branches.is_empty() {
         bail!("this clone knows no branch of `origin`: run `git fetch origin`");
     }

@@ -8,7 +8,6 @@ use serde_json::Value;
 use xshell::{Shell, cmd};
 
 use crate::tasks::project_name;
-use release_train::rules::version::tag;
 use release_train::world::git::{commit_time, committed};
 use release_train::world::items;
 use release_train::world::process::{output_of, output_with_input, visible_output};
@@ -36,7 +35,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let _root = sh.push_dir(&workspace.root);
     committed(sh, "normal")?;
     let target = target.map_or_else(|| host(sh), Ok)?;
-    let version = tag(&workspace.version);
+    let version = format!("v{}", workspace.version); // whatever the form of tags
     // GitHub replaces other characters in the name of an asset.
     let special = |c: char| !c.is_ascii_alphanumeric() && !"._-".contains(c);
     let project = project_name(sh, &workspace.config)?.to_lowercase();

@@ -15,7 +15,7 @@ use crate::tasks::{
     project_name,
 };
 use release_train::rules::notes::{FILE, standalone};
-use release_train::rules::version::{release_of, tag, tag_version};
+use release_train::rules::version::{TagForm, release_of};
 use release_train::world::git::{committed, lock_and_read_remote};
 use release_train::world::github::{Asset, Release, latest_release, releases};
 use release_train::world::registry::Registry;
@@ -50,9 +50,10 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let found = release_of_tag(&all, &tag)?;
     if let Some(public) = found.filter(|release| !release.draft) {
         say!("nothing to do: {} is public", public.url);
-        return correct_latest(sh);
+        return correct_latest(sh, &remote.form);
     }
-    let files = artifacts(sh, &workspace.target.join("dist"), &tag)?;
+    let archives = format!("v{version}"); // whatever the form of tags
+    let files = artifacts(sh, &workspace.target.join("dist"), &archives)?;
     all_published(&workspace, registry)?;
     let prerelease = !version.pre.is_empty();
     match found {
@@ -64,9 +65,12 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     }
     outward::upload_assets(sh, &tag, &files)?;
     all_uploaded(sh, &tag, &files)?;
-    let latest = !prerelease && public_versions(&all).iter().all(|other| other <= version);
+    let latest = !prerelease
+        && public_versions(&remote.form, &all)
+            .iter()
+            .all(|other| other <= version);
     outward::publish_draft(sh, &tag, prerelease, latest)?;
-    correct_latest(sh)
+    correct_latest(sh, &remote.form)
 }
 
 /// The release of a tag; several are an error.
@@ -158,28 +162,32 @@ fn all_uploaded(sh: &Shell, tag: &str, files: &[PathBuf]) -> Result<()> {
 }
 
 /// The versions of the public releases, candidates left out.
-fn public_versions(releases: &[Release]) -> Vec<Version> {
+fn public_versions(form: &TagForm, releases: &[Release]) -> Vec<Version> {
     let public = |release: &&Release| !release.draft && !release.prerelease;
     let tags = releases.iter().filter(public).map(|release| &release.tag);
-    let versions = tags.filter_map(|tag| tag_version(tag));
+    let versions = tags.filter_map(|tag| form.version(tag));
     versions.filter(|version| version.pre.is_empty()).collect()
 }
 
-/// The version that GitHub should call the latest and does not: installers download what it calls so. A tag that is not a
+/// The tag that GitHub should call the latest and does not: installers download what it calls so. A tag that is not a
 /// version is left alone.
-pub fn wrongly_not_latest(releases: &[Release], latest: Option<&str>) -> Option<Version> {
-    let highest = public_versions(releases).into_iter().max()?;
-    let left_alone = |latest: &str| latest == tag(&highest) || tag_version(latest).is_none();
+pub fn wrongly_not_latest(
+    form: &TagForm,
+    releases: &[Release],
+    latest: Option<&str>,
+) -> Option<String> {
+    let highest = public_versions(form, releases).into_iter().max()?;
+    let highest = form.tag(&highest);
+    let left_alone = |latest: &str| latest == highest || form.version(latest).is_none();
     (!latest.is_some_and(left_alone)).then_some(highest)
 }
 
 /// Reads back which release GitHub calls the latest, and corrects it.
-fn correct_latest(sh: &Shell) -> Result<()> {
+fn correct_latest(sh: &Shell, form: &TagForm) -> Result<()> {
     let latest = latest_release(sh)?;
-    let Some(highest) = wrongly_not_latest(&releases(sh)?, latest.as_deref()) else {
+    let Some(highest) = wrongly_not_latest(form, &releases(sh)?, latest.as_deref()) else {
         return Ok(());
     };
-    let highest = tag(&highest);
     let latest = latest.unwrap_or("none".to_string());
     say!("the latest release is {latest}, not {highest}");
     outward::mark_latest(sh, &highest)?;

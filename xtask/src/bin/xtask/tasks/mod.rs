@@ -17,7 +17,6 @@ use semver::Version;
 use xshell::{Shell, cmd};
 
 use release_train::rules::config::Config;
-use release_train::rules::version::tag;
 use release_train::world::git::{self, Remote, repository_name};
 use release_train::world::process;
 use release_train::{Result, bail};
@@ -33,7 +32,7 @@ fn project_name(sh: &Shell, config: &Config) -> Result<String> {
 /// The tag of a version, which must be at HEAD: what is published is what everyone finds under the tag. It must also be one
 /// of ours, on its release branch along first parents: whoever can push a tag could publish otherwise.
 fn at_tag(sh: &Shell, remote: &Remote, version: &Version) -> Result<String> {
-    let tag = tag(version);
+    let tag = remote.tag(version);
     let head = process::output_of(cmd!(sh, "git rev-parse HEAD"))?;
     match remote.tags.get(version) {
         Some(commit) if *commit == head => {

@@ -10,7 +10,7 @@ use xshell::{Shell, cmd};
 use crate::outward;
 use crate::tasks::{notes, release};
 use release_train::rules::decisions::{Decision, TagFacts, tag_commit, wrong_commit};
-use release_train::rules::version::{branch_version, is_marked, tag};
+use release_train::rules::version::{branch_version, is_marked};
 use release_train::world::git::{self, Remote, first_parents, lock_and_read_remote};
 use release_train::world::process::{output_of, output_with_input};
 use release_train::world::{github, worktree::Worktree};
@@ -74,17 +74,18 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         }
     }
     let changes = git::release_changes(sh, None, head)?;
+    let tag = remote.tag(&version);
     let decision = tag_commit(&TagFacts {
         branch: &branch,
         version: &version,
         ready,
+        tag: &tag,
         tagged: tagged.map(String::as_str),
         named: named.as_deref(),
         chosen,
         newest_change: changes.first().unwrap_or(head),
     });
 
-    let tag = tag(&version);
     let starts = has_workflow(sh, remote.branch(&remote.main)?)?;
     let commit = match decision {
         Decision::Refuse(why) => return Err(why.into()),
@@ -105,7 +106,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     if find {
         return print(&format!("{commit}\n"));
     }
-    let is_due = tagged.is_some() || push(sh, &commit, &version)?;
+    let is_due = tagged.is_some() || push(sh, &commit, &version, &tag)?;
     if starts && (is_due || is_to_be_started(sh, &tag, &branch, head, &commit)?) {
         start(sh, &tag)?;
     }
@@ -156,8 +157,7 @@ fn resolve(sh: &Shell, commit: &str) -> Result<String> {
 }
 
 /// Pushes an annotated tag as an object: no local tag is made. Returns whether git says that this run pushed it.
-fn push(sh: &Shell, commit: &str, version: &Version) -> Result<bool> {
-    let tag = tag(version);
+fn push(sh: &Shell, commit: &str, version: &Version, tag: &str) -> Result<bool> {
     let tagger = output_of(cmd!(sh, "git var GIT_COMMITTER_IDENT"))?;
     let text = format!("object {commit}\ntype commit\ntag {tag}\ntagger {tagger}\n\n{tag}\n");
     let object = output_with_input(cmd!(sh, "git mktag"), &text)?;
@@ -167,7 +167,7 @@ fn push(sh: &Shell, commit: &str, version: &Version) -> Result<bool> {
         // Another run may have been faster, or the answer was lost.
         match Remote::read(sh)?.tags.get(version) {
             Some(at) if at == commit => say!("{tag} was pushed before: {error}"),
-            Some(at) => return Err(wrong_commit(&tag, at, commit).into()),
+            Some(at) => return Err(wrong_commit(tag, at, commit).into()),
             None => return Err(error.to_string().into()),
         }
     }

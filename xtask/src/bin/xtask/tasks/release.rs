@@ -10,7 +10,7 @@ use xshell::Shell;
 use crate::proposal::{Change, Proposal, propose};
 use crate::tasks::{bump::bump_workspace, notes, project_name};
 use release_train::rules::notes::{FILE, draft, has, is_dated, released_on};
-use release_train::rules::version::{Bump, MARKER, branch_version, release_of, same_line, tag};
+use release_train::rules::version::{Bump, MARKER, branch_version, release_of, same_line};
 use release_train::rules::{calendar, config::Config};
 use release_train::world::git::{self, Remote, lock_and_read_remote};
 use release_train::world::workspace::{Workspace, read_notes};
@@ -54,7 +54,7 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
     let (_lock, remote) = lock_and_read_remote(sh)?;
     let (version, branch) = highest(&remote)?;
     if let Some((first, _)) = remote.first_release(&version) {
-        let tag = tag(first);
+        let tag = remote.tag(first);
         say!("nothing to do: the latest train is {version}, and {tag} is tagged");
         return Ok(());
     }
@@ -118,7 +118,7 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
             at,
             &name,
             branch,
-            &version,
+            (&version, &remote.tag(&version)),
             SECURITY,
             (today, Box::new(change)),
         ));
@@ -179,7 +179,7 @@ fn patch_of<'a>(
         say!("nothing to do: {now} waits for `cargo xtask push-tag --branch {branch}`");
         return Ok(None);
     };
-    let (tag, unchanged) = (tag(now), tagged == head);
+    let (tag, unchanged) = (remote.tag(now), tagged == head);
     if unchanged && !allow_empty {
         bail!(
             "`{branch}` has not changed since {tag}: backport the fixes first, or pass --allow-empty"
@@ -215,7 +215,7 @@ fn patch_of<'a>(
         head,
         &name,
         branch,
-        &next,
+        (&next, &remote.tag(&next)),
         &checks,
         (today, Box::new(change)),
     );
@@ -258,7 +258,7 @@ pub fn candidate<'a>(
     }
     match remote.tags.get(now) {
         Some(tagged) if tagged == commit && !now.pre.is_empty() => {
-            let tag = tag(now);
+            let tag = remote.tag(now);
             bail!("`{branch}` has not changed since {tag}: backport the fixes first");
         }
         Some(_) if !now.pre.is_empty() => {}
@@ -272,7 +272,14 @@ pub fn candidate<'a>(
         Ok(tree)
     };
     let name = project_name(sh, &workspace.config)?;
-    let proposal = release(commit, &name, branch, &next, "", (today, Box::new(change)));
+    let proposal = release(
+        commit,
+        &name,
+        branch,
+        (&next, &remote.tag(&next)),
+        "",
+        (today, Box::new(change)),
+    );
     Ok(Some(proposal))
 }
 
@@ -284,11 +291,11 @@ fn release<'a>(
     at: &str,
     name: &str,
     base: &str,
-    version: &Version,
+    (version, tag): (&Version, &str),
     checks: &str,
     (date, change): (Date, Change<'a>),
 ) -> Proposal<'a> {
-    let (tag, notes) = (tag(version), release_of(version));
+    let notes = release_of(version);
     let body = format!(
         "Merging this tags {tag} and releases it. Before that, check:\n\n\
         - [ ] The notes of {notes} in `{FILE}`.\n\
@@ -336,7 +343,7 @@ pub fn fetch_trains(sh: &Shell, remote: &Remote) -> Result<()> {
     for (first, name) in remote.release_branches() {
         refs.push(name.to_string());
         for (version, _) in remote.line(&first) {
-            refs.push(format!("refs/tags/{}", tag(version)));
+            refs.push(remote.tag_ref(version));
         }
     }
     git::fetch(sh, &refs)

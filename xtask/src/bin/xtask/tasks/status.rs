@@ -9,7 +9,7 @@ use xshell::Shell;
 
 use crate::tasks::{github_release, project_name, push_tag, release, sync_notes};
 use release_train::rules::status::{Action, Facts, ReleaseBranch, Step};
-use release_train::rules::version::{bump_branch, tag};
+use release_train::rules::version::bump_branch;
 use release_train::world::git::{self, Remote, lock_and_read_remote};
 use release_train::world::github::{self, Release};
 use release_train::world::workspace::{Workspace, read_notes};
@@ -80,7 +80,11 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         today,
         pushed_proposals: ours.cloned().collect(),
         last_cut: bumps.iter().map(|bump| bump.opened).max(),
-        wrongly_not_latest: github_release::wrongly_not_latest(&pages, latest.as_deref()),
+        wrongly_not_latest: github_release::wrongly_not_latest(
+            &remote.form,
+            &pages,
+            latest.as_deref(),
+        ),
         notes_missing: newest_missing(sh, &remote, &tree)?,
         version: workspace.version.clone(),
         proposals: opened,
@@ -145,16 +149,17 @@ fn unfinished(
     pages: &[Release],
     first: &Version,
     today: Date,
-) -> Result<Vec<Version>> {
+) -> Result<Vec<String>> {
     let tags = remote.line(first);
     let commits: Vec<_> = tags.iter().map(|(_, commit)| *commit).collect();
     let dates = git::commit_dates(sh, &commits)?;
     let mut unfinished = Vec::new();
     for (at, (version, commit)) in tags.iter().enumerate() {
         let recent_last = at + 1 == tags.len() && today - dates[*commit] < Duration::days(31);
-        let page = pages.iter().find(|page| page.tag == tag(version));
+        let tag = remote.tag(version);
+        let page = pages.iter().find(|page| page.tag == tag);
         if page.map_or(recent_last, |page| page.draft) {
-            unfinished.push((*version).clone());
+            unfinished.push(tag);
         }
     }
     Ok(unfinished)

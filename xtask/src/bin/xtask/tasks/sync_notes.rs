@@ -7,7 +7,6 @@ use xshell::Shell;
 use crate::proposal::{Proposal, propose};
 use crate::tasks::{notes, project_name};
 use release_train::rules::notes::{FILE, has, is_archive, standalone};
-use release_train::rules::version::tag;
 use release_train::world::git::{Remote, fetch, file_at, lock_and_read_remote};
 use release_train::world::workspace::{Workspace, read_notes};
 use release_train::world::worktree::Worktree;
@@ -78,7 +77,7 @@ pub fn missing(sh: &Shell, remote: &Remote, text: &str) -> Result<Vec<(Version, 
         for (version, commit) in remote.line(first) {
             if version.patch != first.patch && version.pre.is_empty() && !has(text, version)? {
                 wanted.push((version, commit));
-                tags.push(format!("refs/tags/{}", tag(version)));
+                tags.push(remote.tag_ref(version));
             }
         }
     }

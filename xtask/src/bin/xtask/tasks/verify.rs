@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use xshell::{Shell, cmd};
 
 use crate::tasks::bump;
-use release_train::rules::version::{branch_version, release_of, same_line, tag};
+use release_train::rules::version::{branch_version, release_of, same_line};
 use release_train::rules::{crates_io, notes};
 use release_train::world::git::{self, Remote};
 use release_train::world::process::{output_of, run_visible};
@@ -149,7 +149,7 @@ impl<'a> Check<'a> {
     /// version until the next bump.
     fn tag(&mut self, remote: &Remote) -> Result<()> {
         if let Some(commit) = remote.tags.get(&self.workspace.version) {
-            let tag = tag(&self.workspace.version);
+            let tag = remote.tag(&self.workspace.version);
             git::fetch(self.sh, &[format!("refs/tags/{tag}")])?;
             if !git::is_ancestor(self.sh, commit, "HEAD")? {
                 let found = format!("{tag} is at {commit}, not below HEAD: bump the version");
@@ -237,7 +237,7 @@ impl<'a> Check<'a> {
         let Some((last, commit)) = before.pop() else {
             return Ok(());
         };
-        let tag = tag(last);
+        let tag = remote.tag(last);
         git::fetch(sh, &[format!("refs/tags/{tag}")])?;
         let mut packages = Vec::new();
         for member in self.workspace.public_crates().filter(|it| it.follows_train) {

@@ -6,7 +6,7 @@ use semver::Version;
 use xshell::Shell;
 
 use crate::outward;
-use release_train::rules::version::{parse, release_of, tag};
+use release_train::rules::version::{parse, release_of};
 use release_train::world::git::{Remote, fetch, lock_and_read_remote};
 use release_train::world::registry::Registry;
 use release_train::world::workspace::Workspace;
@@ -36,17 +36,18 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     }
     let version = version.map(|version| parse(&version)).transpose()?;
     let registry = Registry::of(&Workspace::load(sh)?, registry, Duration::from_secs(60))?;
-    let (_lock, Remote { tags, .. }) = lock_and_read_remote(sh)?;
+    let (_lock, remote) = lock_and_read_remote(sh)?;
+    let tags = &remote.tags;
     if let Some(version) = version.as_ref().filter(|it| !tags.contains_key(it)) {
-        bail!("origin has no tag {}", tag(version));
+        bail!("origin has no tag {}", remote.tag(version));
     }
 
     let mut yanked = 0;
-    for (tagged, commit) in &tags {
+    for tagged in tags.keys() {
         let supersedes = |other: &Version| other > tagged && is_same_release(other, tagged);
         let is_superseded = !tagged.pre.is_empty() && tags.keys().any(supersedes);
         if version.as_ref() == Some(tagged) || candidates && is_superseded {
-            yanked += yank(sh, &registry, tagged, commit, candidates)?;
+            yanked += yank(sh, &registry, &remote, tagged, candidates)?;
         }
     }
     if yanked == 0 {
@@ -65,13 +66,13 @@ fn is_same_release(one: &Version, other: &Version) -> bool {
 fn yank(
     sh: &Shell,
     registry: &Registry,
+    remote: &Remote,
     version: &Version,
-    commit: &str,
     superseded: bool,
 ) -> Result<usize> {
-    fetch(sh, &[format!("refs/tags/{}", tag(version))])?;
-    let tree = Worktree::add(sh, commit)?;
-    let workspace = match Workspace::load_in(sh, &tree.root).context(tag(version)) {
+    fetch(sh, &[remote.tag_ref(version)])?;
+    let tree = Worktree::add(sh, &remote.tags[version])?;
+    let workspace = match Workspace::load_in(sh, &tree.root).context(remote.tag(version)) {
         // A tag from before this was a workspace, or of another project.
         Err(error) if superseded => {
             say!("{error}; skipped");
