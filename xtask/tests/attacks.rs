@@ -54,6 +54,25 @@ fn a_tag_on_no_release_branch_is_not_acted_on() {
 }
 
 #[test]
+fn a_tag_that_is_no_version_is_not_acted_on() {
+    let (world, _registry) = released();
+    world.commit(
+        "release-12.0.0",
+        "A back door",
+        &[("a/src/lib.rs", "// in\n")],
+    );
+    for tag in ["nightly", "v12.0", "v12.0.0-evil", "12.0.0", "V12.0.0"] {
+        let reference = format!("HEAD:refs/tags/{tag}");
+        world.git("github", &["push", "-q", "origin", &reference]);
+        world.check_out(tag);
+        for task in ["publish", "github-release"] {
+            let error = world.refused(task);
+            assert!(error.contains("v12.0.0 is at "), "{tag}: {error}");
+        }
+    }
+}
+
+#[test]
 fn a_tag_that_was_moved_is_not_acted_on() {
     let (world, _registry) = released();
     world.git("github", &["checkout", "-q", "-b", "side", "v12.0.0"]);
@@ -111,6 +130,35 @@ fn a_back_merge_of_a_marked_commit_is_not_tagged() {
     world.git("github", &["push", "-q", "origin", "HEAD:release-12.0.0"]);
     let error = world.refused(PUSH);
     assert!(error.contains("no commit of it is marked"), "{error}");
+}
+
+#[test]
+fn a_pull_request_that_dates_the_notes_in_a_comment_is_not_tagged() {
+    let world = World::new();
+    world.cut("2026-03-05");
+    world.git("github", &["fetch", "-q"]);
+    world.git(
+        "github",
+        &["checkout", "-q", "-b", "side", "origin/release-12.0.0"],
+    );
+    let notes = world.file("release-12.0.0", "RELEASES.md");
+    let dated = "Unreleased.\n\n<!--\nReleased 2026-03-05.\n-->\n";
+    let notes = notes.replacen("Unreleased.\n", dated, 1);
+    std::fs::write(world.path("github/RELEASES.md"), &notes).unwrap();
+    let message = format!("Fix a word of the notes\n\n{MARKER}");
+    world.git("github", &["commit", "-q", "-am", &message]);
+    world.checkout("release-12.0.0");
+    let merge = ["merge", "-q", "--no-ff", "-m", "Merge a word", "side"];
+    world.git("github", &merge);
+    world.git("github", &["push", "-q", "origin", "HEAD:release-12.0.0"]);
+    let said = world.done(PUSH);
+    assert!(said.starts_with("nothing to do: "), "{said}");
+    assert!(!world.refs().contains_key("refs/tags/v12.0.0"));
+    // Above the line that counts.
+    let first = notes.replacen("Unreleased.\n\n", "", 1);
+    world.commit("release-12.0.0", &message, &[("RELEASES.md", &first)]);
+    let error = world.refused(PUSH);
+    assert!(error.contains("`Unreleased.` is missing below"), "{error}");
 }
 
 #[test]
