@@ -381,7 +381,7 @@ fn a_commit_without_release_tag_yml_is_refused_before_it_is_tagged() {
     let world = with_workflow();
     let is_refused = |commit: &str| {
         for line in [PUSH, &format!("{PUSH} --find")] {
-            expect!["error: MARKED cannot be released as v12.0.0: its release-tag.yml is missing or another; backport it to `release-12.0.0` in a marked commit"]
+            expect!["error: MARKED cannot be released as v12.0.0: its release-tag.yml is missing or another; backport it to `release-12.0.0`, with the marker line in the message of the merge or squash commit"]
                 .assert_eq(&world.refused(line).replace(commit, "MARKED"));
         }
     };

@@ -301,7 +301,10 @@ impl Facts {
         let (mut text, mut last) = (String::new(), "");
         for Step { action, why } in &steps {
             if why != last {
-                text += &format!("# {}\n", plain(why));
+                // Without comments at its prompt, as zsh is, a shell reads what is pasted.
+                let why =
+                    plain(why).replace(['$', '`', ';', '&', '|', '<', '>', '(', ')', '!'], " ");
+                text += &format!("# {why}\n");
             }
             last = why;
             text += &match action {

@@ -122,34 +122,38 @@ pub fn same_line(one: &Version, other: &Version) -> bool {
     minor == (other.major, other.minor) && (minor != (0, 0) || one.patch == other.patch)
 }
 
-/// The form of tags: a text with `{version}` in it.
-#[derive(Clone, Debug)]
+/// The form of tags: what comes before the version.
+#[derive(Clone, Debug, PartialEq)]
 pub struct TagForm(String);
 
 impl TagForm {
-    /// The default is `v{version}`. Fails if `{version}` is not in the text once, or if another character could not be in a ref.
+    /// The default is `v{version}`. Fails if the text does not end with `{version}`, or could begin an option or be the name
+    /// of a release branch.
     pub fn parse(text: Option<&str>) -> Result<TagForm> {
-        let text = text.unwrap_or("v{version}");
-        let rest = text.replacen("{version}", "", 1);
-        let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
-        if rest.len() == text.len() || !rest.chars().all(plain) {
-            bail!(
-                "`tag` must be letters, digits and `._-/` with {{version}} once, as in \"v{{version}}\""
-            );
+        let before = text.unwrap_or("v{version}").strip_suffix("{version}");
+        let plain = |before: &&str| {
+            before
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+        };
+        match before.filter(plain) {
+            Some(before) if before != "release-" && !before.starts_with('-') => {
+                Ok(TagForm(before.to_string()))
+            }
+            _ => bail!(
+                "`tag` must be letters, digits, - and _, then {{version}}, as in \"v{{version}}\""
+            ),
         }
-        Ok(TagForm(text.to_string()))
     }
 
     /// The tag of a version.
     pub fn tag(&self, version: &Version) -> String {
-        self.0.replace("{version}", &version.to_string())
+        format!("{}{version}", self.0)
     }
 
     /// The version that a tag names; `None` for tags of another form.
     pub fn version(&self, tag: &str) -> Option<Version> {
-        let (before, after) = self.0.split_once("{version}")?;
-        let version = tag.strip_prefix(before)?.strip_suffix(after)?;
-        let version = Version::parse(version).ok()?;
+        let version = Version::parse(tag.strip_prefix(&self.0)?).ok()?;
         let is_ours = version.pre.is_empty() || version.pre.as_str().starts_with("rc.");
         is_ours.then_some(version)
     }
@@ -309,13 +313,20 @@ mod tests {
         for (form, tag) in [
             ("v{version}", "v1.0.0-rc.1"),
             ("{version}", "1.0.0-rc.1"),
-            ("a/{version}-x", "a/1.0.0-rc.1-x"),
+            ("demo-{version}", "demo-1.0.0-rc.1"),
         ] {
             let form = TagForm::parse(Some(form)).unwrap();
             assert_eq!(form.tag(&candidate), tag);
             assert_eq!(form.version(tag), Some(candidate.clone()));
         }
-        for form in ["v", "{version}{version}", "v {version}", "v{version}~"] {
+        for form in [
+            "v",
+            "{version}{version}",
+            "v {version}",
+            "{version}-x",
+            "-{version}",
+            "release-{version}",
+        ] {
             assert!(TagForm::parse(Some(form)).is_err(), "{form}");
         }
     }

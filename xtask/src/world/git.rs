@@ -175,9 +175,12 @@ pub fn committed(sh: &Shell, untracked: &str) -> Result<()> {
         bail!("`{file}` is not committed: only a commit can be released");
     }
     // Of files with these marks, git does not look at the changes: `assume-unchanged` in lower case, `skip-worktree` as S.
-    for line in output_of(cmd!(sh, "git ls-files -v"))?.lines() {
-        let (mark, file) = line.split_once(' ').unwrap_or_default();
-        let hides = mark.chars().any(char::is_lowercase) || mark == "S" && sh.path_exists(file);
+    let top = output_of(cmd!(sh, "git rev-parse --show-toplevel"))?;
+    let files = output_of(cmd!(sh, "git -C {top} ls-files -v -z"))?;
+    for file in files.split_terminator('\0') {
+        let (mark, file) = file.split_once(' ').unwrap_or_default();
+        let exists = || Path::new(&top).join(file).exists();
+        let hides = mark.chars().any(char::is_lowercase) || mark == "S" && exists();
         if hides {
             bail!(
                 "`{file}` is marked so that git does not see its changes: git update-index --no-assume-unchanged --no-skip-worktree {file}"

@@ -8,6 +8,7 @@ use std::thread;
 
 use xshell::Cmd;
 
+use crate::rules::notes::plain;
 use crate::{Result, bail, say};
 
 /// Runs a command silently and returns its stdout without trailing line ends. A failure is one line with the command's
@@ -222,7 +223,7 @@ pub fn one_line(stderr: &str) -> String {
             messages.push(line);
         }
     }
-    messages.join(": ")
+    plain(&messages.join(": "))
 }
 
 #[cfg(test)]

@@ -304,6 +304,12 @@ pub fn relative(root: &Path, path: &Path) -> String {
 /// Writes files whose new texts are all computed and checked; none if the mode of one forbids it.
 pub fn write(root: &Path, edits: &[Edit]) -> Result<()> {
     for Edit { path, .. } in edits {
+        if path.is_symlink() {
+            bail!(
+                "{}: it is a link, and may lead anywhere",
+                relative(root, path)
+            );
+        }
         if fs::metadata(path).is_ok_and(|file| file.permissions().readonly()) {
             let file = relative(root, path);
             bail!("{file}: its mode forbids writing: make it writable; nothing was changed");

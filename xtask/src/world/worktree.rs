@@ -156,7 +156,7 @@ fn create_private(folder: &Path) -> Result<()> {
 
 #[cfg(unix)]
 const OBEYED: &str =
-    "Cargo.toml .cargo/config .cargo/config.toml rust-toolchain rust-toolchain.toml";
+    "Cargo.toml .cargo .cargo/config .cargo/config.toml rust-toolchain rust-toolchain.toml";
 
 /// The user's temporary folder is their own there.
 #[cfg(not(unix))]

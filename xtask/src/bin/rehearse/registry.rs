@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use semver::Version;
 use serde_json::{Value, json};
 
 use super::sha256::sha256;
@@ -294,7 +295,7 @@ impl Here {
             return Ok(refused(400, "invalid body"));
         };
         let (name, version) = (text(&new["name"]), text(&new["vers"]));
-        if !is_well_formed(&name) || !is_well_formed(&version) {
+        if !is_well_formed(&name) || Version::parse(&version).is_err() {
             let text = format!("invalid name or version: {name} {version}");
             return Ok(refused(400, &text));
         }
@@ -389,6 +390,9 @@ impl Request {
                 _ => {}
             }
         }
+        if length > MOST {
+            return Ok(None);
+        }
         request.body = vec![0; length];
         reader.read_exact(&mut request.body)?;
         Ok(Some(request))
@@ -409,6 +413,9 @@ impl Request {
         }
     }
 }
+
+/// The most bytes of a body; crates.io takes less.
+const MOST: usize = 64 << 20;
 
 /// Whether a word is safe as part of a file's name: one of a crate, a version or a path of ours.
 fn is_well_formed(word: &str) -> bool {

@@ -11,7 +11,7 @@ use crate::tasks::project_name;
 use release_train::world::git::{commit_time, committed};
 use release_train::world::items;
 use release_train::world::process::{output_of, output_with_input, visible_output};
-use release_train::world::workspace::{Workspace, relative};
+use release_train::world::workspace::{Workspace, below, relative};
 use release_train::{Arguments, Context, Result, bail, finish, say};
 
 pub const HELP: &str = "\
@@ -67,6 +67,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
             options.push(format!("--add-file={file}"));
         }
         for file in documents.split_terminator('\0') {
+            below(&workspace.root, file).context(file)?;
             options.push(format!("--add-file={file}"));
         }
         let is_windows = target.contains("windows");

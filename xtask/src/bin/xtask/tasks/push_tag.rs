@@ -90,7 +90,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let commit = match decision {
         Decision::Refuse(why) => return Err(why.into()),
         Decision::Go(commit) if starts && !has_workflow(sh, &commit)? => bail!(
-            "{commit} cannot be released as {tag}: its {WORKFLOW} is missing or another; backport it to `{branch}` in a marked commit"
+            "{commit} cannot be released as {tag}: its {WORKFLOW} is missing or another; backport it to `{branch}`, with the marker line in the message of the merge or squash commit"
         ),
         Decision::Go(commit) => commit,
         Decision::Nothing(why) => match tagged {

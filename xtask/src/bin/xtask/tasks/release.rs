@@ -13,7 +13,7 @@ use release_train::rules::notes::{FILE, draft, has, is_dated, released_on};
 use release_train::rules::version::{Bump, MARKER, branch_version, release_of, same_line};
 use release_train::rules::{calendar, config::Config};
 use release_train::world::git::{self, Remote, lock_and_read_remote};
-use release_train::world::workspace::{Workspace, read_notes};
+use release_train::world::workspace::{Workspace, read_notes, tag_form};
 use release_train::world::worktree::Worktree;
 use release_train::{Arguments, Context, Result, bail, finish, say};
 
@@ -328,6 +328,9 @@ pub fn load(sh: &Shell, tree: &Worktree, branch: &str) -> Result<Workspace> {
     let version = &workspace.version;
     if !branch_version(branch).is_some_and(|first| same_line(&first, version)) {
         bail!("`{branch}` is at {version}, which does not belong to it");
+    }
+    if workspace.config.tag != tag_form(sh)? {
+        bail!("`{branch}` has another form of tags: write `tag` as it is here");
     }
     Ok(workspace)
 }
