@@ -324,6 +324,11 @@ fn a_change_that_git_is_told_not_to_see_is_not_published() {
             error.contains("`a/src/lib.rs` is marked so that git does not see its changes"),
             "{error}"
         );
+        let output = world.xtask("clone/b", "publish").output().unwrap();
+        assert!(
+            support::text(&output.stderr).contains("`a/src/lib.rs` is marked"),
+            "from another folder"
+        );
         world.git("clone", &["update-index", unmark, "a/src/lib.rs"]);
         world.git("clone", &["checkout", "-q", "a/src/lib.rs"]);
     }
@@ -355,5 +360,42 @@ fn configuration_and_links_reach_no_file_outside_of_the_workspace() {
             );
         }
         assert_eq!(std::fs::read(&outside).unwrap(), b"version 12.0.0\n");
+    }
+}
+
+#[test]
+fn bump_writes_through_no_link() {
+    for file in ["Cargo.lock", "b/Cargo.toml"] {
+        let world = World::new();
+        let (inside, outside) = (world.path("clone").join(file), world.path("outside"));
+        std::fs::rename(&inside, &outside).unwrap();
+        std::os::unix::fs::symlink(&outside, &inside).unwrap();
+        let before = std::fs::read(&outside).unwrap();
+        let output = world.xtask("clone", "bump").output().unwrap();
+        let error = support::text(&output.stderr);
+        assert_eq!(
+            error,
+            format!("error: {file}: it is a link, and may lead anywhere\n")
+        );
+        assert_eq!(std::fs::read(&outside).unwrap(), before);
+        let changed = world.git("clone", &["status", "--porcelain"]);
+        assert!(
+            changed.ends_with(file) && !changed.contains('\n'),
+            "{changed}"
+        );
+    }
+}
+
+#[test]
+fn a_release_branch_with_another_form_of_tags_gets_no_second_tag() {
+    let (world, _registry) = released();
+    let manifest = world.file("main", "Cargo.toml");
+    let manifest = manifest.replace("name = \"Demo\"", "name = \"Demo\"\ntag = \"{version}\"");
+    world.commit("main", "No v", &[("Cargo.toml", &manifest)]);
+    world.git("clone", &["fetch", "-q"]);
+    world.git("clone", &["checkout", "-q", "--detach", "origin/main"]);
+    for task in ["release-patch --branch release-12.0.0", PUSH] {
+        let error = world.refused(task);
+        assert!(error.contains("another form of tags"), "{task}: {error}");
     }
 }

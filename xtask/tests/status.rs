@@ -170,15 +170,21 @@ fn a_title_cannot_leave_its_line_or_the_code_block() {
     world.cut("2026-03-05");
     world.set_stand_in(|state| {
         state["pulls"][0]["state"] = json!("OPEN");
-        state["pulls"][0]["title"] = json!("Bump\n```\n::error::`@all` \u{1b}[31m");
+        state["pulls"][0]["title"] = json!("Bump\n```\n::error::`@all` $(id); \u{1b}[31m");
     });
     let shown = board(&world, "--date 2026-03-06");
     assert!(
-        shown.contains(": ```` Bump ``` ::error::`@all`  [31m ````"),
+        shown.contains(": ```` Bump ``` ::error::`@all` $(id);  [31m ````"),
         "{shown}"
     );
     let lines = shown.lines().filter(|line| line.starts_with("```"));
     assert_eq!(lines.collect::<Vec<_>>(), ["```sh", "```"]);
+    // Some shells have no comments at their prompt, where this is pasted.
+    let (_, pasted) = shown.split_once("```sh\n").unwrap();
+    assert!(
+        pasted.contains("id") && !pasted.replace("```\n", "").contains(['$', '`', ';', '(']),
+        "{shown}"
+    );
     assert!(
         !shown.contains("\n::error") && !shown.contains('\u{1b}'),
         "{shown}"
