@@ -256,3 +256,18 @@ fn a_clone_of_a_clone_by_its_folder_has_a_name() {
         ["origin-v12.0.0-src.tar.gz"]
     );
 }
+
+#[test]
+fn a_licence_that_is_a_link_out_of_the_workspace_is_not_packed() {
+    let world = world();
+    fs::write(world.path("outside"), "secret\n").unwrap();
+    world.checkout("main");
+    let link = world.path("github/LICENSE-MORE");
+    std::os::unix::fs::symlink(world.path("outside"), link).unwrap();
+    world.git("github", &["add", "LICENSE-MORE"]);
+    world.git("github", &["commit", "-q", "-m", "Link"]);
+    world.git("github", &["push", "-q", "origin", "HEAD:main"]);
+    world.git("clone", &["pull", "-q", "--ff-only"]);
+    let error = world.refused("dist");
+    assert_eq!(error, "error: LICENSE-MORE: it is outside of the workspace");
+}

@@ -497,7 +497,13 @@ fn the_registry_takes_only_well_formed_names_and_only_its_token() {
     };
     assert_eq!(publish("../../a", "1.0.0", "right"), "400");
     assert_eq!(publish("a", "1.0.0/../../../a", "right"), "400");
+    assert_eq!(publish("a", "x", "right"), "400");
     assert_eq!(publish("a", "1.0.0", "wrong"), "403");
+    // A body that no memory would hold is not waited for.
+    let mut stream = TcpStream::connect(address).unwrap();
+    let head = "PUT /api/v1/crates/new HTTP/1.1\r\nContent-Length: 1099511627776\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0);
     assert!(!place.path().join("registry").exists());
     assert_eq!(publish("a", "1.0.0", "right"), "200");
 }
