@@ -30,7 +30,7 @@ fn project_name(sh: &Shell, config: &Config) -> Result<String> {
 }
 
 /// The tag of a version, which must be at HEAD: what is published is what everyone finds under the tag. It must also be one
-/// of ours, on its release branch along first parents: whoever can push a tag could publish otherwise.
+/// of ours, on its release branch along first parents: anyone who can push a tag could publish otherwise.
 fn at_tag(sh: &Shell, remote: &Remote, version: &Version) -> Result<String> {
     let tag = remote.tag(version);
     let head = process::output_of(cmd!(sh, "git rev-parse HEAD"))?;
