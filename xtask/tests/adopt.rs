@@ -524,7 +524,10 @@ fn line_ends_are_those_of_the_owner_s_checkouts() {
     adopter.git("config core.safecrlf true");
     adopter.adopted();
     assert!(read(adopter.path("theirs").join(LIB)).contains("\r\n"));
+    // The files from before have other line ends, which git looks at again if they are as new as its index.
+    adopter.git("config core.safecrlf false");
     adopter.commit("theirs");
+    adopter.git("config core.safecrlf true");
     assert!(adopter.adopted().starts_with("nothing to do"));
 }
 
