@@ -239,36 +239,31 @@ fn the_month_of_the_demo_completes_and_nothing_of_the_environment_gets_in() {
     );
 }
 
-#[test]
-fn the_month_of_a_workspace_below_0_1_has_no_patch_release() {
+/// What the rehearsal of a workspace of one crate prints, which must end with what it released.
+fn month_of(version: &str, config: &str, released: &str) -> String {
     let place = temporary();
     let more = "description = \"A.\"\nlicense = \"MIT\"\n[workspace.metadata.release-train]\nname = \"Demo\"\n";
-    let manifest = package("a", "0.0.3") + more;
+    let manifest = package("a", version) + more + config;
     let tree = Tree::new(&[("Cargo.toml", &manifest), (".gitignore", "target\n")]);
     commit(tree.path());
     let output = rehearse(tree.path(), place.path(), "").output().unwrap();
     let said = said(&output, place.path());
     assert!(
-        said.ends_with("\nreleased v0.0.3 in N s\n"),
+        said.ends_with(&format!("\nreleased {released} in N s\n")),
         "{said}{}",
         text(&output.stderr)
     );
+    said
+}
+
+#[test]
+fn the_month_of_a_workspace_below_0_1_has_no_patch_release() {
+    month_of("0.0.3", "", "v0.0.3");
 }
 
 #[test]
 fn the_month_of_a_workspace_whose_tags_have_another_form() {
-    let place = temporary();
-    let more = "description = \"A.\"\nlicense = \"MIT\"\n[workspace.metadata.release-train]\nname = \"Demo\"\ntag = \"{version}\"\n";
-    let manifest = package("a", "1.0.0") + more;
-    let tree = Tree::new(&[("Cargo.toml", &manifest), (".gitignore", "target\n")]);
-    commit(tree.path());
-    let output = rehearse(tree.path(), place.path(), "").output().unwrap();
-    let said = said(&output, place.path());
-    assert!(
-        said.ends_with("\nreleased 1.0.0 and 1.0.1 in N s\n"),
-        "{said}{}",
-        text(&output.stderr)
-    );
+    let said = month_of("1.0.0", "tag = \"{version}\"\n", "1.0.0 and 1.0.1");
     assert!(
         said.contains("tag 1.0.1\n") && !said.contains("tag v"),
         "{said}"

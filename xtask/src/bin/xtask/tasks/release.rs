@@ -185,7 +185,7 @@ fn patch_of<'a>(
             "`{branch}` has not changed since {tag}: backport the fixes first, or pass --allow-empty"
         );
     }
-    git::fetch(sh, &[format!("refs/tags/{tag}")])?; // it need not be on the branch
+    git::fetch(sh, &[remote.tag_ref(now)])?; // it need not be on the branch
     let next = Bump::Patch.next(now, false)?;
     if !branch_version(branch).is_some_and(|first| same_line(&first, &next)) {
         bail!("`{branch}` has no patch releases: {next} is the next train");

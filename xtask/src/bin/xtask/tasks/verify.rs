@@ -150,7 +150,7 @@ impl<'a> Check<'a> {
     fn tag(&mut self, remote: &Remote) -> Result<()> {
         if let Some(commit) = remote.tags.get(&self.workspace.version) {
             let tag = remote.tag(&self.workspace.version);
-            git::fetch(self.sh, &[format!("refs/tags/{tag}")])?;
+            git::fetch(self.sh, &[remote.tag_ref(&self.workspace.version)])?;
             if !git::is_ancestor(self.sh, commit, "HEAD")? {
                 let found = format!("{tag} is at {commit}, not below HEAD: bump the version");
                 self.error(&format!("Cargo.toml: {found}"));
@@ -238,7 +238,7 @@ impl<'a> Check<'a> {
             return Ok(());
         };
         let tag = remote.tag(last);
-        git::fetch(sh, &[format!("refs/tags/{tag}")])?;
+        git::fetch(sh, &[remote.tag_ref(last)])?;
         let mut packages = Vec::new();
         for member in self.workspace.public_crates().filter(|it| it.follows_train) {
             packages.extend(["--package", &member.name]);
