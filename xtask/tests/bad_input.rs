@@ -223,6 +223,10 @@ fn configurations_with_unknown_keys_wrong_types_and_crates_that_are_not_members(
         "release-candidates = \"yes\"",
         "after-bump = [\"cargo vet\"]",
         "after-bump = [[]]",
+        "checks = [\"cargo deny check\"]",
+        "checks = [[]]",
+        "new-crates = \"a\"",
+        "new-crates = [\"c\"]",
         "lts-months = 0",
         "version-strings = [{ file = \"a\" }]",
         "version-strings = [{ file = \"a\", line = \"no version\" }]",
@@ -242,6 +246,10 @@ fn configurations_with_unknown_keys_wrong_types_and_crates_that_are_not_members(
         `release-candidates` must be true or false
         `after-bump` must be a list of commands, each a list of strings
         `after-bump` must be a list of commands, each a list of strings
+        `checks` must be a list of commands, each a list of strings
+        `checks` must be a list of commands, each a list of strings
+        `new-crates` must be a list of strings
+        `new-crates`: `c` is not a published member
         `lts-months` must be a whole number above 0
         `version-strings` must be a list of { file = "...", line = "..." }, each line with {version}, {major}, {minor} or {patch}
         `version-strings` must be a list of { file = "...", line = "..." }, each line with {version}, {major}, {minor} or {patch}

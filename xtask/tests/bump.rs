@@ -436,7 +436,10 @@ fn a_version_string_in_a_manifest_is_moved_with_it_whatever_path_it_goes_by() {
         + "[workspace.package]\nversion = \"1.0.0\"\n[workspace.metadata]\nnewest = \"a-1\"\n[workspace.metadata.release-train]\nversion-strings = [{ file = \"a/../Cargo.toml\", line = 'newest = \"a-{major}\"' }]\n";
     let tree = Tree::new(&[
         ("Cargo.toml", &root),
-        ("a/Cargo.toml", &package("a", "1.0.0")),
+        (
+            "a/Cargo.toml",
+            "[package]\nname = \"a\"\nversion.workspace = true\nedition = \"2021\"\n",
+        ),
     ]);
     tree.done(&["bump"]);
     assert_eq!(
@@ -568,4 +571,78 @@ fn help_begins_with_a_sentence_fits_80_columns_and_does_nothing() {
         assert!(help.contains(&format!("cargo xtask {task}")), "{task}");
     }
     assert!(tree.files() == before);
+}
+
+#[test]
+fn a_workspace_version_that_no_published_crate_inherits_does_not_name_the_train() {
+    let root = root("a b") + "[workspace.package]\nversion = \"0.1.0\" # left over\n";
+    let inherits =
+        "[package]\nname = \"b\"\nversion.workspace = true\nedition = \"2021\"\npublish = false\n";
+    let tree = Tree::new(&[
+        ("Cargo.toml", &root),
+        ("a/Cargo.toml", &package("a", "2.3.0")),
+        (
+            "b/Cargo.toml",
+            &(package("b", "0.1.0") + "publish = false\n"),
+        ),
+    ]);
+    assert_eq!(tree.done(&["bump"]).0, "3.0.0\n");
+    assert_eq!(tree.read("Cargo.toml"), root);
+    // What inherits it moves with it.
+    tree.write("b/Cargo.toml", inherits);
+    assert_eq!(tree.done(&["bump"]).0, "4.0.0\n");
+    assert!(
+        tree.read("Cargo.toml")
+            .ends_with("version = \"0.2.0\" # left over\n")
+    );
+}
+
+#[test]
+fn other_workspaces_of_the_repository_that_depend_on_a_bumped_member_are_named() {
+    let tree = Tree::new(&[
+        (
+            "Cargo.toml",
+            &(root("a b") + "exclude = [\"fuzz\", \"bench\"]\n"),
+        ),
+        ("a/Cargo.toml", &package("a", "1.0.0")),
+        (
+            "b/Cargo.toml",
+            &(package("b", "1.0.0") + "publish = false\n"),
+        ),
+        (
+            "fuzz/Cargo.toml",
+            &(package("fuzz", "0.0.0") + "[workspace]\n[dependencies]\na = { path = \"../a\" }\n"),
+        ),
+        (
+            "bench/Cargo.toml",
+            &(package("bench", "0.0.0") + "[workspace]\n[dependencies]\nb = { path = \"../b\" }\n"),
+        ),
+        (
+            "tool/Cargo.toml",
+            "[workspace]\nmembers = []\n[workspace.dependencies]\nrenamed = { path = \"../a\", package = \"a\", version = \"1\" }\n",
+        ),
+        (
+            "template/Cargo.toml",
+            "[package]\nname = {{ name }}\n[dependencies]\na = { path = \"../a\" }\n",
+        ),
+    ]);
+    for line in ["init -q", "add --all"] {
+        let mut git = std::process::Command::new("git");
+        assert!(
+            git.args(line.split(' '))
+                .current_dir(tree.path())
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+    let said = tree.done(&["bump"]).1;
+    let others: Vec<&str> = said
+        .lines()
+        .filter(|line| line.contains("another"))
+        .collect();
+    expect![[r#"
+        fuzz/Cargo.toml:7: depends on `a` from another workspace: update it and its Cargo.lock
+        tool/Cargo.toml:4: depends on `a` from another workspace: update it and its Cargo.lock"#]]
+    .assert_eq(&others.join("\n"));
 }

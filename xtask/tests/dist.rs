@@ -74,6 +74,12 @@ fn what_is_packed_is_the_same_in_two_places_and_at_two_times() {
     );
     one.done("dist");
     std::thread::sleep(std::time::Duration::from_millis(1_100));
+    // With the line ends of Windows in the checkout.
+    other.git("clone", &["config", "core.autocrlf", "true"]);
+    other.git("clone", &["rm", "-q", "-r", "."]);
+    other.git("clone", &["checkout", "-q", "HEAD", "--", "."]);
+    let readme = fs::read(other.path("clone/README.md")).unwrap();
+    assert!(readme.ends_with(b"\r\n"));
     let output = other
         .xtask("clone", "dist")
         .env("TZ", "Asia/Tokyo")
@@ -93,9 +99,9 @@ fn what_is_packed_is_the_same_in_two_places_and_at_two_times() {
     let folder = one.path("clone/target/dist");
     expect![[r#"
         drwxr-xr-x root/root demo-v12.0.0-HOST/
-        -rwxr-xr-x root/root demo-v12.0.0-HOST/b
         -rw-r--r-- root/root demo-v12.0.0-HOST/LICENSE-MIT
-        -rw-r--r-- root/root demo-v12.0.0-HOST/README.md"#]]
+        -rw-r--r-- root/root demo-v12.0.0-HOST/README.md
+        -rwxr-xr-x root/root demo-v12.0.0-HOST/b"#]]
     .assert_eq(&listing(&folder, &program).join("\n").replace(&host, "HOST"));
     expect![[r#"
         drwxr-xr-x root/root demo-v12.0.0-src/
@@ -269,5 +275,70 @@ fn a_licence_that_is_a_link_out_of_the_workspace_is_not_packed() {
     world.git("github", &["push", "-q", "origin", "HEAD:main"]);
     world.git("clone", &["pull", "-q", "--ff-only"]);
     let error = world.refused("dist");
-    assert_eq!(error, "error: LICENSE-MORE: it is outside of the workspace");
+    assert_eq!(error, "error: LICENSE-MORE: not a file of the commit");
+}
+
+#[test]
+fn the_users_flags_stay_and_no_path_of_the_machine_is_in_a_binary() {
+    let world = world();
+    let manifest = world.file("main", "Cargo.toml") + "[profile.release]\ndebug = true\n";
+    let main = "fn main() { println!(\"{}\", cfg!(mine)); }\n";
+    let files = [("Cargo.toml", &*manifest), ("b/src/main.rs", main)];
+    world.commit("main", "With paths", &files);
+    let host = host();
+    let of_target = format!("[target.{host}]\nrustflags");
+    for (config, variable) in [
+        ("", Some("RUSTFLAGS")),
+        ("[build]\nrustflags = \"--cfg mine\"\n", None),
+        ("[build]\nrustflags = [\"--cfg\", \"mine\"]\n", None),
+        (&format!("{of_target} = \"--cfg mine\"\n"), None),
+        (&format!("{of_target} = [\"--cfg\", \"mine\"]\n"), None),
+    ] {
+        world.commit("main", "Flags", &[(".cargo/config.toml", config)]);
+        world.git("clone", &["pull", "-q", "--ff-only"]);
+        let mut dist = world.xtask("clone", "dist");
+        dist.envs(variable.map(|name| (name, "--cfg mine")));
+        let output = dist.output().unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let binary = world.path(&format!("clone/target/{host}/release/b"));
+        let ran = Command::new(&binary).output().unwrap();
+        assert_eq!(text(&ran.stdout), "true\n", "{config}");
+        let bytes = fs::read(&binary).unwrap();
+        let path = world.path("clone").display().to_string();
+        let has_path = |bytes: &[u8]| bytes == path.as_bytes();
+        assert!(!bytes.windows(path.len()).any(has_path), "{config}");
+    }
+}
+
+#[test]
+fn the_build_knows_the_time_of_the_commit_and_where_the_library_lies() {
+    let world = world();
+    let real = format!("{}/cargo", support::train::toolchain());
+    let record = world.path("record").display().to_string();
+    world.wrap(
+        "cargo",
+        &format!(
+            "case $1 in build) echo \"$SOURCE_DATE_EPOCH $*\" > {record};; esac\nexec {real} \"$@\""
+        ),
+    );
+    let output = world.xtask("clone", "dist").output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let said = fs::read_to_string(record).unwrap();
+    let time = world.git("clone", &["log", "-1", "--format=%ct"]);
+    assert!(said.starts_with(&format!("{time} build ")), "{said}");
+    assert!(said.contains("/lib/rustlib/src/rust=/rustc/"), "{said}");
+}
+
+#[test]
+fn a_submodule_is_named_since_the_source_archive_does_not_hold_it() {
+    let world = world();
+    world.submodule("vendor/lib");
+    let said = world.done("dist");
+    assert!(
+        said.contains("the source archive does not hold the submodule vendor/lib\n"),
+        "{said}"
+    );
+    world.submodule("b/vendor");
+    expect!["error: b/vendor: a submodule that is not checked out: run `git submodule update --init --recursive`, or pass `submodules: recursive` to actions/checkout"]
+    .assert_eq(&world.refused("dist"));
 }

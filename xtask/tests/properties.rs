@@ -47,7 +47,8 @@ impl Model {
     fn arbitrary(u: &mut Unstructured) -> Result<Model> {
         let mut members = Vec::new();
         for place in 0..u.int_in_range(2..=5)? {
-            let inherits = u.ratio(1, 3)?;
+            // The first one says which version names the train.
+            let inherits = place == 0 || u.ratio(1, 3)?;
             let lines = [
                 TRAIN,
                 [0, 99, u.int_in_range(0..=3)?],
@@ -72,7 +73,7 @@ impl Model {
             }
             members.push(Member {
                 version,
-                published: u.ratio(3, 4)?,
+                published: place == 0 || u.ratio(3, 4)?,
                 inherits,
                 dependencies,
             });

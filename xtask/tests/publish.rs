@@ -442,12 +442,12 @@ fn wasmtime_9422_a_patch_of_an_old_release_is_missing_though_a_newer_version_is_
 }
 
 #[test]
-fn a_yanked_version_is_published() {
+fn a_version_that_was_yanked_cannot_be_had() {
     let publishing = Publishing::new(&["a"], Rules::default());
     publishing.done("");
     let mut yank = publishing.command("cargo", "yank --registry rehearsal a@1.0.0");
     assert!(yank.output().unwrap().status.success());
-    assert_eq!(publishing.done(""), "rehearsal has all 1 crates\n");
+    expect!["error: `a` 1.0.0 is yanked in rehearsal: undo that with `yank --undo`, or release the next version"].assert_eq(&publishing.error(""));
 }
 
 #[test]
@@ -524,22 +524,13 @@ fn a_registry_that_cannot_be_asked_is_a_clear_error() {
             .assert_eq(&publishing.error("--registry company"));
     }
     let unknown = "error: $INDEX/config.json: status CODE: what is published is unknown";
+    let closed = "error: $INDEX/config.json: status CODE: it asks for a token, and an index is read without one";
     let missing = "error: registry `rehearsal`: $INDEX/ has no config.json of an index";
-    for (code, expected) in [(401, unknown), (404, missing), (500, unknown)] {
-        let closed = requests("/index/config.json", move |_| status(code, "oops"));
-        let publishing = Publishing::new(&["a"], closed);
+    for (code, expected) in [(401, closed), (403, closed), (404, missing), (500, unknown)] {
+        let rules = requests("/index/config.json", move |_| status(code, "oops"));
+        let publishing = Publishing::new(&["a"], rules);
         let expected = expected.replace("CODE", &code.to_string());
         assert_eq!(publishing.error("--timeout 0"), expected);
-    }
-}
-
-#[test]
-fn an_untagged_commit_is_never_published_to_crates_io() {
-    let mut publishing = Publishing::new(&["a"], Rules::default());
-    let default = "CARGO_REGISTRY_DEFAULT".to_string();
-    publishing.env.push((default, "crates-io".to_string()));
-    for options in ["", "--registry crates-io"] {
-        expect!["error: --allow-untagged does not publish to crates.io: pass --registry, or tag the commit"].assert_eq(&publishing.error(options));
     }
 }
 
@@ -557,7 +548,8 @@ fn a_version_that_changes_in_the_checkout_meanwhile_is_not_published() {
     }));
     let error = publishing.error("--timeout 3");
     assert_eq!(publishing.published(), ["a 1.0.0"], "{error}");
-    assert!(error.contains("b@1.0.0"), "{error}");
+    expect!["error: `b/Cargo.toml` is not committed: only a commit can be released"]
+        .assert_eq(&error);
 }
 
 #[test]
@@ -660,10 +652,174 @@ fn the_registry_of_cargos_configuration_files_is_the_default() {
     let index = publishing.registry.index();
     let config = format!("[registry]\ndefault = \"own\"\n[registries.own]\nindex = \"{index}\"\n");
     publishing.tree.write(".cargo/config.toml", &config);
+    publishing.tag();
     let mut verify = publishing.command(env!("CARGO_BIN_EXE_xtask"), "verify --fast");
     verify
         .env_remove("CARGO_REGISTRY_DEFAULT")
         .env_remove("CARGO_REGISTRIES_REHEARSAL_INDEX");
     let said = text(&verify.output().unwrap().stderr);
     assert!(said.contains("own has never seen a: "), "{said}");
+}
+
+#[test]
+fn a_crate_of_a_stranger_under_a_name_that_was_never_used_is_not_taken_for_ours() {
+    let publishing = Publishing::new(&["a", "b: a", "c: b"], Rules::default());
+    publishing.tree.write("a/src/lib.rs", "// of a stranger\n");
+    publishing.publish_by_hand("--package a");
+    publishing.tree.write("a/src/lib.rs", "");
+    expect!["error: `a` 1.0.0 in rehearsal is not what is packaged here: `src/lib.rs` differs: ask its owners there; `--accept a` takes it as it is"]
+        .assert_eq(&publishing.error(""));
+    assert_eq!(publishing.error("--accept b"), publishing.error(""));
+    assert_eq!(publishing.published(), ["a 1.0.0"]);
+    let left = fs::read_dir(publishing.tree.path().join("target")).unwrap();
+    let left = left.filter(|entry| {
+        let name = entry.as_ref().unwrap().file_name();
+        name.to_string_lossy().starts_with("compare")
+    });
+    assert_eq!(left.count(), 0);
+    publishing.done("--accept a");
+    assert_eq!(publishing.published(), ["a 1.0.0", "b 1.0.0", "c 1.0.0"]);
+    // One that asks for a crate, too.
+    publishing.done("--accept a --accept b");
+}
+
+#[test]
+fn what_is_ours_is_not_taken_for_a_strangers() {
+    let manifest =
+        root("a own old") + "[workspace.metadata.release-train]\nindependent = [\"own\"]\n";
+    let publishing = Publishing::with(&[("Cargo.toml", manifest)], Rules::default());
+    publishing.member(
+        "a",
+        "1.0.0",
+        "[dev-dependencies]\nold = { path = \"../old\", version = \"1.0.0\" }\n",
+    );
+    publishing.member("own", "0.1.0", "");
+    publishing.member("old", "0.9.0", "");
+    // By hand and before the tag, as an owner creates a crate: another commit, and another time.
+    publishing.publish_by_hand("--package old --package own");
+    publishing.member("old", "1.0.0", "");
+    publishing.publish_by_hand("--package old");
+    publishing.publish_by_hand("--package a");
+    // `own` goes on at its version, and `old` had another one.
+    publishing.tree.write("own/src/lib.rs", "// later\n");
+    publishing.tree.write("old/src/lib.rs", "// later\n");
+    // Each version of cargo packs the same files into other bytes.
+    let package = publishing.file("crates/a-1.0.0.crate");
+    let folder = publishing.file("unpacked");
+    fs::create_dir(&folder).unwrap();
+    for line in ["-xzf", "--mtime=2020-01-01 -czf"] {
+        let mut tar = Command::new("tar");
+        tar.args(line.split(' ')).arg(&package).current_dir(&folder);
+        if line.contains("-czf") {
+            tar.arg("a-1.0.0");
+        }
+        assert!(tar.status().unwrap().success());
+    }
+    assert_eq!(publishing.done(""), "rehearsal has all 3 crates\n");
+}
+
+#[test]
+fn an_index_that_answers_for_another_crate_or_with_lines_that_cargo_skips() {
+    let publishing = Publishing::new(&["a"], Rules::default());
+    publishing.done("");
+    let lines = fs::read_to_string(publishing.file("index/a")).unwrap();
+    let odd = "\n{\"name\":\"a\",\"vers\":\"1.0\"}\nno JSON\n{\"v\":9}\n";
+    let odd = format!("{odd}{lines}{odd}");
+    let another = lines.replace("\"a\"", "\"b\"");
+    let publishing = publishing.again(requests("/index/1/a", move |_| {
+        Some(Failure::Instead(odd.clone()))
+    }));
+    assert_eq!(publishing.done(""), "rehearsal has all 1 crates\n");
+    let publishing = publishing.again(requests("/index/1/a", move |_| {
+        Some(Failure::Instead(another.clone()))
+    }));
+    expect![[r#"
+        error: rehearsal answers for `a` with a crate `b`"#]]
+    .assert_eq(&publishing.error(""));
+}
+
+#[test]
+fn a_refusal_that_comes_with_status_200_is_one() {
+    let rejects = uploads(|count| (count > 0).then(|| status(200, "no crates on Thursdays"))?);
+    let publishing = Publishing::new(&["a", "b: a"], rejects);
+    expect!["error: b v1.0.0: the remote server responded with an error: no crates on Thursdays; fix that, then run this again"]
+        .assert_eq(&publishing.error(""));
+    assert_eq!(publishing.uploads(), 2);
+}
+
+#[test]
+fn an_index_that_needs_a_token_is_said_before_anything_is_made() {
+    let publishing = Publishing::new(&["a"], Rules::default());
+    let config: &str =
+        "{\"dl\":\"http://localhost/\",\"api\":\"http://localhost\",\"auth-required\":true}";
+    let rules = requests("/index/config.json", |_| {
+        Some(Failure::Instead(config.into()))
+    });
+    let publishing = publishing.again(rules);
+    expect![
+        "error: registry `rehearsal`: $INDEX/ asks for a token, and an index is read without one"
+    ]
+    .assert_eq(&publishing.error(""));
+}
+
+#[test]
+fn the_proxy_of_cargos_own_variable_is_used() {
+    let mut publishing = Publishing::new(&["a"], Rules::default());
+    publishing
+        .env
+        .push(("CARGO_HTTP_PROXY".into(), "http://127.0.0.1:1".into()));
+    let error = publishing.error("--timeout 0");
+    assert!(error.contains("what is published is unknown"), "{error}");
+}
+
+#[test]
+fn what_git_did_not_check_out_is_not_published() {
+    let publishing = Publishing::new(&["a", "b"], Rules::default());
+    let git = |line: &str| {
+        let mut git = Command::new("git");
+        let output = git
+            .args(line.split(' '))
+            .current_dir(publishing.tree.path())
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "git {line}: {}",
+            text(&output.stderr)
+        );
+    };
+    let leave_out = |name: &str, pattern: &str| {
+        publishing.member(name, "1.0.0", &format!("exclude = [\"{pattern}\"]\n"));
+    };
+    publishing.tag();
+    // The repository itself stands for a library.
+    let add = "-c protocol.file.allow=always submodule --quiet add";
+    let library = publishing.file("").with_file_name("origin.git");
+    let add = format!("{add} {}", library.display());
+    git(&format!("{add} a/vendor"));
+    git(&format!("{add} docs"));
+    publishing.tag();
+    git("submodule --quiet deinit --force --all");
+    expect!["error: a/vendor: a submodule that is not checked out: run `git submodule update --init --recursive`, or pass `submodules: recursive` to actions/checkout"]
+        .assert_eq(&publishing.error(""));
+    leave_out("a", "vendor");
+    // What is not there yet is no file of a crate; of these, `b` has one.
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n";
+    publishing.tree.write("b/data.bin", pointer);
+    publishing
+        .tree
+        .write("b/tests.bin", &format!("a text about\n{pointer}"));
+    publishing.tree.write("data.bin", pointer);
+    expect!["error: b/data.bin: a pointer of Git LFS, not the file: run `git lfs pull`, or pass `lfs: true` to actions/checkout"]
+        .assert_eq(&publishing.error(""));
+    let mut verify = publishing.command(env!("CARGO_BIN_EXE_xtask"), "verify --fast");
+    let said = text(&verify.output().unwrap().stderr);
+    assert!(
+        said.contains("\nb/data.bin: a pointer of Git LFS"),
+        "{said}"
+    );
+    assert_eq!(publishing.uploads(), 0);
+    leave_out("b", "*.bin");
+    publishing.done("");
+    assert_eq!(publishing.published(), ["a 1.0.0", "b 1.0.0"]);
 }

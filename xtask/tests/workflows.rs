@@ -171,7 +171,7 @@ impl Github {
         world.env.extend(variables);
         world.wrap(
             "rustup",
-            r#"[ "$1" = component ] || [ "$*" = "default $(cat xtask/toolchain)" ] && touch .git/pinned"#,
+            r#"[ "$1" = component ] || [ "$*" = "default $(head -n 1 xtask/toolchain)" ] && touch .git/pinned"#,
         );
         // No job runs cargo before it has chosen the toolchain. Nothing is installed. The token for crates.io is recorded, and
         // stands for the one of the sandbox's registry.

@@ -19,8 +19,11 @@ pub struct Config {
     pub public: Option<Vec<String>>,
     pub independent: Vec<String>,
     pub version_strings: Vec<VersionString>,
+    /// Crates that the registry need not have seen.
+    pub new_crates: Vec<String>,
     /// Programs with their arguments.
     pub after_bump: Vec<Vec<String>>,
+    pub checks: Vec<Vec<String>>,
     /// A file, relative to the root of the workspace.
     pub notes_template: Option<String>,
     /// The form of tags.
@@ -85,7 +88,9 @@ impl Config {
             public: take(keys, "public", STRINGS)?,
             independent: take(keys, "independent", STRINGS)?.unwrap_or_default(),
             version_strings: version_strings(keys)?,
-            after_bump: take(keys, "after-bump", COMMANDS)?.unwrap_or_default(),
+            new_crates: take(keys, "new-crates", STRINGS)?.unwrap_or_default(),
+            after_bump: commands(keys, "after-bump")?,
+            checks: commands(keys, "checks")?,
             notes_template: take(keys, "notes-template", STRING)?,
             tag: TagForm::parse(take(keys, "tag", STRING)?.as_deref())?,
             release_candidates: take(keys, "release-candidates", BOOLEAN)?.unwrap_or_default(),
@@ -93,14 +98,19 @@ impl Config {
             lts_months: take(keys, "lts-months", NUMBER)?.map_or(24, NonZero::get),
             support_months: take(keys, "support-months", NUMBER)?.map_or(2, NonZero::get),
         };
-        if config.after_bump.iter().any(Vec::is_empty) {
-            bail!("`after-bump` must be {}", COMMANDS.0);
-        }
         if let Some(key) = keys.keys().next() {
             bail!("unknown key `{key}`: remove it, or see the README for the keys");
         }
         Ok(config)
     }
+}
+
+fn commands(keys: &mut Map<String, Value>, key: &str) -> Result<Vec<Vec<String>>> {
+    let commands = take(keys, key, COMMANDS)?.unwrap_or_default();
+    if commands.iter().any(Vec::is_empty) {
+        bail!("`{key}` must be {}", COMMANDS.0);
+    }
+    Ok(commands)
 }
 
 fn version_strings(keys: &mut Map<String, Value>) -> Result<Vec<VersionString>> {

@@ -60,11 +60,42 @@ impl Manifest {
         version.is_str().then_some(version)
     }
 
-    /// `file:line` of a key of `[package]`, or of its name if it has no such key.
+    /// `file:line` of a key of `[package]` or of a table, or of the package's name if there is none.
     pub fn place(&self, key: &str) -> String {
-        let package = self.package();
-        let item = package.and_then(|package| package.get(key).or_else(|| package.get("name")));
+        let (root, package) = (self.document.as_item(), self.package());
+        let of_package = |key| package.and_then(|package| package.get(key));
+        let item = of_package(key).or(root.get(key));
+        let item = item.or_else(|| of_package("name"));
         item.map_or(self.file.clone(), |item| self.at(item))
+    }
+
+    /// Whether `include` and `exclude` leave what is below a folder of the package in it, as far as that can be told without its
+    /// files. The patterns are those of gitignore ("The exclude and include fields" in the Cargo book).
+    pub fn packages(&self, folder: &str) -> bool {
+        let package = self.package();
+        let patterns = |key| {
+            let list = package.and_then(|package| package.get(key)?.as_array());
+            let strings = list.into_iter().flatten().filter_map(|it| it.as_str());
+            let strings = strings.map(|pattern| pattern.trim_matches('/'));
+            strings.collect::<Vec<_>>()
+        };
+        let is_below = |path: &str, above: &str| Path::new(path).starts_with(above);
+        let include = patterns("include");
+        if !include.is_empty() {
+            // Up to the first wildcard, one must lead to the other.
+            let mut starts = include.iter().map(|it| it.split(['*', '?', '[']).next());
+            return starts.any(|start| {
+                let start = start.unwrap_or_default();
+                is_below(start, folder) || folder.starts_with(start)
+            });
+        }
+        !patterns("exclude").iter().any(|pattern| {
+            let whole = pattern.trim_end_matches(['*', '/']);
+            let name = whole.trim_start_matches("**/");
+            let anywhere = !name.contains('/') && (name != whole || !pattern.contains('/'));
+            let mut parts = folder.split('/');
+            is_below(folder, whole) || anywhere && parts.any(|part| part == name)
+        })
     }
 
     /// Whether the package takes the version of `[workspace.package]`.
@@ -87,25 +118,43 @@ impl Manifest {
         TagForm::parse(tag.and_then(Item::as_str))
     }
 
-    /// Every dependency with a version: of all kinds, for every target and of the whole workspace, written inline, dotted
-    /// or as a table. `[patch]` and `[replace]` are not among them.
-    pub fn requirements(&self) -> Vec<Requirement<'_>> {
+    /// Every dependency of the package: of all kinds and for every target, written inline, dotted or as a table. Each with the
+    /// name of its table and its key. `[patch]` and `[replace]` are not among them.
+    pub fn dependencies(&self) -> Vec<(&str, &str, &Item)> {
         let root = self.document.as_item();
-        let mut parents = vec![root];
-        parents.extend(root.get("workspace"));
         let targets = root.get("target").into_iter().flat_map(entries);
-        parents.extend(targets.map(|(_, target)| target));
+        let parents = [root].into_iter().chain(targets.map(|(_, target)| target));
         let mut found = Vec::new();
-        for (kind, table) in parents.into_iter().flat_map(entries) {
+        for (kind, table) in parents.flat_map(entries) {
             // Cargo still reads `dev_dependencies`, with a warning.
             if kind.ends_with("dependencies") {
-                found.extend(entries(table).filter_map(|(key, item)| self.requirement(key, item)));
+                found.extend(entries(table).map(|(key, item)| (kind, key, item)));
             }
         }
         found
     }
 
-    fn requirement<'a>(&'a self, key: &'a str, dependency: &'a Item) -> Option<Requirement<'a>> {
+    /// The dependencies that members can inherit.
+    pub fn shared(&self) -> impl Iterator<Item = (&str, &Item)> {
+        let workspace = self.document.as_item().get("workspace");
+        let table = workspace.and_then(|workspace| workspace.get("dependencies"));
+        table.into_iter().flat_map(entries)
+    }
+
+    /// Every dependency that names a version, those of the whole workspace, too.
+    pub fn requirements(&self) -> Vec<Requirement<'_>> {
+        let own = self.dependencies().into_iter();
+        let all = own.map(|(_, key, item)| (key, item)).chain(self.shared());
+        all.filter_map(|(key, item)| self.requirement(key, item))
+            .collect()
+    }
+
+    /// A dependency in a table of this manifest, if it names a version.
+    pub fn requirement<'a>(
+        &'a self,
+        key: &'a str,
+        dependency: &'a Item,
+    ) -> Option<Requirement<'a>> {
         let version = match dependency.as_str() {
             Some(_) => dependency,
             None => dependency.get("version")?,
@@ -132,7 +181,7 @@ impl Manifest {
     }
 
     /// The folder of a dependency with a path, without `..`, resolved by name alone, as cargo does.
-    fn folder(&self, dependency: &Item) -> Option<PathBuf> {
+    pub fn folder(&self, dependency: &Item) -> Option<PathBuf> {
         let path = dependency.get("path")?.as_str()?;
         let mut folder = PathBuf::new();
         for part in self.path.parent()?.join(path).components() {
@@ -185,7 +234,7 @@ fn line_at(text: &str, span: Option<Range<usize>>) -> usize {
 }
 
 /// The name of the package that an entry of a table of dependencies is about.
-fn package<'a>(key: &'a str, dependency: &'a Item) -> &'a str {
+pub fn package<'a>(key: &'a str, dependency: &'a Item) -> &'a str {
     let renamed = dependency.get("package").and_then(Item::as_str);
     renamed.unwrap_or(key)
 }
@@ -193,4 +242,36 @@ fn package<'a>(key: &'a str, dependency: &'a Item) -> &'a str {
 fn entries(table: &Item) -> impl Iterator<Item = (&str, &Item)> {
     let table = table.as_table_like().into_iter();
     table.flat_map(|table| table.iter())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_submodule_is_packaged_unless_a_pattern_leaves_it_out() {
+        for (patterns, folder, expected) in [
+            ("", "vendor", true),
+            ("exclude = [\"vendor\"]", "vendor", false),
+            ("exclude = [\"/vendor/\"]", "vendor/zlib", false),
+            ("exclude = [\"vendor/**\"]", "vendor", false),
+            ("exclude = [\"vendor/*\"]", "vendor/zlib", false),
+            ("exclude = [\"**/zlib\"]", "vendor/zlib", false),
+            ("exclude = [\"zlib\"]", "vendor/zlib", false),
+            ("exclude = [\"zlib/docs\"]", "zlib", true),
+            ("exclude = [\"*.md\", \"tests\"]", "vendor", true),
+            ("exclude = [\"vend\"]", "vendor", true),
+            ("include = [\"src\", \"Cargo.toml\"]", "vendor", false),
+            ("include = [\"src/**/*.rs\"]", "vendor", false),
+            ("include = [\"/vendor/*.c\"]", "vendor", true),
+            ("include = [\"vendor/zlib/*.[ch]\"]", "vendor", true),
+            ("include = [\"vendor\"]", "vendor/zlib", true),
+            ("include = [\"**/*.c\"]", "vendor", true),
+            ("include.workspace = true", "vendor", true),
+        ] {
+            let text = format!("[package]\nname = \"a\"\n{patterns}\n");
+            let manifest = Manifest::parse(Path::new("/a/Cargo.toml"), "a".into(), text).unwrap();
+            assert_eq!(manifest.packages(folder), expected, "{patterns} {folder}");
+        }
+    }
 }

@@ -285,9 +285,9 @@ pub fn commit_dates(sh: &Shell, commits: &[&String]) -> Result<BTreeMap<String, 
     Ok(dates)
 }
 
-/// The commit date of HEAD, in ISO 8601.
+/// The commit date of HEAD, in seconds since 1970.
 pub fn commit_time(sh: &Shell) -> Result<String> {
-    log(sh, &["-1", "--format=%cI"])
+    log(sh, &["-1", "--format=%ct"])
 }
 
 /// The branch that is checked out.

@@ -3,7 +3,7 @@
 //! the workspace's configuration names, without any token.
 
 use std::io::{ErrorKind, Write};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 
 use xshell::Cmd;
@@ -33,6 +33,12 @@ pub fn run_visible(cmd: Cmd) -> Result<()> {
     wait_visible(&line, reader(cmd)?, std::io::stderr().into()).map(drop)
 }
 
+/// The same, but returns how the command ended.
+pub fn visible_status(cmd: Cmd) -> Result<ExitStatus> {
+    say!("$ {cmd}");
+    Ok(start(reader(cmd)?.stdout(std::io::stderr()))?.wait()?)
+}
+
 /// The same, but returns its stdout.
 pub fn visible_output(cmd: Cmd) -> Result<String> {
     let line = cmd.to_string();
@@ -60,9 +66,9 @@ fn reader(cmd: Cmd) -> Result<Command> {
 }
 
 /// The subcommands that change nothing beyond this machine.
-const GIT: &str = "add archive cat-file check-ignore commit-tree config fetch log ls-files \
-    ls-remote ls-tree mktag mktree read-tree remote rev-list rev-parse stash status symbolic-ref tag var \
-    worktree write-tree";
+const GIT: &str = "add archive cat-file check-ignore commit-tree config diff fetch grep log \
+    ls-files ls-remote ls-tree mktag mktree read-tree remote rev-list rev-parse stash status submodule \
+    symbolic-ref tag var worktree write-tree";
 const CARGO: &str = "--version build locate-project metadata package semver-checks update";
 const GH_API_WRITES: &str = "-X --method -f -F --field --raw-field --input";
 
@@ -78,7 +84,7 @@ pub fn reads_only(words: &[&str]) -> bool {
             let mut flags = GH_API_WRITES.split(' ');
             !flags.any(|flag| options.iter().any(|option| option.starts_with(flag)))
         }
-        ["rustc", ..] | ["gh", _, "list" | "view", ..] => true,
+        ["rustc" | "tar", ..] | ["gh", _, "list" | "view", ..] => true,
         _ => false,
     }
 }

@@ -2,6 +2,7 @@
 //! index answers that it does not exist; any other failure is an error.
 
 use std::collections::BTreeMap;
+use std::fmt::{self, Display};
 use std::fs;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
@@ -11,8 +12,8 @@ use std::time::{Duration, Instant};
 use semver::Version;
 use serde_json::Value;
 use toml_edit::Item;
-use ureq::Agent;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::{Agent, Proxy};
 
 use crate::rules::manifest;
 use crate::world::text;
@@ -46,7 +47,7 @@ impl Registry {
         let explicit = named.is_some();
         let default = match named {
             Some(name) => Some(name),
-            None => configured(&of.root, &["registry", "default"])?,
+            None => string(configured(&of.root, &["registry", "default"])?),
         };
         let lists = of.published().map(|member| &member.registries[..]);
         let mut lists = Vec::from_iter(lists);
@@ -67,7 +68,10 @@ impl Registry {
         let variable = format!("CARGO_REGISTRIES_{variable}_INDEX");
         let index = match name.as_str() {
             CRATES_IO => "sparse+https://index.crates.io".to_string(),
-            _ => configured(&of.root, &["registries", &name, "index"])?.unwrap_or_default(),
+            _ => {
+                let index = configured(&of.root, &["registries", &name, "index"])?;
+                string(index).unwrap_or_default()
+            }
         };
         let address = index.strip_prefix("sparse+");
         let Some(address) = address.filter(|address| !address.contains('@')) else {
@@ -84,7 +88,7 @@ impl Registry {
 
     /// The published crates that may go to this registry, each with its versions in the index.
     pub fn versions_of_all<'a>(&self, of: &'a Workspace) -> Result<Vec<(&'a Crate, Versions)>> {
-        self.check()?;
+        self.config()?;
         let mut ours = Vec::from_iter(of.published());
         ours.retain(|member| member.is_allowed_in(&self.name));
         let ask = |part: &[&'a Crate]| -> Result<Vec<_>> {
@@ -101,63 +105,114 @@ impl Registry {
         })
     }
 
-    /// Fails unless this is an index: a wrong address must not look like a registry without crates.
-    fn check(&self) -> Result<()> {
+    /// The configuration of the index. Fails unless this is an index that can be read without a token: a wrong address must not
+    /// look like a registry without crates.
+    fn config(&self) -> Result<Value> {
         let Registry { name, index, .. } = self;
-        let config = self.get("config.json")?.unwrap_or_default();
-        let config: Value = serde_json::from_str(&config).unwrap_or_default();
+        let config = self
+            .get(&format!("{index}/config.json"))?
+            .unwrap_or_default();
+        let config: Value = serde_json::from_slice(&config).unwrap_or_default();
         if !config["dl"].is_string() {
             bail!("registry `{name}`: {index}/ has no config.json of an index");
         }
-        Ok(())
+        if config["auth-required"] == true {
+            bail!("registry `{name}`: {index}/ {NEEDS_TOKEN}");
+        }
+        Ok(config)
     }
 
-    fn versions<'a>(&self, member: &'a Crate) -> Result<(&'a Crate, Versions)> {
-        let path = index_path(&member.name);
+    /// The versions of a crate. Lines that cargo would skip are skipped.
+    pub fn versions<'a>(&self, member: &'a Crate) -> Result<(&'a Crate, Versions)> {
+        let path = format!("{}/{}", self.index, index_path(&member.name));
+        let file = self.get(&path)?.unwrap_or_default();
         let mut versions = Versions::new();
-        for line in self.get(&path)?.unwrap_or_default().lines() {
-            let line: Value = serde_json::from_str(line).context(&path)?;
-            let version = Version::parse(&text(&line["vers"])).context(&path)?;
+        for line in file.split(|byte| *byte == b'\n') {
+            let line: Value = serde_json::from_slice(line).unwrap_or_default();
+            let Ok(version) = Version::parse(&text(&line["vers"])) else {
+                continue;
+            };
+            let (name, ours) = (text(&line["name"]), &member.name);
+            if name != *ours {
+                let registry = &self.name;
+                bail!("{registry} answers for `{ours}` with a crate `{name}`");
+            }
             versions.insert(version, line["yanked"] == true);
         }
         Ok((member, versions))
     }
 
-    /// A file of the index; `None` if the index says that it does not exist. Any other answer is asked for again, until the
-    /// timeout.
-    fn get(&self, path: &str) -> Result<Option<String>> {
-        let address = format!("{}/{path}", self.index);
+    /// The package of a version that is in the index, as its users download it ("Index format" in the Cargo book).
+    pub fn download(&self, name: &str, version: &Version) -> Result<Vec<u8>> {
+        let mut address = text(&self.config()?["dl"]);
+        if !address.contains('{') {
+            address += "/{crate}/{version}/download";
+        }
+        let path = index_path(name);
+        let prefix = path.rsplit_once('/').unwrap_or_default().0;
+        for (marker, value) in [
+            ("{crate}", name),
+            ("{version}", &version.to_string()),
+            ("{prefix}", prefix),
+            ("{lowerprefix}", prefix),
+        ] {
+            address = address.replace(marker, value);
+        }
+        let package = self.get(&address)?;
+        Ok(package.ok_or_else(|| format!("{address}: not found"))?)
+    }
+
+    /// What is at an address; `None` if it does not exist. Anything but an answer is asked for again, until the timeout.
+    fn get(&self, address: &str) -> Result<Option<Vec<u8>>> {
         let (begun, mut pause) = (Instant::now(), Duration::from_millis(250));
         loop {
-            let error = match self.get_once(&address) {
-                Ok((200, text)) => return Ok(Some(text)),
+            let error = match self.get_once(address) {
+                Ok((200, body)) => return Ok(Some(body)),
                 // "Sparse protocol" in the Cargo book: all three say that there is no such crate.
                 Ok((404 | 410 | 451, _)) => return Ok(None),
+                Ok((status @ (401 | 403), _)) => {
+                    bail!("{address}: status {status}: it {NEEDS_TOKEN}")
+                }
                 Ok((status, _)) => format!("status {status}"),
                 Err(error) => error.to_string(),
             };
             if begun.elapsed() + pause > self.timeout {
-                bail!("{address}: {error}: what is published is unknown");
+                let error = format!("{address}: {error}: what is published is unknown");
+                return Err(Unavailable(error).into());
             }
             thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_secs(30));
         }
     }
 
-    fn get_once(&self, address: &str) -> Result<(u16, String), ureq::Error> {
+    fn get_once(&self, address: &str) -> Result<(u16, Vec<u8>), ureq::Error> {
         let mut answer = self.agent.get(address).call()?;
         let body = answer.body_mut().with_config().limit(1 << 26);
-        let text = body.read_to_string()?;
-        Ok((answer.status().as_u16(), text))
+        let body = body.read_to_vec()?;
+        Ok((answer.status().as_u16(), body))
     }
 }
 
-/// A string of cargo's configuration: of its variable, else of the files above the workspace, nearest first, else of cargo's
+const NEEDS_TOKEN: &str = "asks for a token, and an index is read without one";
+
+/// A registry that does not answer now.
+#[derive(Debug)]
+pub struct Unavailable(String);
+
+impl Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unavailable {}
+
+/// A value of cargo's configuration: of its variable, else of the files above the workspace, nearest first, else of cargo's
 /// home ("Configuration" in the Cargo book).
-fn configured(root: &Path, keys: &[&str]) -> Result<Option<String>> {
+pub fn configured(root: &Path, keys: &[&str]) -> Result<Option<Item>> {
     let variable = format!("CARGO_{}", keys.join("_").to_uppercase().replace('-', "_"));
     if let Ok(value) = std::env::var(variable) {
-        return Ok(Some(value));
+        return Ok(Some(toml_edit::value(value)));
     }
     let home = std::env::home_dir().unwrap_or_default().join(".cargo");
     let home = std::env::var_os("CARGO_HOME").map_or(home, PathBuf::from);
@@ -173,12 +228,16 @@ fn configured(root: &Path, keys: &[&str]) -> Result<Option<String>> {
             for key in keys {
                 item = item.and_then(|item| item.get(key));
             }
-            if let Some(value) = item.and_then(Item::as_str) {
-                return Ok(Some(value.to_string()));
+            if let Some(value) = item {
+                return Ok(Some(value.clone()));
             }
         }
     }
     Ok(None)
+}
+
+fn string(item: Option<Item>) -> Option<String> {
+    item?.as_str().map(str::to_string)
 }
 
 /// The path of a crate in an index ("Index files" in the Cargo book).
@@ -191,8 +250,13 @@ pub fn index_path(name: &str) -> String {
     }
 }
 
-/// Sends the User-Agent that crates.io requires. ureq reads the proxy from `HTTPS_PROXY` itself.
+/// Sends the User-Agent that crates.io requires. The proxy is that of cargo's variable, else of those that ureq reads itself, as
+/// `HTTPS_PROXY`.
 pub fn agent() -> Result<Agent> {
+    let proxy = match std::env::var("CARGO_HTTP_PROXY") {
+        Ok(proxy) if !proxy.is_empty() => Some(Proxy::new(&proxy).context("CARGO_HTTP_PROXY")?),
+        _ => Proxy::try_from_env(),
+    };
     let config = Agent::config_builder()
         .tls_config(TlsConfig::builder().root_certs(roots()?).build())
         .user_agent(concat!("release-train xtask/", env!("CARGO_PKG_VERSION")))
@@ -200,6 +264,7 @@ pub fn agent() -> Result<Agent> {
         // Otherwise all but three are closed after each answer.
         .max_idle_connections(PARALLEL)
         .max_idle_connections_per_host(PARALLEL)
+        .proxy(proxy)
         .timeout_global(Some(Duration::from_secs(30)));
     Ok(config.build().into())
 }

@@ -39,6 +39,8 @@ pub struct Crate {
     pub published: bool,
     /// The only registries that it may be published to; empty for any.
     pub registries: Vec<String>,
+    /// Whether it takes the version of `[workspace.package]`.
+    pub inherits: bool,
     /// Whether it is bumped with the train: published and not `independent`, or of an inherited version.
     pub follows_train: bool,
     /// Whether `dist` builds its binaries: it is a default member, or published if all members are default ones.
@@ -91,6 +93,7 @@ impl Workspace {
                 version: Version::parse(&text(&package["version"]))?,
                 published,
                 registries: items(&package["publish"]).iter().map(text).collect(),
+                inherits,
                 follows_train: inherits || published && !independent,
                 shipped: is_default && (published || !all_are_default),
                 about: package.clone(),
@@ -98,11 +101,14 @@ impl Workspace {
             });
         }
 
-        let public = config.public.iter().flatten().map(|name| ("public", name));
-        let independent = config.independent.iter().map(|name| ("independent", name));
-        for (key, name) in public.chain(independent) {
-            let mut published = crates.iter().filter(|member| member.published);
-            if !published.any(|member| member.name == *name) {
+        let published = crates.iter().filter(|member| member.published);
+        let published: Vec<_> = published.map(|member| &member.name).collect();
+        for (key, names) in [
+            ("public", config.public.as_deref().unwrap_or_default()),
+            ("independent", &config.independent),
+            ("new-crates", &config.new_crates),
+        ] {
+            if let Some(name) = names.iter().find(|name| !published.contains(name)) {
                 bail!("{table}: `{key}`: `{name}` is not a published member");
             }
         }
@@ -123,10 +129,15 @@ impl Workspace {
         Workspace::load(sh)
     }
 
+    /// The member in a folder, as an index in `crates`.
+    pub fn member_in(&self, folder: &Path) -> Option<usize> {
+        self.members.get(&folder.join("Cargo.toml")).copied()
+    }
+
     /// The member that a requirement is about, as an index in `crates`: its path leads there, or `[patch]` replaces the
     /// published package by it and the requirement admits its version.
     pub fn member(&self, requirement: &Requirement) -> Option<usize> {
-        let find = |folder: &PathBuf| self.members.get(&folder.join("Cargo.toml")).copied();
+        let find = |folder: &PathBuf| self.member_in(folder);
         if let Some(folder) = &requirement.folder {
             return find(folder);
         }
@@ -271,7 +282,8 @@ pub fn root(sh: &Shell) -> Result<PathBuf> {
     Ok(root)
 }
 
-/// The version that names the train: of the crate in `version-of`, else of `[workspace.package]`, else of the root package,
+/// The version that names the train: of the crate in `version-of`, else of `[workspace.package]` unless all
+/// published crates have their own, else of the root package,
 /// else the one that all crates share.
 fn train_version(config: &Config, root: &Manifest, crates: &[Crate]) -> Result<Version> {
     let bumped = || crates.iter().filter(|member| member.follows_train);
@@ -281,14 +293,16 @@ fn train_version(config: &Config, root: &Manifest, crates: &[Crate]) -> Result<V
         };
         return Ok(member.version.clone());
     }
-    if let Some((version, _)) = root.workspace_version() {
+    let published = || bumped().filter(|member| member.published);
+    let is_used = published().any(|member| member.inherits) || published().next().is_none();
+    if let (Some((version, _)), true) = (root.workspace_version(), is_used) {
         return Ok(version);
     }
-    let root_package = bumped().find(|member| member.manifest == 0);
-    let Some(Crate { version, .. }) = root_package.or(bumped().next()) else {
+    let root_package = published().find(|member| member.manifest == 0);
+    let Some(Crate { version, .. }) = root_package.or(published().next()) else {
         bail!("no crate is published, so there is no version to name the train");
     };
-    if root_package.is_none() && bumped().any(|member| member.version != *version) {
+    if root_package.is_none() && published().any(|member| member.version != *version) {
         let add = "add `version-of = \"crate\"` to say which one names the train";
         bail!("the published crates have several versions: {add}, or {UNDO}");
     }

@@ -1,6 +1,6 @@
 //! A workspace, a registry of its own that cargo takes for crates.io, and a home for cargo, all gone after the test.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -123,7 +123,49 @@ impl Publishing {
         command
     }
 
-    /// Runs `publish` in the tree, which has no tags. The token is never in what it says.
+    /// Commits what is in the tree, and tags it at origin with each version that it names.
+    pub fn tag(&self) {
+        let (tree, origin) = (self.tree.path(), self.home.path().join("origin.git"));
+        let git = |line: &str| {
+            let mut command = Command::new("git");
+            let output = command
+                .args(line.split(' '))
+                .current_dir(tree)
+                .output()
+                .unwrap();
+            assert!(
+                output.status.success(),
+                "git {line}: {}",
+                text(&output.stderr)
+            );
+            text(&output.stdout)
+        };
+        let origin = origin.display();
+        if !tree.join(".git").exists() {
+            git(&format!("init -q --bare -b main {origin}"));
+            git("init -q -b main");
+            git(&format!("remote add origin {origin}"));
+            self.tree.write(".git/info/exclude", "target\nCargo.lock\n");
+        }
+        git("add --all");
+        if git("status --porcelain").is_empty() && git("ls-remote origin") != "" {
+            return;
+        }
+        git("-c user.name=t -c user.email=t@example.com commit -q --allow-empty -m Change");
+        let mut refs = vec!["HEAD:refs/heads/main".to_string()];
+        for file in git("ls-files -- *Cargo.toml").lines() {
+            for line in self.tree.read(file).lines() {
+                let version = line.strip_prefix("version = \"");
+                let version = version.and_then(|version| version.strip_suffix('"'));
+                refs.extend(version.map(|version| format!("HEAD:refs/tags/v{version}")));
+            }
+        }
+        refs.sort();
+        refs.dedup();
+        git(&format!("push -q --force origin {}", refs.join(" ")));
+    }
+
+    /// Runs `publish` at the tag of what is in the tree. The token is never in what it says.
     pub fn publish(&self, options: &str) -> Output {
         let output = self.xtask(options).output().unwrap();
         assert!(!text(&output.stderr).contains("secret-token"));
@@ -131,10 +173,8 @@ impl Publishing {
     }
 
     pub fn xtask(&self, options: &str) -> Command {
-        self.command(
-            env!("CARGO_BIN_EXE_xtask"),
-            &format!("publish --allow-untagged {options}"),
-        )
+        self.tag();
+        self.command(env!("CARGO_BIN_EXE_xtask"), &format!("publish {options}"))
     }
 
     pub fn done(&self, options: &str) -> String {
@@ -173,6 +213,19 @@ impl Publishing {
         let mut found: Vec<String> = names.filter_map(published).collect();
         found.sort();
         found
+    }
+
+    /// A file of the registry's folder.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.home.path().join("registry").join(name)
+    }
+
+    /// Publishes as someone who does not have this tool.
+    pub fn publish_by_hand(&self, options: &str) {
+        let line =
+            format!("publish --quiet --no-verify --allow-dirty --registry rehearsal {options}");
+        let output = self.command("cargo", &line).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
     }
 
     /// How many uploads the registry was sent.

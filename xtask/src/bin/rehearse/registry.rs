@@ -38,6 +38,8 @@ pub type Fault = Box<dyn Fn(&str, &str, usize) -> Option<Failure> + Send + Sync>
 pub enum Failure {
     /// An error with this status and this text.
     Refused(u16, String),
+    /// Another answer, which looks like a good one.
+    Instead(String),
     /// The connection is closed before anything was done ...
     Lost,
     /// ... or after it, without an answer ...
@@ -163,6 +165,7 @@ impl Here {
             let mut answer = match &failure {
                 Some(Failure::Lost) => refused(0, ""),
                 Some(Failure::Refused(status, text)) => refused(*status, text),
+                Some(Failure::Instead(text)) => ok(text.clone().into_bytes()),
                 _ => match self.answer(&request) {
                     Ok(answer) => answer,
                     Err(error) => refused(500, &error.to_string()),

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use semver::Version;
 use toml_edit::Item;
-use xshell::Shell;
+use xshell::{Shell, cmd};
 
 use release_train::rules::config::{VersionString, fill};
 use release_train::rules::lockfile::{self, Move};
 use release_train::rules::manifest::{self, Manifest};
 use release_train::rules::version::{Bump, follow};
-use release_train::world::process::run_configured;
+use release_train::world::process::{output_of, run_configured};
 use release_train::world::workspace::{self, Edit, Workspace, relative, write};
 use release_train::{Arguments, Context, Result, bail, finish, free, print, say};
 
@@ -66,6 +66,9 @@ pub fn bump_workspace(sh: &Shell, folder: &Path, bump: &Bump) -> Result<Version>
     write(&workspace.root, &edits)?;
     let _root = sh.push_dir(&workspace.root);
     plan.report(&edits);
+    for found in plan.other_workspaces(sh) {
+        say!("{found}");
+    }
     for command in &workspace.config.after_bump {
         let done = run_configured(sh.cmd(&command[0]).args(&command[1..]));
         done.map_err(|error| format!("after-bump: {error}; the versions are written"))?;
@@ -141,7 +144,9 @@ impl Plan<'_> {
     fn manifest(&self, bump: &Bump, place: usize, manifest: &Manifest) -> Result<String> {
         let crates = &self.workspace.crates;
         let mut strings: Vec<(&Item, String)> = Vec::new();
-        if let (0, Some((now, literal))) = (place, manifest.workspace_version()) {
+        let leftover = crates.iter().all(|member| !member.inherits)
+            && crates.iter().any(|member| member.published);
+        if let (0, false, Some((now, literal))) = (place, leftover, manifest.workspace_version()) {
             let next = next(self.workspace, bump, "[workspace.package]", &now)?;
             strings.push((literal, next.to_string()));
         }
@@ -211,6 +216,37 @@ impl Plan<'_> {
         manifest::parse("Cargo.lock", text.as_str())?; // conflict markers, or an interrupted write
         *text = lockfile::rewrite(text, &moves).context("Cargo.lock")?;
         Ok(())
+    }
+
+    /// Packages of the same repository that are not members and need an update after the bump, as `file:line: what`. cargo does
+    /// not know them here.
+    fn other_workspaces(&self, sh: &Shell) -> Vec<String> {
+        let top = output_of(cmd!(sh, "git rev-parse --show-toplevel")).unwrap_or_default();
+        let files = cmd!(sh, "git -C {top} ls-files -z -- Cargo.toml **/Cargo.toml");
+        let mut found = Vec::new();
+        for file in output_of(files).unwrap_or_default().split_terminator('\0') {
+            let path = Path::new(&top).join(file);
+            if self.workspace.manifests.iter().any(|own| own.path == path) {
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap_or_default();
+            let Ok(manifest) = Manifest::parse(&path, file.to_string(), text) else {
+                continue; // a template, or data of a test
+            };
+            let own = manifest.dependencies().into_iter();
+            let mut all = own
+                .map(|(_, _, item)| item)
+                .chain(manifest.shared().map(|it| it.1));
+            let bumped = |item: &Item| {
+                let at = self.workspace.member_in(&manifest.folder(item)?)?;
+                let member = &self.workspace.crates[at];
+                (member.version != self.crates[at]).then_some((manifest.at(item), &member.name))
+            };
+            if let Some((place, name)) = all.find_map(bumped) {
+                found.push(format!("{place}: depends on `{name}` from another workspace: update it and its Cargo.lock"));
+            }
+        }
+        found
     }
 
     fn report(&self, edits: &[Edit]) {

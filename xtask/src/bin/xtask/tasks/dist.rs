@@ -5,13 +5,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use xshell::{Shell, cmd};
+use toml_edit::Item;
+use xshell::{Cmd, Shell, cmd};
 
-use crate::tasks::project_name;
+use crate::tasks::{not_checked_out, project_name};
 use release_train::world::git::{commit_time, committed};
 use release_train::world::items;
 use release_train::world::process::{output_of, output_with_input, visible_output};
-use release_train::world::workspace::{Workspace, below, relative};
+use release_train::world::registry::configured;
+use release_train::world::workspace::{Workspace, relative};
 use release_train::{Arguments, Context, Result, bail, finish, say};
 
 pub const HELP: &str = "\
@@ -34,7 +36,10 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let workspace = Workspace::load(sh)?;
     let _root = sh.push_dir(&workspace.root);
     committed(sh, "normal")?;
-    let target = target.map_or_else(|| host(sh), Ok)?;
+    if let Some(first) = not_checked_out(sh, &workspace)?.first() {
+        bail!("{first}");
+    }
+    let target = target.map_or_else(|| rustc(sh, "host"), Ok)?;
     let version = format!("v{}", workspace.version); // whatever the form of tags
     // GitHub replaces other characters in the name of an asset.
     let special = |c: char| !c.is_ascii_alphanumeric() && !"._-".contains(c);
@@ -54,29 +59,27 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
 
     let binaries = build(sh, &workspace, &target)?;
     if !binaries.is_empty() {
-        let documents = cmd!(
-            sh,
-            "git ls-files -z -- README* LICEN?E* COPYING* COPYRIGHT* NOTICE*"
-        );
-        let documents = documents
-            .env("GIT_GLOB_PATHSPECS", "1")
-            .env("GIT_ICASE_PATHSPECS", "1");
-        let documents = output_of(documents)?;
-        let mut options = vec![format!("--mtime={}", commit_time(sh)?)];
-        for file in binaries.iter().map(|file| file.display()) {
-            options.push(format!("--add-file={file}"));
-        }
-        for file in documents.split_terminator('\0') {
-            below(&workspace.root, file).context(file)?;
-            options.push(format!("--add-file={file}"));
-        }
-        let is_windows = target.contains("windows");
-        let format = if is_windows { "zip" } else { "tar.gz" };
-        let empty_tree = output_with_input(cmd!(sh, "git mktree"), "")?;
+        let add = |file: &PathBuf| format!("--add-file={}", file.display());
+        let format = if target.contains("windows") {
+            "zip"
+        } else {
+            "tar.gz"
+        };
         // A target may be a file.
         let target = Path::new(&target).file_stem().unwrap_or_default().display();
         let file = dist.join(format!("{name}-{target}.{format}"));
-        archive(sh, &file, &options, &empty_tree)?;
+        let documents = documents(sh)?;
+        archive(
+            sh,
+            &file,
+            &Vec::from_iter(binaries.iter().map(add)),
+            &documents,
+        )?;
+    }
+    let submodules = output_of(cmd!(sh, "git submodule status"))?;
+    for line in submodules.lines() {
+        let path = line.split(' ').nth(1).unwrap_or_default();
+        say!("the source archive does not hold the submodule {path}");
     }
     let source = dist.join(format!("{name}-src.tar.gz"));
     archive(sh, &source, &[], "HEAD")
@@ -100,11 +103,44 @@ pub fn is_of_another_release(name: &str, tag: &str) -> bool {
     is_archive && has_version && (!is_ours || is_candidate)
 }
 
-/// This machine's target.
-fn host(sh: &Shell) -> Result<String> {
+/// The README and the licences of HEAD as a commit of its date, which git gives to all files of an archive. From there and not
+/// from the checkout, whose line ends may differ.
+fn documents(sh: &Shell) -> Result<String> {
+    let names = "README* LICEN?E* COPYING* COPYRIGHT* NOTICE*".split(' ');
+    let files = cmd!(sh, "git ls-files -z -- {names...}");
+    let files = files.env("GIT_GLOB_PATHSPECS", "1");
+    let files = output_of(files.env("GIT_ICASE_PATHSPECS", "1"))?;
+    let mut tree = String::new();
+    for file in files.split_terminator('\0') {
+        let find = cmd!(sh, "git cat-file --batch-check --follow-symlinks");
+        let found = output_with_input(find, &format!("HEAD:./{file}\n"))?;
+        let Some((blob, _)) = found.split_once(" blob ") else {
+            bail!("{file}: not a file of the commit");
+        };
+        tree += &format!("100644 blob {blob}\t{file}\n");
+    }
+    let tree = output_with_input(cmd!(sh, "git mktree"), &tree)?;
+    let mut commit = cmd!(sh, "git commit-tree {tree}");
+    for who in ["AUTHOR", "COMMITTER"] {
+        commit = commit.env(format!("GIT_{who}_NAME"), "dist");
+        commit = commit.env(format!("GIT_{who}_EMAIL"), "dist");
+        commit = commit.env(
+            format!("GIT_{who}_DATE"),
+            format!("@{} +0000", commit_time(sh)?),
+        );
+    }
+    output_of(commit)
+}
+
+/// What rustc says of itself, as its `host`.
+fn rustc(sh: &Shell, key: &str) -> Result<String> {
     let version = output_of(cmd!(sh, "rustc --version --verbose"))?;
-    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
-    Ok(host.ok_or("rustc names no host")?.to_string())
+    let mut lines = version.lines().filter_map(|line| line.split_once(": "));
+    let found = lines.find(|(name, _)| *name == key);
+    Ok(found
+        .ok_or_else(|| format!("rustc says no {key}"))?
+        .1
+        .to_string())
 }
 
 /// Builds the binaries, and returns their paths.
@@ -119,18 +155,12 @@ fn build(sh: &Shell, workspace: &Workspace, target: &str) -> Result<Vec<PathBuf>
     if packages.is_empty() {
         return Ok(Vec::new());
     }
-    // Where the sources lie differs from machine to machine.
-    let home = std::env::home_dir().unwrap_or_default().join(".cargo");
-    let home = std::env::var_os("CARGO_HOME").map_or(home, PathBuf::from);
-    let map = |from: &Path, to: &str| format!("--remap-path-prefix={}={to}", from.display());
-    let flags = Value::from(vec![map(&workspace.root, "/source"), map(&home, "/cargo")]);
-    let flags = format!("build.rustflags={flags}");
     let json = "--message-format=json-render-diagnostics";
     let options = ["--release", "--locked", "--bins", "--target", target];
-    let build = cmd!(
-        sh,
-        "cargo build {options...} {json} --config {flags} {packages...}"
-    );
+    let build = cmd!(sh, "cargo build {options...} {json} {packages...}");
+    // For linkers that write the time into a binary for Windows.
+    let build = build.env("SOURCE_DATE_EPOCH", commit_time(sh)?);
+    let build = with_flags(build, workspace, target, &path_flags(sh, workspace)?)?;
     let mut binaries = Vec::new();
     for line in visible_output(build)?.lines() {
         let message: Value = serde_json::from_str(line).unwrap_or_default();
@@ -142,6 +172,48 @@ fn build(sh: &Shell, workspace: &Workspace, target: &str) -> Result<Vec<PathBuf>
         bail!("{binary}: two packages build a binary of this name");
     }
     Ok(binaries)
+}
+
+/// The flags that leave out of the binaries where the sources lie, which differs from machine to machine: those of the
+/// workspace, of its dependencies, and of the standard library, which a toolchain may have or not.
+fn path_flags(sh: &Shell, workspace: &Workspace) -> Result<Vec<String>> {
+    let home = std::env::home_dir().unwrap_or_default().join(".cargo");
+    let home = std::env::var_os("CARGO_HOME").map_or(home, PathBuf::from);
+    let sysroot = PathBuf::from(output_of(cmd!(sh, "rustc --print sysroot"))?);
+    let library = format!("/rustc/{}", rustc(sh, "commit-hash")?);
+    let mapped = [
+        (&workspace.root, "/source"),
+        (&home, "/cargo"),
+        (&sysroot.join("lib/rustlib/src/rust"), &library),
+    ];
+    let flag = |(from, to): (&PathBuf, _)| format!("--remap-path-prefix={}={to}", from.display());
+    Ok(mapped.into_iter().map(flag).collect())
+}
+
+/// Adds flags for rustc to the user's, in the one place that cargo takes them from: a variable, the target's or those of all
+/// builds; there as a string or a list ("build.rustflags" in the Cargo book).
+fn with_flags<'a>(
+    build: Cmd<'a>,
+    workspace: &Workspace,
+    target: &str,
+    ours: &[String],
+) -> Result<Cmd<'a>> {
+    for (name, separator) in [("CARGO_ENCODED_RUSTFLAGS", "\x1f"), ("RUSTFLAGS", " ")] {
+        if let Ok(theirs) = std::env::var(name) {
+            return Ok(build.env(name, [&[theirs], ours].concat().join(separator)));
+        }
+    }
+    let (mut keys, all) = (vec!["target", target, "rustflags"], ["build", "rustflags"]);
+    let mut theirs = configured(&workspace.root, &keys)?;
+    if theirs.is_none() {
+        (keys, theirs) = (all.to_vec(), configured(&workspace.root, &all)?);
+    }
+    let flags = match theirs.as_ref().and_then(Item::as_str) {
+        Some(theirs) => Value::from([&[theirs.to_string()], ours].concat().join(" ")),
+        None => Value::from(ours),
+    };
+    let config = format!("{}={flags}", keys.join("."));
+    Ok(build.args(["--config", &config]))
 }
 
 /// Packs a tree and more into one folder of the archive's name, with nothing of the user's configuration or the machine.

@@ -88,9 +88,11 @@ fn release_of_tag<'a>(all: &'a [Release], tag: &str) -> Result<Option<&'a Releas
 fn all_published(workspace: &Workspace, registry: Option<String>) -> Result<()> {
     let registry = Registry::of(workspace, registry, Duration::from_secs(60))?;
     for (Crate { name, version, .. }, versions) in registry.versions_of_all(workspace)? {
-        if !versions.contains_key(version) {
+        if versions.get(version) != Some(&false) {
             let registry = &registry.name;
-            bail!("`{name}` {version} is missing from {registry}: run `cargo xtask publish` first");
+            bail!(
+                "`{name}` {version} is missing from {registry} or yanked: run `cargo xtask publish` first"
+            );
         }
     }
     Ok(())

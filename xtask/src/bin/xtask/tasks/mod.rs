@@ -13,12 +13,17 @@ pub mod sync_notes;
 pub mod verify;
 pub mod yank;
 
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
 use semver::Version;
-use xshell::{Shell, cmd};
+use xshell::{Cmd, Shell, cmd};
 
 use release_train::rules::config::Config;
 use release_train::world::git::{self, Remote, repository_name};
-use release_train::world::process;
+use release_train::world::process::{self, output_of, search_output};
+use release_train::world::registry::{CRATES_IO, Registry};
+use release_train::world::workspace::{Crate, Workspace};
 use release_train::{Result, bail};
 
 /// The project's name in titles: the configured one, or the repository's.
@@ -51,3 +56,77 @@ fn at_tag(sh: &Shell, remote: &Remote, version: &Version) -> Result<String> {
         None => Err(format!("origin has no tag {tag}: run `cargo xtask push-tag` first").into()),
     }
 }
+
+/// Whether git tracks a file.
+fn is_tracked(sh: &Shell, file: impl AsRef<Path>) -> Result<bool> {
+    let file = file.as_ref();
+    Ok(!output_of(cmd!(sh, "git ls-files -- {file}"))?.is_empty())
+}
+
+/// The command that packages crates as `cargo publish` would, with the versions in the lock file.
+fn cargo_package<'a>(sh: &'a Shell, registry: &Registry, crates: &[&Crate]) -> Result<Cmd<'a>> {
+    let mut package = cmd!(sh, "cargo package");
+    if registry.name != CRATES_IO {
+        package = package.args(["--registry", &registry.name]);
+    }
+    if is_tracked(sh, "Cargo.lock")? {
+        package = package.arg("--locked");
+    }
+    let names = crates.iter().map(|member| &member.name);
+    Ok(package.args(names.flat_map(|name| ["--package", name])))
+}
+
+/// What git did not check out among the files of published crates, as `path: what to do`. `cargo package` takes the empty
+/// folder of a submodule and the text of a pointer as they are, and `git status` calls both clean.
+fn not_checked_out(sh: &Shell, workspace: &Workspace) -> Result<Vec<String>> {
+    let top = PathBuf::from(output_of(cmd!(sh, "git rev-parse --show-toplevel"))?);
+    let _top = sh.push_dir(&top);
+    let submodules = output_of(cmd!(sh, "git submodule status --recursive"))?;
+    let missing = submodules.lines().filter_map(|line| line.strip_prefix('-'));
+    let mut paths: Vec<&str> = missing
+        .filter_map(|it| Some(it.split_once(' ')?.1))
+        .collect();
+    let options = "-l -z --recurse-submodules --fixed-strings".split(' ');
+    let files = search_output(cmd!(sh, "git grep {options...} {POINTER}"), "")?;
+    let begins = |path: &&str| {
+        sh.read_file(path)
+            .is_ok_and(|text| text.starts_with(POINTER))
+    };
+    paths.extend(files.split_terminator('\0').filter(begins));
+
+    let (mut found, mut lists) = (Vec::new(), HashMap::new());
+    for name in paths {
+        let path = top.join(name);
+        // A package in the folder of another one is not part of that.
+        let mut above = path.ancestors().skip(1);
+        let package = above.find(|folder| folder.join("Cargo.toml").exists());
+        let Some(folder) = package else { continue };
+        let member = workspace.member_in(folder).map(|at| &workspace.crates[at]);
+        let Some(member) = member.filter(|it| it.published) else {
+            continue;
+        };
+        let inside = path.strip_prefix(folder)?;
+        if path.is_dir() {
+            let manifest = &workspace.manifests[member.manifest];
+            if manifest.packages(&inside.display().to_string()) {
+                found.push(format!("{name}: a submodule that is not checked out: run `git submodule update --init --recursive`, or pass `submodules: recursive` to actions/checkout"));
+            }
+            continue;
+        }
+        if !lists.contains_key(&member.name) {
+            let package = &member.name;
+            let list = cmd!(sh, "cargo package --list --allow-dirty --package {package}");
+            lists.insert(package, output_of(list)?);
+        }
+        if lists[&member.name]
+            .lines()
+            .any(|file| Path::new(file) == inside)
+        {
+            found.push(format!("{name}: a pointer of Git LFS, not the file: run `git lfs pull`, or pass `lfs: true` to actions/checkout"));
+        }
+    }
+    Ok(found)
+}
+
+/// How a pointer of Git LFS begins.
+const POINTER: &str = "version https://git-lfs.github.com/spec/v1";

@@ -10,11 +10,11 @@ use time::format_description::well_known::Rfc2822;
 use xshell::{Shell, cmd};
 
 use crate::outward;
-use crate::tasks::at_tag;
+use crate::tasks::{at_tag, cargo_package, is_tracked, not_checked_out};
 use release_train::rules::{manifest::Manifest, notes};
 use release_train::world::git::{Remote, committed};
-use release_train::world::process::{one_line, output_of};
-use release_train::world::registry::{CRATES_IO, Registry};
+use release_train::world::process::{one_line, output_of, search_output};
+use release_train::world::registry::{Registry, Versions};
 use release_train::world::workspace::{Crate, Workspace};
 use release_train::{Arguments, Result, bail, finish, say};
 
@@ -24,41 +24,95 @@ dependency order, until none is missing. Safe to run again: it continues where
 it stopped. The version's tag must be at HEAD. Nothing is built: CI did that
 before the tag.
 
-cargo xtask publish [--registry NAME] [--timeout SECONDS] [--allow-untagged]
+cargo xtask publish [--registry NAME] [--timeout SECONDS] [--accept CRATE]...
 
-  --registry        default: cargo's `registry.default`, else the only registry
-                    that the crates allow, else crates-io
-  --timeout         gives up after this long without progress (default: 300)
-  --allow-untagged  publishes what is checked out, to a registry of your own
+  --registry  default: cargo's `registry.default`, else the only registry that
+              the crates allow, else crates-io
+  --timeout   gives up after this long without progress (default: 300)
+  --accept    takes this crate as it is in the registry, though it differs from
+              what is packaged here
 ";
 
 /// Reads the command line, and publishes.
 pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
-    let untagged = arguments.contains("--allow-untagged");
     let registry = arguments.opt_value_from_str("--registry")?;
     let timeout = arguments.opt_value_from_str("--timeout")?.unwrap_or(300);
     let timeout = Duration::from_secs(timeout);
+    let accepted: Vec<String> = arguments.values_from_str("--accept")?;
     finish(arguments)?;
     let workspace = Workspace::load(sh)?;
-    if !untagged {
-        at_tag(sh, &Remote::read(sh)?, &workspace.version)?;
-        committed(sh, "no")?;
-        all_tracked(sh, &workspace)?;
+    at_tag(sh, &Remote::read(sh)?, &workspace.version)?;
+    committed(sh, "no")?;
+    all_tracked(sh, &workspace)?;
+    if let Some(first) = not_checked_out(sh, &workspace)?.first() {
+        bail!("{first}");
     }
     let registry = Registry::of(&workspace, registry, timeout)?;
-    if untagged && registry.name == CRATES_IO {
-        bail!("--allow-untagged does not publish to crates.io: pass --registry, or tag the commit");
-    }
-    publish(sh, &registry, &workspace, timeout, untagged)
+    publish(sh, &registry, &workspace, timeout, &accepted)
 }
 
 /// Every published crate is in the commit: cargo takes members that git does not track, too.
 fn all_tracked(sh: &Shell, workspace: &Workspace) -> Result<()> {
     for Crate { name, manifest, .. } in workspace.published() {
         let Manifest { path, file, .. } = &workspace.manifests[*manifest];
-        let tracked = output_of(cmd!(sh, "git ls-files --error-unmatch -- {path}"));
-        tracked.map_err(|_| format!("{file}: `{name}` is not in the commit"))?;
+        if !is_tracked(sh, path)? {
+            bail!("{file}: `{name}` is not in the commit");
+        }
     }
+    Ok(())
+}
+
+/// Fails if a crate that the registry has at this version alone is not the one that is packaged here: anyone can publish under a
+/// name that was never used before its owner does.
+fn refuse_strangers(
+    sh: &Shell,
+    registry: &Registry,
+    workspace: &Workspace,
+    versions: &[(&Crate, Versions)],
+    accepted: &[String],
+) -> Result<()> {
+    let mut firsts = Vec::new();
+    for (member, published) in versions {
+        let only_this = published.len() == 1 && published.contains_key(&member.version);
+        if member.follows_train && only_this && !accepted.contains(&member.name) {
+            firsts.push(*member);
+        }
+    }
+    if firsts.is_empty() {
+        return Ok(());
+    }
+    let _root = sh.push_dir(&workspace.root);
+    // All of them, since they need each other.
+    let all = versions.iter().map(|(member, _)| *member);
+    let package = cargo_package(sh, registry, &Vec::from_iter(all))?;
+    let folder = format!("compare-{}", std::process::id());
+    let folder = sh.create_dir(workspace.target.join(folder))?;
+    let [here, there] = ["here", "there"].map(|side| folder.join(side));
+    output_of(package.arg("--no-verify").arg("--target-dir").arg(&here))?;
+    for Crate { name, version, .. } in firsts {
+        let unpacked = format!("{name}-{version}");
+        let file = there.join("package");
+        sh.write_file(&file, registry.download(name, version)?)?;
+        // Unpacked, since each cargo packs the same files into bytes of its own. The commit and the versions of what the crate
+        // depends on may differ.
+        let but = ["--exclude=.cargo_vcs_info.json", "--exclude=Cargo.lock"];
+        output_of(cmd!(
+            sh,
+            "tar {but...} -xzf {here}/package/{unpacked}.crate -C {here}"
+        ))?;
+        output_of(cmd!(sh, "tar {but...} -xzf {file} -C {there}"))?;
+        let sides = [&here, &there].map(|side| side.join(&unpacked));
+        let diff = cmd!(sh, "git diff --no-index --name-only {sides...}");
+        if let Some(file) = search_output(diff, "")?.lines().next() {
+            sh.remove_path(&folder)?;
+            let registry = &registry.name;
+            let (_, file) = file.split_once(&format!("{unpacked}/")).unwrap_or_default();
+            bail!(
+                "`{name}` {version} in {registry} is not what is packaged here: `{file}` differs: ask its owners there; `--accept {name}` takes it as it is"
+            );
+        }
+    }
+    sh.remove_path(folder)?;
     Ok(())
 }
 
@@ -67,20 +121,28 @@ fn publish(
     registry: &Registry,
     of: &Workspace,
     timeout: Duration,
-    untagged: bool,
+    accepted: &[String],
 ) -> Result<()> {
     let head = || output_of(cmd!(sh, "git rev-parse HEAD"));
-    let tagged = if untagged { String::new() } else { head()? };
+    let tagged = head()?;
     let mut last_progress = Instant::now();
     let mut last_count = usize::MAX;
     let mut last_error = String::new();
     let mut same_errors = 0; // in a row, each before anything was sent
     loop {
         let versions = registry.versions_of_all(of)?;
+        if last_count == usize::MAX {
+            refuse_strangers(sh, registry, of, &versions, accepted)?;
+        }
         let mut missing = Vec::new();
         for (Crate { name, version, .. }, published) in &versions {
-            if published.contains_key(version) {
-                continue;
+            match published.get(version) {
+                Some(true) => bail!(
+                    "`{name}` {version} is yanked in {}: undo that with `yank --undo`, or release the next version",
+                    registry.name
+                ),
+                Some(false) => continue,
+                None => {}
             }
             // Registries ignore build metadata.
             let mut others = published.keys();
@@ -106,11 +168,9 @@ fn publish(
         }
         say!("{left}");
         // A wait may be long, and the clone is in use.
-        if !untagged {
-            committed(sh, "no")?;
-            if head()? != tagged {
-                bail!("HEAD has moved from {tagged}: check that out and run this again; {left}");
-            }
+        committed(sh, "no")?;
+        if head()? != tagged {
+            bail!("HEAD has moved from {tagged}: check that out and run this again; {left}");
         }
 
         let (mut errors, mut upload) = (String::new(), String::new());
@@ -182,6 +242,7 @@ impl Failure {
         let status = status_in(&cause);
         let tomorrow = "; the daily limit is reached: run this again tomorrow";
         let token = "; check the token (that of trusted publishing lives 30 minutes and cannot create a crate), then run this again";
+        let said_no = cause.contains("responded with an error");
         let (failure, remedy) = match (status, until) {
             _ if cause.contains("already uploaded") || cause.contains("already exists") => {
                 (Failure::AlreadyPublished, "")
@@ -192,8 +253,10 @@ impl Failure {
             (Some(401 | 403), _) => (Failure::Rejected, token),
             // cargo found no token, or an empty one.
             (None, _) if cause.contains("token") => (Failure::Rejected, token),
-            (None | Some(408 | 425 | 429 | 500..), _) => (Failure::Transient, ""),
-            (Some(_), _) => (Failure::Rejected, "; fix that, then run this again"),
+            (Some(408 | 425 | 429 | 500..), _) => (Failure::Transient, ""),
+            // A registry may also refuse with status 200 and `errors` ("Web API" in the Cargo book).
+            (None, _) if !said_no => (Failure::Transient, ""),
+            _ => (Failure::Rejected, "; fix that, then run this again"),
         };
         (failure, cause + remedy)
     }
@@ -248,7 +311,7 @@ mod tests {
             (" (status 403 Forbidden): ", Failure::Rejected),
             (" (status 413 Payload Too Large): ", Failure::Rejected),
             (" (status 503 Service Unavailable): ", Failure::Transient),
-            (": oops", Failure::Transient),
+            (": oops", Failure::Rejected),
         ] {
             // As cargo 1.95 prints it.
             let errors = format!(

@@ -1,18 +1,24 @@
 //! `verify`: everything that would stop or spoil a release, all of it at once, before anything is public. It changes nothing:
 //! cargo builds in the target folder, and git may fetch a tag.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, SystemTime};
 
+use semver::Version;
+use serde_json::Value;
 use xshell::{Shell, cmd};
 
-use crate::tasks::bump;
+use crate::tasks::{bump, cargo_package, is_tracked, not_checked_out};
+use release_train::rules::manifest::{self, Requirement};
 use release_train::rules::version::{branch_version, release_of, same_line};
 use release_train::rules::{crates_io, notes};
 use release_train::world::git::{self, Remote};
-use release_train::world::process::{output_of, run_visible};
-use release_train::world::registry::{CRATES_IO, Registry};
-use release_train::world::workspace::{Crate, Workspace, read_notes};
+use release_train::world::process::{output_of, run_configured, run_visible, visible_status};
+use release_train::world::registry::{Registry, Unavailable};
+use release_train::world::workspace::{self, Crate, Workspace, read_notes};
+use release_train::world::worktree::{Worktree, lock_clone};
+use release_train::world::{self, items};
 use release_train::{Arguments, Context, Result, bail, count, finish, say};
 
 pub const HELP: &str = "\
@@ -46,19 +52,25 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         errors: 0,
         warnings: 0,
     };
-    check.files();
+    let registry = Registry::of(&workspace, registry, Duration::from_secs(5));
+    check.files(registry.as_ref().ok())?;
     check.branch(branch);
     let remote = check.or_warn(Remote::read(sh), "the tags of origin are not checked");
     if let Some(remote) = &remote {
         check.tag(remote)?;
     }
-    match Registry::of(&workspace, registry, Duration::from_secs(5)) {
+    match registry {
         Err(error) => check.error(&format!("Cargo.toml: {error}")),
         Ok(registry) => {
-            let missing = check.missing(&registry);
+            let missing = check.missing(&registry, remote.as_ref())?;
             if !fast && check.errors == 0 && !missing.is_empty() {
-                check.package(&missing, &registry.name)?;
+                check.package(&missing, &registry)?;
             }
+        }
+    }
+    for command in &workspace.config.checks {
+        if let Err(error) = run_configured(sh.cmd(&command[0]).args(&command[1..])) {
+            check.error(&format!("Cargo.toml: `checks`: {error}: see above"));
         }
     }
     if let (true, Some(remote)) = (semver, &remote) {
@@ -109,24 +121,89 @@ impl<'a> Check<'a> {
         result.map_err(warn).ok()
     }
 
-    /// What the files of the workspace say.
-    fn files(&mut self) {
-        let workspace = self.workspace;
+    /// What the files of the workspace say, and cargo of them.
+    fn files(&mut self, registry: Option<&Registry>) -> Result<()> {
+        let (sh, workspace) = (self.sh, self.workspace);
         let version = release_of(&workspace.version);
         let mut found = workspace.inconsistencies();
         found.extend(bump::stale(workspace));
         let shown = |text: String| notes::show(&text, &version).context(notes::FILE).map(drop);
         let notes = read_notes(&workspace.root).and_then(shown);
         found.extend(notes.err().map(|error| error.to_string()));
+        found.extend(not_checked_out(sh, workspace)?);
         for member in workspace.published() {
-            for (key, what) in crates_io::refusals(&member.about) {
-                let place = workspace.manifests[member.manifest].place(key);
-                found.push(format!("{place}: `{}` {what}", member.name));
-            }
+            found.extend(self.refusals(member, registry));
+        }
+        if found.is_empty() && is_tracked(sh, "Cargo.lock")? {
+            // With all dependencies: only so does cargo resolve. They may be there already.
+            let resolve = || cmd!(sh, "cargo metadata --locked --format-version 1");
+            let resolved = output_of(resolve().arg("--offline"));
+            let resolved = resolved.or_else(|_| output_of(resolve()));
+            found.extend(
+                resolved
+                    .context("Cargo.lock")
+                    .err()
+                    .map(|it| it.to_string()),
+            );
         }
         for found in found {
             self.error(&found);
         }
+        Ok(())
+    }
+
+    /// Why a crate would not be published.
+    fn refusals(&self, member: &Crate, registry: Option<&Registry>) -> Vec<String> {
+        let (name, workspace) = (&member.name, self.workspace);
+        let (root, manifest) = (
+            &workspace.manifests[0],
+            &workspace.manifests[member.manifest],
+        );
+        let mut found = Vec::new();
+        for (key, what) in crates_io::refusals(&member.about) {
+            found.push(format!("{}: `{name}` {what}", manifest.place(key)));
+        }
+        for (kind, key, item) in manifest.dependencies() {
+            let inherited = item.get("workspace").is_some();
+            let (of, entry) = match root
+                .shared()
+                .find(|(shared, _)| inherited && *shared == key)
+            {
+                Some((_, entry)) => (root, entry),
+                None => (manifest, item),
+            };
+            let requirement = of.requirement(key, entry);
+            let local = requirement.as_ref().filter(|it| it.folder.is_some());
+            let unavailable = local.is_some_and(|it| !self.can_be_had(it, member, registry));
+            let dependency = crates_io::Dependency {
+                name: manifest::package(key, entry),
+                dev: kind.starts_with("dev"),
+                version: requirement.as_ref().map(|it| it.text),
+                unavailable,
+            };
+            let refusal = dependency.refusal();
+            found.extend(refusal.map(|what| format!("{}: `{name}` {what}", manifest.at(item))));
+        }
+        found
+    }
+
+    /// Whether users of a crate get what one of its requirements with a path asks for: another published member, or a version
+    /// that is in the registry already.
+    fn can_be_had(&self, it: &Requirement, by: &Crate, registry: Option<&Registry>) -> bool {
+        let workspace = self.workspace;
+        let (Some(at), Some(registry)) = (workspace.member(it), registry) else {
+            return true;
+        };
+        let member = &workspace.crates[at];
+        let is_published = member.published && member.is_allowed_in(&registry.name);
+        if is_published && member.name != by.name {
+            return true;
+        }
+        let versions = registry.versions(member);
+        versions.is_ok_and(|(_, versions)| {
+            let mut left = versions.iter().filter(|(_, yanked)| !**yanked);
+            left.any(|(version, _)| it.admits(version))
+        })
     }
 
     /// Whether the version belongs to the branch.
@@ -160,53 +237,91 @@ impl<'a> Check<'a> {
     }
 
     /// The crates that are missing from the registry at their version; all of them if it does not answer.
-    fn missing(&mut self, registry: &Registry) -> Vec<&'a Crate> {
-        let versions = registry.versions_of_all(self.workspace);
-        let Some(versions) = self.or_warn(versions, "the registry is not checked") else {
-            return self.workspace.published().collect();
+    fn missing(&mut self, registry: &Registry, remote: Option<&Remote>) -> Result<Vec<&'a Crate>> {
+        let workspace = self.workspace;
+        let all = match registry.versions_of_all(workspace) {
+            Ok(all) => all,
+            Err(error) => {
+                match error.is::<Unavailable>() {
+                    true => self.warning(&format!("the registry is not checked: {error}")),
+                    false => self.error(&format!("Cargo.toml: {error}")),
+                }
+                return Ok(workspace.published().collect());
+            }
         };
+        let version = &workspace.version;
+        let dated = |text: String| notes::released_on(&text, version).is_some();
+        let is_announced =
+            version.pre.starts_with("rc.") || read_notes(&workspace.root).is_ok_and(dated);
+        let is_first = all.iter().all(|(_, versions)| versions.is_empty());
+        let registry = &registry.name;
         let (mut new, mut there, mut missing) = (Vec::new(), Vec::new(), Vec::new());
-        for (member, versions) in versions {
-            if versions.is_empty() {
-                new.push(member.name.clone());
+        for (member, versions) in all {
+            let name = &member.name;
+            if versions.is_empty() && !is_first && !workspace.config.new_crates.contains(name) {
+                let place = workspace.manifests[member.manifest].place("name");
+                let what = "if it is new, add it to `new-crates` in Cargo.toml";
+                self.error(&format!(
+                    "{place}: {registry} has never seen `{name}`: {what}"
+                ));
+            } else if versions.is_empty() {
+                new.push(name.as_str());
             }
             match versions.contains_key(&member.version) {
-                true => there.push(format!("{} {}", member.name, member.version)),
+                true => there.push(member),
                 false => missing.push(member),
             }
         }
-        let (name, new, there) = (&registry.name, new.join(", "), there.join(", "));
         if !new.is_empty() {
+            let new = new.join(", ");
             let why =
                 "trusted publishing cannot create a crate, so an owner publishes it once by hand";
-            self.warning(&format!("{name} has never seen {new}: {why}"));
+            self.warning(&format!("{registry} has never seen {new}: {why}"));
+        }
+        // What is published after the commit that announces a release and before its tag is not ours.
+        if let Some(remote) = remote.filter(|it| is_announced && !it.tags.contains_key(version)) {
+            let last = remote.tags.range(..version).next_back();
+            let last = last.map(|(last, _)| packages_at(self.sh, remote, last));
+            let last = last.transpose()?.unwrap_or_default();
+            there.retain(
+                |Crate {
+                     name,
+                     version,
+                     manifest,
+                     follows_train,
+                     ..
+                 }| {
+                    let moved = *follows_train && last.get(name) != Some(version);
+                    if moved {
+                        let place = workspace.manifests[*manifest].place("version");
+                        let what = "which has no tag: ask its owners there, or bump the version";
+                        self.error(&format!(
+                            "{place}: {registry} has `{name}` {version}, {what}"
+                        ));
+                    }
+                    !moved
+                },
+            );
         }
         if !there.is_empty() {
-            self.warning(&format!("{name} already has {there}"));
+            let there = there.iter().map(|it| format!("{} {}", it.name, it.version));
+            let there = there.collect::<Vec<_>>().join(", ");
+            self.warning(&format!("{registry} already has {there}"));
         }
-        missing
+        Ok(missing)
     }
 
     /// Packages and builds crates as their users will get them, and checks the sizes.
-    fn package(&mut self, crates: &[&Crate], registry: &str) -> Result<()> {
+    fn package(&mut self, crates: &[&Crate], registry: &Registry) -> Result<()> {
         const LIMIT: u64 = 10 << 20; // of crates.io, compressed
         let (sh, workspace) = (self.sh, self.workspace);
-        let mut options = vec!["--registry", registry];
-        options.retain(|_| registry != CRATES_IO);
-        options.extend(crates.iter().flat_map(|member| ["--package", &member.name]));
-        if !output_of(cmd!(sh, "git ls-files Cargo.lock"))?.is_empty() {
-            options.push("--locked");
-        }
         // In a folder of a new name: cargo takes a package of the same name, version and place for the same package.
         let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
         let folder = format!("verify-{}", since_1970.as_nanos());
         let target = workspace.target.join(folder);
         // What is not committed is checked, too: it is what the next commit will be.
-        let package = cmd!(
-            sh,
-            "cargo package --allow-dirty --target-dir {target} {options...}"
-        );
-        let packaged = run_visible(package);
+        let package = cargo_package(sh, registry, crates)?.arg("--allow-dirty");
+        let packaged = run_visible(package.arg("--target-dir").arg(&target));
         if packaged.is_err() {
             self.error("Cargo.toml: cargo package failed: see cargo's output above");
         }
@@ -238,27 +353,56 @@ impl<'a> Check<'a> {
             return Ok(());
         };
         let tag = remote.tag(last);
-        git::fetch(sh, &[remote.tag_ref(last)])?;
+        let released = packages_at(sh, remote, last)?;
         let mut packages = Vec::new();
         for member in self.workspace.public_crates().filter(|it| it.follows_train) {
-            packages.extend(["--package", &member.name]);
+            let name = &member.name;
+            let targets = items(&member.about["targets"]).iter();
+            let mut kinds = targets.flat_map(|target| items(&target["kind"]));
+            // Those that cargo-semver-checks takes for a library.
+            let is_library = |kind: &Value| LIBRARIES.contains(&kind.as_str().unwrap_or_default());
+            if !kinds.any(is_library) {
+                continue;
+            } else if released.contains_key(name) {
+                packages.extend(["--package", name]);
+            } else {
+                say!("{tag} does not have `{name}`: it is not compared");
+            }
         }
         if packages.is_empty() {
             return Ok(()); // cargo would take every member
         }
         if output_of(cmd!(sh, "cargo semver-checks --version")).is_err() {
-            let install = "cargo install --locked cargo-semver-checks";
-            self.error(&format!(
-                "Cargo.toml: cargo-semver-checks is not installed: {install}"
-            ));
+            let install = "cargo install --locked \"$(tail -n 1 xtask/toolchain)\"";
+            let found = format!("Cargo.toml: cargo-semver-checks is not installed: {install}");
+            self.error(&found);
             return Ok(());
         }
         let options = ["--release-type", "patch", "--baseline-rev", commit];
-        if let Err(error) = run_visible(cmd!(sh, "cargo semver-checks {options...} {packages...}"))
-        {
-            let what = format!("{error}: see above: this is not a patch of {tag}");
-            self.error(&format!("Cargo.toml: {what}"));
+        let status = visible_status(cmd!(sh, "cargo semver-checks {options...} {packages...}"))?;
+        match status.code() {
+            Some(0) => {}
+            Some(100) => self.error(&format!("Cargo.toml: not a patch of {tag}: see above")),
+            _ => self.error(&format!("Cargo.toml: cargo-semver-checks failed: {status}: see above; each version reads the documentation of some versions of Rust")),
         }
         Ok(())
     }
 }
+
+/// The members at the tag of a version, with their versions there.
+fn packages_at(sh: &Shell, remote: &Remote, of: &Version) -> Result<BTreeMap<String, Version>> {
+    git::fetch(sh, &[remote.tag_ref(of)])?;
+    let _lock = lock_clone(sh)?;
+    let tree = Worktree::add(sh, &remote.tags[of])?;
+    let _root = sh.push_dir(&tree.root);
+    let metadata = workspace::metadata(sh).context(remote.tag(of))?;
+    let mut versions = BTreeMap::new();
+    for package in items(&metadata["packages"]) {
+        let version = Version::parse(&world::text(&package["version"]))?;
+        versions.insert(world::text(&package["name"]), version);
+    }
+    Ok(versions)
+}
+
+/// The kinds of targets that cargo-semver-checks compares.
+const LIBRARIES: [&str; 5] = ["lib", "rlib", "dylib", "cdylib", "staticlib"];
