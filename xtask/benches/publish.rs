@@ -1,6 +1,7 @@
 //! How long a publish takes: 60 crates in 12 layers, into a registry whose index shows a crate 2 s after its upload. Beside
 //! it, on lines `ratio: NAME VALUE (at most LIMIT)`: the least that it can take, and `cargo publish` crate by crate, as
-//! Wasmtime does it. And the question what is missing, to an index that answers after 50 ms. Over a limit, the bench fails.
+//! Wasmtime does it. And the question what is missing, to an index that answers after 50 ms, and how the time of
+//! `verify --fast` grows with a chain of crates. Over a limit, the bench fails.
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -47,9 +48,10 @@ fn main() -> ExitCode {
         fault: Some(Box::new(late)),
         ..Rules::default()
     });
+    let accepted: String = names().map(|name| format!("--accept {name} ")).collect();
     let best = |market: &Publishing| {
         (0..3)
-            .map(|_| time(market.xtask("")))
+            .map(|_| time(market.xtask(&accepted)))
             .min()
             .unwrap_or_default()
     };
@@ -57,6 +59,10 @@ fn main() -> ExitCode {
     let ask = slow_ask - best(&slow.again(Rules::default()));
     println!("60 answers of {ANSWER:?} at once {ask:.1?}, in turn {in_turn:.1?}");
     within.push(ratio("missing/in-turn", ask, in_turn, 0.1));
+
+    let (short, long) = (verify(100), verify(1_000));
+    println!("a chain of 100 crates: verify --fast {short:.1?}, of 1,000 {long:.1?}");
+    within.push(ratio("verify-1000/verify-100", long, short, 11.0));
     if within.contains(&false) {
         ExitCode::FAILURE
     } else {
@@ -90,6 +96,23 @@ fn market(delay: Duration) -> Publishing {
             ..Rules::default()
         },
     )
+}
+
+/// How long `verify --fast` takes for a chain of so many crates.
+fn verify(count: usize) -> Duration {
+    let line = |at: usize| match at {
+        0 => "c0".to_string(),
+        _ => format!("c{at}: c{}", at - 1),
+    };
+    let crates: Vec<String> = (0..count).map(line).collect();
+    let crates: Vec<&str> = crates.iter().map(String::as_str).collect();
+    let chain = Publishing::new(&crates, Rules::default());
+    let notes = "## 1.0.0\n\nUnreleased.\n";
+    chain.tree.write("RELEASES.md", notes);
+    chain.tag();
+    time(chain.command("cargo", "generate-lockfile --offline"));
+    let runs = (0..3).map(|_| time(chain.command(env!("CARGO_BIN_EXE_xtask"), "verify --fast")));
+    runs.min().unwrap_or_default()
 }
 
 fn names() -> impl Iterator<Item = String> {

@@ -259,6 +259,7 @@ fn a_package_becomes_a_workspace_and_is_not_given_a_lock_file() {
         +
         +[workspace]
         +members = ["xtask"]
+        +exclude = ["a", "b"]
         +
         +# Guessed by `cargo adopt`: check it. xtask/README.md explains every key.
         +[workspace.metadata.release-train]
@@ -365,6 +366,95 @@ fn a_configuration_and_notes_that_exist_stay_as_they_are() {
     assert_eq!(adopter.staged("RELEASES.md"), "");
 }
 
+#[test]
+fn notes_in_another_form_and_workflows_that_run_on_tags_are_named() {
+    let adopter = Adopter::of(WORKSPACE);
+    adopter.write(
+        "theirs/RELEASES.md",
+        "Version 1.1.0 (2024-01-01)\n==========\n\n- A thing\n",
+    );
+    for (name, on) in [
+        ("tags", "on:\n  push:\n    tags: [\"v*\"]\n"),
+        (
+            "release",
+            "# on tags\n'on':\n  # Who\n  release:\n    types: [published]\n",
+        ),
+        ("list", "on: [push, create]\n"),
+        ("lines", "on:\n- push\n- release # again\n"),
+        ("ci", "on: # not: release\n  push:\n    branches: [main]\n"),
+        ("all", "on: push\n"),
+    ] {
+        let text = format!("name: {name}\n{on}\njobs:\n  release:\n    tags: 1\n");
+        adopter.write(&format!("theirs/.github/workflows/{name}.yml"), &text);
+    }
+    adopter.commit("theirs");
+    // What git does not know is nothing to the adoption.
+    adopter.write("theirs/new.txt", "");
+    expect![[r#"
+        staged release-train $COMMIT in ../theirs
+        see it: git diff --cached
+        undo it: git reset --hard
+        Cargo.toml: check [workspace.metadata.release-train], then run `cargo rehearse`
+        RELEASES.md: line 1: `Version 1.1.0 (2024-01-01)`: a section of a version is headed `## X.Y.Z`
+        .github/workflows/lines.yml: runs on tags or releases: see "Workflows that run on tags" in xtask/README.md
+        .github/workflows/list.yml: runs on tags or releases: see "Workflows that run on tags" in xtask/README.md
+        .github/workflows/release.yml: runs on tags or releases: see "Workflows that run on tags" in xtask/README.md
+        .github/workflows/tags.yml: runs on tags or releases: see "Workflows that run on tags" in xtask/README.md
+    "#]].assert_eq(&adopter.adopted());
+    assert!(
+        adopter
+            .git("diff --cached --stat -- RELEASES.md new.txt")
+            .is_empty()
+    );
+}
+
+#[test]
+fn packages_in_the_folder_of_a_package_are_no_members_unless_it_depends_on_them() {
+    let needs = "[dependencies]\nderive = { path = \"derive\" }\n";
+    let adopter = Adopter::of(&format!("[package]\n{PACKAGE}"));
+    let package = |name: &str| {
+        format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n")
+    };
+    for (folder, text) in [
+        ("derive", package("derive")),
+        ("examples/one", package("one") + "[dependencies]\n"),
+        ("fuzz", package("fuzz") + "[workspace]\n"),
+        (
+            "templates/new",
+            "[package]\nname = {{ name }}\n".to_string(),
+        ),
+    ] {
+        adopter.write(&format!("theirs/{folder}/Cargo.toml"), &text);
+        adopter.write(&format!("theirs/{folder}/src/lib.rs"), "");
+    }
+    adopter.write(MANIFEST, &format!("[package]\n{PACKAGE}{needs}"));
+    adopter.cargo(&["update", "--workspace", "--offline"]);
+    adopter.commit("theirs");
+    adopter.adopted();
+    expect![[r#"
+        +
+        +[workspace]
+        +members = ["xtask"]
+        +exclude = ["a", "b", "examples/one"]
+        +
+        +# Guessed by `cargo adopt`: check it. xtask/README.md explains every key.
+        +[workspace.metadata.release-train]
+    "#]]
+    .assert_eq(&adopter.staged("Cargo.toml"));
+    adopter.is_member();
+    for folder in ["examples/one", "fuzz"] {
+        let manifest = format!("{folder}/Cargo.toml");
+        adopter.cargo(&[
+            "metadata",
+            "--no-deps",
+            "--format-version",
+            "1",
+            "--manifest-path",
+            &manifest,
+        ]);
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn every_blocker_is_reported_at_once() {
@@ -376,12 +466,15 @@ fn every_blocker_is_reported_at_once() {
     adopter.write("shared.toml", "[net]\nretry = 2\n");
     std::os::unix::fs::symlink(adopter.path("shared.toml"), adopter.path(CONFIG)).unwrap();
     adopter.commit("theirs");
-    adopter.write("theirs/new.txt", "");
+    adopter.write(
+        "theirs/.gitignore",
+        "/target\n*.md\n!xtask/README.md\n# More\n",
+    );
     expect![[r#"
         .cargo/config.toml: a symbolic link: replace it by its target
         .github/workflows/main.yml: not the tool's: rename it
+        .gitignore: not committed: commit or stash it
         RELEASES.md: ignored by git: change .gitignore
-        new.txt: not committed: commit or remove it
         xtask/Cargo.toml: not the tool's: rename it
         error: ../theirs: nothing was changed: see above what to fix first
     "#]]

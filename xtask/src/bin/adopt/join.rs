@@ -6,12 +6,13 @@ use std::collections::BTreeSet;
 use semver::Version;
 use serde_json::Value;
 use toml_edit::Item;
-use xshell::Shell;
+use xshell::{Shell, cmd};
 
 use super::files::Files;
 use release_train::Result;
 use release_train::rules::version::{is_exact, release_of};
 use release_train::rules::{manifest, notes};
+use release_train::world::process::output_of;
 use release_train::world::{git, workspace};
 
 pub const CONFIG: &str = ".cargo/config.toml";
@@ -32,7 +33,15 @@ pub fn member(sh: &Shell) -> Result<String> {
     let members = workspace.and_then(|workspace| workspace.get("members"));
     let add = "members = [\"xtask\"]";
     let text = match (workspace, members.and_then(Item::span)) {
-        (None, _) => appended(&text, &format!("[workspace]\n{add}\n")),
+        (None, _) => {
+            let table = format!("[workspace]\n{add}\n");
+            sh.write_file(MANIFEST, appended(&text, &table))?;
+            let others = on_their_own(sh)?;
+            match others.is_empty() {
+                true => return Ok(String::new()),
+                false => appended(&text, &format!("{table}exclude = {others:?}\n")),
+            }
+        }
         // As the first of the list: the last one may have a comma and a comment behind it.
         (_, Some(span)) => {
             let tail = text[span.start + 1..].trim_start();
@@ -47,6 +56,21 @@ pub fn member(sh: &Shell) -> Result<String> {
     };
     sh.write_file(MANIFEST, text)?;
     Ok(String::new())
+}
+
+/// The folders of packages that were on their own until now, and that a new workspace of the root package must exclude. Those
+/// that it depends on by path become members.
+fn on_their_own(sh: &Shell) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for file in output_of(cmd!(sh, "git ls-files -- **/Cargo.toml"))?.lines() {
+        let folder = file.trim_end_matches("/Cargo.toml");
+        let _folder = sh.push_dir(folder);
+        let error = workspace::root(sh).err().map(|error| error.to_string());
+        if error.is_some_and(|error| error.contains("believes it's in a workspace")) {
+            found.push(folder.to_string());
+        }
+    }
+    Ok(found)
 }
 
 /// An alias for each program that is carried.
@@ -95,11 +119,14 @@ pub fn configuration(sh: &Shell, repository: &str) -> Result<String> {
 
 /// `RELEASES.md`, with a section for the present version if that has no tag.
 pub fn release_notes(sh: &Shell) -> Result<String> {
-    if sh.path_exists(notes::FILE) {
-        return Ok(String::new());
-    }
     let workspace = workspace::Workspace::load(sh)?;
     let version = release_of(&workspace.version);
+    if sh.path_exists(notes::FILE) {
+        let text = sh.read_file(notes::FILE)?;
+        let error = notes::has(&text, &version).err();
+        let notice = error.map(|error| format!("{}: {error}\n", notes::FILE));
+        return Ok(notice.unwrap_or_default());
+    }
     if git::has_tag(sh, &version)? {
         sh.write_file(notes::FILE, "")?;
         let next = "run `cargo xtask bump`, then `cargo xtask notes new` with the new version";
@@ -107,6 +134,35 @@ pub fn release_notes(sh: &Shell) -> Result<String> {
     }
     sh.write_file(notes::FILE, workspace.new_section(&version)? + "\n")?;
     Ok(String::new())
+}
+
+/// The owner's workflows that run on tags or releases.
+pub fn workflows(sh: &Shell, files: &Files) -> Result<String> {
+    let mut notices = String::new();
+    for file in output_of(cmd!(sh, "git ls-files -- .github/workflows"))?.lines() {
+        if !files.contains_key(file) && runs_on_tags(&sh.read_file(file)?) {
+            notices += &format!(
+                "{file}: runs on tags or releases: see \"Workflows that run on tags\" in xtask/README.md\n"
+            );
+        }
+    }
+    Ok(notices)
+}
+
+/// Whether the table `on` of a workflow names tags or releases.
+fn runs_on_tags(workflow: &str) -> bool {
+    let is_inside =
+        |line: &&str| line.trim_start() != *line || line.is_empty() || line.starts_with(['#', '-']);
+    let mut lines = workflow
+        .lines()
+        .skip_while(|line| !line.replace(['"', '\''], "").starts_with("on:"));
+    let first = lines.next().into_iter();
+    let mut on = first.chain(lines.take_while(is_inside));
+    on.any(|line| {
+        let line = line.split(" #").next().unwrap_or_default();
+        let mut words = line.split(|c: char| !c.is_ascii_alphanumeric());
+        words.any(|word| ["tags", "release", "create"].contains(&word))
+    })
 }
 
 /// A crate for `version-of`, where the published crates have several versions: the one with the repository's name, else one

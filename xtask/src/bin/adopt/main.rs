@@ -20,7 +20,7 @@ const HELP: &str = "\
 cargo adopt DIR
 
 Copies the release train into the workspace at DIR, the root of a git
-repository in which everything is committed. It adds
+repository without uncommitted changes. It adds
 
 - xtask/ without its tests, benchmarks and demo, and the workflows;
 - the workspace member, the aliases `cargo xtask` and `cargo rehearse`, and
@@ -135,8 +135,8 @@ fn was_deleted(sh: &Shell, path: &str, old: &Files) -> bool {
 /// Everything in DIR that keeps the tool out, each with what to do.
 fn blockers(sh: &Shell, root: &Path, old: &Files, new: &Files) -> Result<BTreeSet<String>> {
     let mut found = BTreeSet::new();
-    if let Some(file) = git::uncommitted(sh, "normal")? {
-        found.insert(format!("{file}: not committed: commit or remove it"));
+    if let Some(file) = git::uncommitted(sh, "no")? {
+        found.insert(format!("{file}: not committed: commit or stash it"));
     }
     let mut written: Vec<&str> = new.keys().map(String::as_str).collect();
     written.extend([join::CONFIG, "Cargo.toml"]);
@@ -182,6 +182,7 @@ fn prepare(sh: &Shell, root: &Path, old: &Files, new: &Files, target: &Target) -
     notices += &join::aliases(sh, new, target.locked)?;
     notices += &join::configuration(sh, &target.name)?;
     notices += &join::release_notes(sh)?;
+    notices += &join::workflows(sh, new)?;
     if target.locked {
         // Adds what is missing; what is there moves only if it is too old for the tool.
         process::output_of(cmd!(sh, "cargo update --workspace"))?;
