@@ -124,8 +124,8 @@ version-strings = [{ file = "version.h", line = '#define VERSION "{version}"' }]
         RELEASES.md: the section `## 1.0.0` is missing; `cargo xtask notes new 1.0.0` adds it
         a/Cargo.toml:2: `a` has no description: add one, or `publish = false`
         a/Cargo.toml:2: `a` has no license and no license-file: add one, or `publish = false`
-        a/Cargo.toml:5: `a` has 6 keywords: at most 5 are allowed
-        a/Cargo.toml:5: `a` has `f g` among its keywords: at most 20 letters, digits, `_`, `-` and `+`, beginning with a letter or digit
+        a/Cargo.toml:5: `a` has more than 5 keywords, which is the limit
+        a/Cargo.toml:5: `a` has the keyword `f g`: it must be of at most 20 letters, digits, `_`, `-` and `+`, the first a letter or digit
         warning: rehearsal has never seen a, b, c, d: trusted publishing cannot create a crate, so an owner publishes it once by hand
         error: 8 errors, 1 warning
     "#]].assert_eq(&run("verify", false));
@@ -469,10 +469,10 @@ fn dependencies_that_stop_a_publish_are_named_with_their_places() {
         .lines()
         .filter(|line| line.contains("Cargo.toml:") && !line.contains("never seen"));
     expect![[r#"
-        b/Cargo.toml:8: `b` depends on `a` without a version: add one
+        b/Cargo.toml:8: `b` depends on `a`, which has no version: add one
         c/Cargo.toml:8: `c` depends on `inner`, which is not published
         d/Cargo.toml:10: `d` depends on `inner`, which is not published: leave out its version
-        d/Cargo.toml:13: `d` depends on `log` `*`: crates.io allows no wildcard
+        d/Cargo.toml:13: `d` depends on `log`, which is a wildcard, which crates.io refuses
         self-new/Cargo.toml:8: `self-new` depends on `self-new`, which is not published: leave out its version"#]].assert_eq(&errors.collect::<Vec<_>>().join("\n"));
 }
 

@@ -4,84 +4,81 @@
 use semver::VersionReq;
 use serde_json::Value;
 
-/// How many features a crate may have, and how many one of them may enable.
-const FEATURES: usize = 300;
-
 /// Each key of `[package]`, or the table, that crates.io refuses, and why; `package` is cargo's metadata of it.
 pub fn refusals(package: &Value) -> Vec<(&'static str, String)> {
-    let mut found = Vec::new();
-    let mut refuse = |key, what: String| found.push((key, what));
     let text = |key: &str| package[key].as_str().unwrap_or_default();
+    let list = |key: &str| {
+        package[key]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default()
+    };
     let (description, license) = (text("description"), text("license"));
-    let add = "add one, or `publish = false`";
-    match description.len() {
-        0 => refuse("description", format!("has no description: {add}")),
-        ..=1000 => {}
-        bytes => refuse(
-            "description",
-            format!("has a description of {bytes} bytes: at most 1000 are allowed"),
-        ),
-    }
-    match license {
-        "" if text("license_file").is_empty() => refuse(
-            "license",
-            format!("has no license and no license-file: {add}"),
-        ),
-        "" => {}
-        _ if is_license(license) => {}
-        _ => refuse(
-            "license",
-            format!("has the license `{license}`: write SPDX names with OR, AND and WITH"),
-        ),
-    }
-    for key in ["homepage", "documentation", "repository"] {
-        if let Some(url) = package[key].as_str().filter(|url| !is_url(url)) {
-            refuse(
-                key,
-                format!("has the {key} `{url}`: it must be an http(s) URL"),
-            );
-        }
-    }
-    let lists: [(_, fn(&str) -> bool, _); 2] = [
+    let no_license = license.is_empty() && text("license_file").is_empty();
+    let mut refused = vec![
+        ("description", description.is_empty(), no("description")),
         (
-            "keywords",
-            is_keyword,
-            "at most 20 letters, digits, `_`, `-` and `+`, beginning with a letter or digit",
+            "description",
+            description.len() > 1000,
+            more("bytes in its description", 1000),
         ),
+        ("license", no_license, no("license and no license-file")),
+        (
+            "license",
+            !license.is_empty() && !is_license(license),
+            not("license", license, "SPDX names with OR, AND and WITH"),
+        ),
+        ("keywords", list("keywords").len() > 5, more("keywords", 5)),
         (
             "categories",
-            is_category,
-            "see https://crates.io/category_slugs",
+            list("categories").len() > 5,
+            more("categories", 5),
         ),
     ];
-    for (key, is_allowed, rule) in lists {
-        let words = package[key].as_array().into_iter().flatten();
-        let words: Vec<&str> = words.filter_map(Value::as_str).collect();
-        let count = words.len();
-        if count > 5 {
-            refuse(key, format!("has {count} {key}: at most 5 are allowed"));
-        }
-        for word in words.iter().filter(|word| !is_allowed(word)) {
-            refuse(key, format!("has `{word}` among its {key}: {rule}"));
-        }
+    for key in ["homepage", "documentation", "repository"] {
+        let is_wrong = package[key].as_str().is_some_and(|url| !is_url(url));
+        refused.push((key, is_wrong, not(key, text(key), "an http(s) URL")));
+    }
+    for word in list("keywords").iter().filter_map(Value::as_str) {
+        refused.push(("keywords", !is_keyword(word), not("keyword", word, KEYWORD)));
+    }
+    for word in list("categories").iter().filter_map(Value::as_str) {
+        let rule = "one of https://crates.io/category_slugs";
+        refused.push((
+            "categories",
+            !is_category(word),
+            not("category", word, rule),
+        ));
     }
     let mut features = Vec::from_iter(package["features"].as_object().into_iter().flatten());
     // Cargo shows an optional dependency as a feature, too.
     features.retain(|(name, enabled)| enabled[0] != format!("dep:{name}"));
-    let limit = format!("at most {FEATURES} are allowed");
-    let count = features.len();
-    if count > FEATURES {
-        refuse("features", format!("has {count} features: {limit}"));
-    }
+    refused.push(("features", features.len() > 300, more("features", 300)));
     for (name, enabled) in features {
-        let count = enabled.as_array().map_or(0, Vec::len);
-        if count > FEATURES {
-            let what = format!("has a feature `{name}` that enables {count}: {limit}");
-            refuse("features", what);
-        }
+        let is_wrong = enabled
+            .as_array()
+            .is_some_and(|enabled| enabled.len() > 300);
+        let what = format!("features enabled by `{name}`");
+        refused.push(("features", is_wrong, more(&what, 300)));
     }
-    found
+    let refused = refused.into_iter().filter(|(_, is_wrong, _)| *is_wrong);
+    refused.map(|(key, _, what)| (key, what)).collect()
 }
+
+fn no(what: &str) -> String {
+    format!("has no {what}: add one, or `publish = false`")
+}
+
+fn more(what: &str, limit: usize) -> String {
+    format!("has more than {limit} {what}, which is the limit")
+}
+
+fn not(key: &str, value: &str, rule: &str) -> String {
+    format!("has the {key} `{value}`: it must be {rule}")
+}
+
+const KEYWORD: &str =
+    "of at most 20 letters, digits, `_`, `-` and `+`, the first a letter or digit";
 
 /// A dependency of a published crate, as far as a registry cares.
 pub struct Dependency<'a> {
@@ -95,35 +92,30 @@ pub struct Dependency<'a> {
 impl Dependency<'_> {
     /// Why the crate cannot be published with this dependency.
     pub fn refusal(&self) -> Option<String> {
-        let name = self.name;
-        let wildcard = |text| VersionReq::parse(text).is_ok_and(|it| it == VersionReq::STAR);
-        let what = match (self.version, self.dev) {
+        let is_wildcard = |text| VersionReq::parse(text).is_ok_and(|it| it == VersionReq::STAR);
+        let what = match self.version {
             // Cargo leaves it out of the package.
-            (None, true) => return None,
-            (None, false) => format!("depends on `{name}` without a version: add one"),
-            (Some(text), _) if wildcard(text) => {
-                format!("depends on `{name}` `{text}`: crates.io allows no wildcard")
-            }
-            (Some(_), _) if !self.unavailable => return None,
-            (Some(_), true) => {
-                format!("depends on `{name}`, which is not published: leave out its version")
-            }
-            (Some(_), false) => format!("depends on `{name}`, which is not published"),
+            None if self.dev => return None,
+            None => "has no version: add one",
+            Some(text) if is_wildcard(text) => "is a wildcard, which crates.io refuses",
+            Some(_) if !self.unavailable => return None,
+            Some(_) if self.dev => "is not published: leave out its version",
+            Some(_) => "is not published",
         };
-        Some(what)
+        Some(format!("depends on `{}`, which {what}", self.name))
     }
 }
 
 /// Whether a text has the form of an SPDX expression, or of the old one with `/`. Its names are not looked up.
 fn is_license(text: &str) -> bool {
     let text = text.replace('/', " OR ").replace(['(', ')'], " ");
-    let mut words = text.split_whitespace().enumerate();
     let allowed = |c: char| c.is_ascii_alphanumeric() || ".-+:".contains(c);
-    let fits = |(at, word): (usize, &str)| {
-        let is_operator = ["OR", "AND", "WITH"].contains(&word);
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let fits = |(at, word): (usize, &&str)| {
+        let is_operator = ["OR", "AND", "WITH"].contains(word);
         is_operator == (at % 2 == 1) && word.chars().all(allowed)
     };
-    text.split_whitespace().count() % 2 == 1 && words.all(fits)
+    words.len() % 2 == 1 && words.iter().enumerate().all(fits)
 }
 
 fn is_url(text: &str) -> bool {
@@ -176,7 +168,7 @@ mod tests {
             (
                 "description",
                 json!("ü".repeat(501)),
-                "has a description of 1002 bytes",
+                "has more than 1000 bytes",
             ),
             ("license", Value::Null, "has no license"),
             ("license", json!("MIT OR (Apache-2.0 AND MIT)"), ""),
@@ -207,24 +199,28 @@ mod tests {
                 "has the repository",
             ),
             ("documentation", json!(""), "has the documentation ``"),
-            ("keywords", five.clone(), "has 6 keywords"),
-            ("keywords", json!(["f g"]), "has `f g` among its keywords"),
-            ("keywords", json!(["-f"]), "has `-f` among"),
-            ("keywords", json!([""]), "has `` among"),
-            ("keywords", json!(["abcdefghijklmnopqrstu"]), "has `abc"),
-            ("categories", five, "has 6 categories"),
+            ("keywords", five.clone(), "has more than 5 keywords"),
+            ("keywords", json!(["f g"]), "has the keyword `f g`"),
+            ("keywords", json!(["-f"]), "has the keyword `-f`"),
+            ("keywords", json!([""]), "has the keyword ``"),
+            (
+                "keywords",
+                json!(["abcdefghijklmnopqrstu"]),
+                "has the keyword `abc",
+            ),
+            ("categories", five, "has more than 5 categories"),
             (
                 "categories",
                 json!(["Command line"]),
-                "has `Command line` among",
+                "has the category `Command line`",
             ),
             ("features", features(300), ""),
-            ("features", features(301), "has 301 features"),
+            ("features", features(301), "has more than 300 features"),
             ("features", json!({ "all": many(300) }), ""),
             (
                 "features",
                 json!({ "all": many(301) }),
-                "has a feature `all` that enables 301",
+                "has more than 300 features enabled by `all`",
             ),
         ] {
             let mut package = good.clone();
@@ -245,11 +241,11 @@ mod tests {
             (Some("1"), true, false, ""),
             (Some(">=0"), false, false, ""),
             (None, true, true, ""),
-            (None, false, false, "without a version"),
-            (None, false, true, "without a version"),
-            (Some("*"), false, false, "no wildcard"),
-            (Some(" X"), true, false, "no wildcard"),
-            (Some("*"), true, true, "no wildcard"),
+            (None, false, false, "which has no version"),
+            (None, false, true, "which has no version"),
+            (Some("*"), false, false, "is a wildcard"),
+            (Some(" X"), true, false, "is a wildcard"),
+            (Some("*"), true, true, "is a wildcard"),
             (Some("1.*"), true, false, ""),
             (Some("1"), false, true, "which is not published"),
             (Some("1"), true, true, "leave out its version"),

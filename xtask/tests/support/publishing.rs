@@ -148,7 +148,7 @@ impl Publishing {
             self.tree.write(".git/info/exclude", "target\nCargo.lock\n");
         }
         git("add --all");
-        if git("status --porcelain").is_empty() && git("ls-remote origin") != "" {
+        if git("status --porcelain").is_empty() && !git("ls-remote origin").is_empty() {
             return;
         }
         git("-c user.name=t -c user.email=t@example.com commit -q --allow-empty -m Change");

@@ -161,7 +161,7 @@ fn runs_on_tags(workflow: &str) -> bool {
     on.any(|line| {
         let line = line.split(" #").next().unwrap_or_default();
         let mut words = line.split(|c: char| !c.is_ascii_alphanumeric());
-        words.any(|word| ["tags", "release", "create"].contains(&word))
+        words.any(|word| matches!(word, "create" | "release" | "tags"))
     })
 }
 
