@@ -127,13 +127,6 @@ impl<'a> Check<'a> {
         let version = release_of(&workspace.version);
         let mut found = workspace.inconsistencies();
         found.extend(bump::stale(workspace));
-        let shown = |text: String| notes::show(&text, &version).context(notes::FILE).map(drop);
-        let notes = read_notes(&workspace.root).and_then(shown);
-        found.extend(notes.err().map(|error| error.to_string()));
-        found.extend(not_checked_out(sh, workspace)?);
-        for member in workspace.published() {
-            found.extend(self.refusals(member, registry));
-        }
         if found.is_empty() && is_tracked(sh, "Cargo.lock")? {
             // With all dependencies: only so does cargo resolve. They may be there already.
             let resolve = || cmd!(sh, "cargo metadata --locked --format-version 1");
@@ -145,6 +138,13 @@ impl<'a> Check<'a> {
                     .err()
                     .map(|it| it.to_string()),
             );
+        }
+        let shown = |text: String| notes::show(&text, &version).context(notes::FILE).map(drop);
+        let notes = read_notes(&workspace.root).and_then(shown);
+        found.extend(notes.err().map(|error| error.to_string()));
+        found.extend(not_checked_out(sh, workspace)?);
+        for member in workspace.published() {
+            found.extend(self.refusals(member, registry));
         }
         for found in found {
             self.error(&found);
