@@ -372,8 +372,8 @@ fn a_version_that_is_published_before_its_tag_is_an_error_once_its_release_is_an
         .tree
         .write("RELEASES.md", "## 1.0.0\n\nReleased 2026-03-20.\n");
     expect![[r#"
-        a/Cargo.toml:3: rehearsal has `a` 1.0.0, which has no tag: ask its owners there, or bump the version
-        b/Cargo.toml:3: rehearsal has `b` 1.0.0, which has no tag: ask its owners there, or bump the version
+        a/Cargo.toml:3: `a` 1.0.0 is in rehearsal, and has no tag: ask its owners there, or bump the version
+        b/Cargo.toml:3: `b` 1.0.0 is in rehearsal, and has no tag: ask its owners there, or bump the version
         warning: rehearsal already has own 1.0.0
         error: 2 errors, 1 warning
     "#]].assert_eq(&verified(&publishing));
@@ -387,7 +387,7 @@ fn a_version_that_is_published_before_its_tag_is_an_error_once_its_release_is_an
     publishing.member("a", "1.1.0-rc.1", "");
     publishing.publish_by_hand("--package a");
     expect![[r#"
-        a/Cargo.toml:3: rehearsal has `a` 1.1.0-rc.1, which has no tag: ask its owners there, or bump the version
+        a/Cargo.toml:3: `a` 1.1.0-rc.1 is in rehearsal, and has no tag: ask its owners there, or bump the version
         warning: rehearsal already has b 1.0.0, own 1.0.0
         error: 1 error, 1 warning
     "#]].assert_eq(&verified(&publishing));
@@ -403,7 +403,7 @@ fn a_crate_that_the_registry_has_never_seen_is_an_error_unless_it_is_meant_to_be
     assert!(verified(&publishing).contains("0 errors, 1 warning"));
     publishing.publish_by_hand("--package a");
     expect![[r#"
-        b/Cargo.toml:2: rehearsal has never seen `b`: if it is new, add it to `new-crates` in Cargo.toml
+        b/Cargo.toml:2: `b` is new to rehearsal: if that is right, add it to `new-crates` in Cargo.toml
         warning: rehearsal already has a 1.0.0
         error: 1 error, 1 warning
     "#]].assert_eq(&verified(&publishing));
@@ -467,7 +467,7 @@ fn dependencies_that_stop_a_publish_are_named_with_their_places() {
     let said = verified(&publishing);
     let errors = said
         .lines()
-        .filter(|line| line.contains("Cargo.toml:") && !line.contains("never seen"));
+        .filter(|line| line.contains("Cargo.toml:") && !line.contains("is new to"));
     expect![[r#"
         b/Cargo.toml:8: `b` depends on `a`, which has no version: add one
         c/Cargo.toml:8: `c` depends on `inner`, which is not published

@@ -118,34 +118,29 @@ impl Manifest {
         TagForm::parse(tag.and_then(Item::as_str))
     }
 
-    /// Every dependency of the package: of all kinds and for every target, written inline, dotted or as a table. Each with the
-    /// name of its table and its key. `[patch]` and `[replace]` are not among them.
+    /// Every dependency: of all kinds and for every target, written inline, dotted or as a table. Each with the name of its
+    /// table and its key. Those that members can inherit are in a table `workspace`; `[patch]` and `[replace]` are left out.
     pub fn dependencies(&self) -> Vec<(&str, &str, &Item)> {
         let root = self.document.as_item();
         let targets = root.get("target").into_iter().flat_map(entries);
         let parents = [root].into_iter().chain(targets.map(|(_, target)| target));
+        let mut tables: Vec<_> = parents.flat_map(entries).collect();
+        // Cargo still reads `dev_dependencies`, with a warning.
+        tables.retain(|(kind, _)| kind.ends_with("dependencies"));
+        let workspace = root.get("workspace");
+        let shared = workspace.and_then(|workspace| workspace.get("dependencies"));
+        tables.extend(shared.map(|table| ("workspace", table)));
         let mut found = Vec::new();
-        for (kind, table) in parents.flat_map(entries) {
-            // Cargo still reads `dev_dependencies`, with a warning.
-            if kind.ends_with("dependencies") {
-                found.extend(entries(table).map(|(key, item)| (kind, key, item)));
-            }
+        for (kind, table) in tables {
+            found.extend(entries(table).map(|(key, item)| (kind, key, item)));
         }
         found
     }
 
-    /// The dependencies that members can inherit.
-    pub fn shared(&self) -> impl Iterator<Item = (&str, &Item)> {
-        let workspace = self.document.as_item().get("workspace");
-        let table = workspace.and_then(|workspace| workspace.get("dependencies"));
-        table.into_iter().flat_map(entries)
-    }
-
-    /// Every dependency that names a version, those of the whole workspace, too.
+    /// Every dependency that names a version.
     pub fn requirements(&self) -> Vec<Requirement<'_>> {
-        let own = self.dependencies().into_iter();
-        let all = own.map(|(_, key, item)| (key, item)).chain(self.shared());
-        all.filter_map(|(key, item)| self.requirement(key, item))
+        let all = self.dependencies().into_iter();
+        all.filter_map(|(_, key, item)| self.requirement(key, item))
             .collect()
     }
 

@@ -233,15 +233,12 @@ impl Plan<'_> {
             let Ok(manifest) = Manifest::parse(&path, file.to_string(), text) else {
                 continue; // a template, or data of a test
             };
-            let own = manifest.dependencies().into_iter();
-            let mut all = own
-                .map(|(_, _, item)| item)
-                .chain(manifest.shared().map(|it| it.1));
-            let bumped = |item: &Item| {
+            let bumped = |(_, _, item): (_, _, &Item)| {
                 let at = self.workspace.member_in(&manifest.folder(item)?)?;
                 let member = &self.workspace.crates[at];
                 (member.version != self.crates[at]).then_some((manifest.at(item), &member.name))
             };
+            let mut all = manifest.dependencies().into_iter();
             if let Some((place, name)) = all.find_map(bumped) {
                 found.push(format!("{place}: depends on `{name}` from another workspace: update it and its Cargo.lock"));
             }

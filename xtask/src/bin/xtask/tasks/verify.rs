@@ -110,9 +110,21 @@ impl<'a> Check<'a> {
         say!("::error file={folder}{file},line={line}::{found}");
     }
 
+    /// An error at a key of a crate's manifest.
+    fn error_of(&mut self, member: &Crate, key: &str, what: &str) {
+        let place = self.workspace.manifests[member.manifest].place(key);
+        self.error(&format!("{place}: `{}` {what}", member.name));
+    }
+
     fn warning(&mut self, found: &str) {
         self.warnings += 1;
         say!("warning: {found}");
+    }
+
+    fn or_error<T>(&mut self, result: Result<T>) {
+        if let Err(error) = result {
+            self.error(&error.to_string());
+        }
     }
 
     /// A network that is down now does not stop a release.
@@ -124,52 +136,43 @@ impl<'a> Check<'a> {
     /// What the files of the workspace say, and cargo of them.
     fn files(&mut self, registry: Option<&Registry>) -> Result<()> {
         let (sh, workspace) = (self.sh, self.workspace);
-        let version = release_of(&workspace.version);
-        let mut found = workspace.inconsistencies();
-        found.extend(bump::stale(workspace));
-        if found.is_empty() && is_tracked(sh, "Cargo.lock")? {
+        let inconsistencies = workspace.inconsistencies().into_iter();
+        for found in inconsistencies.chain(bump::stale(workspace)) {
+            self.error(&found);
+        }
+        if self.errors == 0 && is_tracked(sh, "Cargo.lock")? {
             // With all dependencies: only so does cargo resolve. They may be there already.
             let resolve = || cmd!(sh, "cargo metadata --locked --format-version 1");
             let resolved = output_of(resolve().arg("--offline"));
             let resolved = resolved.or_else(|_| output_of(resolve()));
-            found.extend(
-                resolved
-                    .context("Cargo.lock")
-                    .err()
-                    .map(|it| it.to_string()),
-            );
+            self.or_error(resolved.context("Cargo.lock"));
         }
+        let version = release_of(&workspace.version);
         let shown = |text: String| notes::show(&text, &version).context(notes::FILE).map(drop);
-        let notes = read_notes(&workspace.root).and_then(shown);
-        found.extend(notes.err().map(|error| error.to_string()));
-        found.extend(not_checked_out(sh, workspace)?);
-        for member in workspace.published() {
-            found.extend(self.refusals(member, registry));
-        }
-        for found in found {
+        self.or_error(read_notes(&workspace.root).and_then(shown));
+        for found in not_checked_out(sh, workspace)? {
             self.error(&found);
+        }
+        for member in workspace.published() {
+            for (key, what) in crates_io::refusals(&member.about) {
+                self.error_of(member, key, &what);
+            }
+            self.dependencies(member, registry);
         }
         Ok(())
     }
 
-    /// Why a crate would not be published.
-    fn refusals(&self, member: &Crate, registry: Option<&Registry>) -> Vec<String> {
-        let (name, workspace) = (&member.name, self.workspace);
-        let (root, manifest) = (
-            &workspace.manifests[0],
-            &workspace.manifests[member.manifest],
-        );
-        let mut found = Vec::new();
-        for (key, what) in crates_io::refusals(&member.about) {
-            found.push(format!("{}: `{name}` {what}", manifest.place(key)));
-        }
+    /// Whether a crate can be published with its dependencies.
+    fn dependencies(&mut self, member: &Crate, registry: Option<&Registry>) {
+        let manifests = &self.workspace.manifests;
+        let (root, manifest) = (&manifests[0], &manifests[member.manifest]);
+        let shared = root.dependencies();
         for (kind, key, item) in manifest.dependencies() {
-            let inherited = item.get("workspace").is_some();
-            let (of, entry) = match root
-                .shared()
-                .find(|(shared, _)| inherited && *shared == key)
-            {
-                Some((_, entry)) => (root, entry),
+            let is_inherited = |(table, name, _): &&(&str, &str, _)| {
+                item.get("workspace").is_some() && *table == "workspace" && *name == key
+            };
+            let (of, entry) = match shared.iter().find(is_inherited) {
+                Some((_, _, entry)) => (root, *entry),
                 None => (manifest, item),
             };
             let requirement = of.requirement(key, entry);
@@ -181,10 +184,11 @@ impl<'a> Check<'a> {
                 version: requirement.as_ref().map(|it| it.text),
                 unavailable,
             };
-            let refusal = dependency.refusal();
-            found.extend(refusal.map(|what| format!("{}: `{name}` {what}", manifest.at(item))));
+            if let Some(what) = dependency.refusal().filter(|_| kind != "workspace") {
+                let place = manifest.at(item);
+                self.error(&format!("{place}: `{}` {what}", member.name));
+            }
         }
-        found
     }
 
     /// Whether users of a crate get what one of its requirements with a path asks for: another published member, or a version
@@ -253,23 +257,40 @@ impl<'a> Check<'a> {
         let dated = |text: String| notes::released_on(&text, version).is_some();
         let is_announced =
             version.pre.starts_with("rc.") || read_notes(&workspace.root).is_ok_and(dated);
+        // What is published after the commit that announces a release and before its tag is not ours.
+        let untagged = remote.filter(|it| is_announced && !it.tags.contains_key(version));
+        let before = match untagged.and_then(|it| Some((it, it.tags.range(..version).next_back()?)))
+        {
+            Some((remote, (last, _))) => packages_at(self.sh, remote, last)?,
+            None => BTreeMap::new(),
+        };
         let is_first = all.iter().all(|(_, versions)| versions.is_empty());
         let registry = &registry.name;
         let (mut new, mut there, mut missing) = (Vec::new(), Vec::new(), Vec::new());
         for (member, versions) in all {
-            let name = &member.name;
-            if versions.is_empty() && !is_first && !workspace.config.new_crates.contains(name) {
-                let place = workspace.manifests[member.manifest].place("name");
-                let what = "if it is new, add it to `new-crates` in Cargo.toml";
-                self.error(&format!(
-                    "{place}: {registry} has never seen `{name}`: {what}"
-                ));
-            } else if versions.is_empty() {
-                new.push(name.as_str());
-            }
-            match versions.contains_key(&member.version) {
-                true => there.push(member),
+            let Crate { name, version, .. } = member;
+            let moved = member.follows_train && before.get(name) != Some(version);
+            match versions.contains_key(version) {
+                true if moved && untagged.is_some() => {
+                    let what = "and has no tag: ask its owners there, or bump the version";
+                    self.error_of(
+                        member,
+                        "version",
+                        &format!("{version} is in {registry}, {what}"),
+                    );
+                }
+                true => there.push(format!("{name} {version}")),
                 false => missing.push(member),
+            }
+            match versions.is_empty() {
+                true if is_first || workspace.config.new_crates.contains(name) => {
+                    new.push(name.as_str())
+                }
+                true => {
+                    let what = "if that is right, add it to `new-crates` in Cargo.toml";
+                    self.error_of(member, "name", &format!("is new to {registry}: {what}"));
+                }
+                false => {}
             }
         }
         if !new.is_empty() {
@@ -278,34 +299,8 @@ impl<'a> Check<'a> {
                 "trusted publishing cannot create a crate, so an owner publishes it once by hand";
             self.warning(&format!("{registry} has never seen {new}: {why}"));
         }
-        // What is published after the commit that announces a release and before its tag is not ours.
-        if let Some(remote) = remote.filter(|it| is_announced && !it.tags.contains_key(version)) {
-            let last = remote.tags.range(..version).next_back();
-            let last = last.map(|(last, _)| packages_at(self.sh, remote, last));
-            let last = last.transpose()?.unwrap_or_default();
-            there.retain(
-                |Crate {
-                     name,
-                     version,
-                     manifest,
-                     follows_train,
-                     ..
-                 }| {
-                    let moved = *follows_train && last.get(name) != Some(version);
-                    if moved {
-                        let place = workspace.manifests[*manifest].place("version");
-                        let what = "which has no tag: ask its owners there, or bump the version";
-                        self.error(&format!(
-                            "{place}: {registry} has `{name}` {version}, {what}"
-                        ));
-                    }
-                    !moved
-                },
-            );
-        }
         if !there.is_empty() {
-            let there = there.iter().map(|it| format!("{} {}", it.name, it.version));
-            let there = there.collect::<Vec<_>>().join(", ");
+            let there = there.join(", ");
             self.warning(&format!("{registry} already has {there}"));
         }
         Ok(missing)
@@ -330,12 +325,13 @@ impl<'a> Check<'a> {
             let package = target.join(format!("package/{name}-{version}.crate"));
             let size = fs::metadata(&package).context(package.display())?.len();
             if size > LIMIT {
-                let place = workspace.manifests[member.manifest].place("name");
                 let (size, limit) = (size >> 10, LIMIT >> 10);
-                let what = format!("`{name}` packs to {size} KiB, more than {limit}");
-                self.error(&format!(
-                    "{place}: {what}: `exclude` what users do not need"
-                ));
+                let what = format!("packs to {size} KiB, more than {limit}");
+                self.error_of(
+                    member,
+                    "name",
+                    &format!("{what}: `exclude` what users do not need"),
+                );
             }
         }
         let _ = fs::remove_dir_all(target);
