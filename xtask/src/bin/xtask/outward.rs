@@ -24,9 +24,8 @@ pub fn push(sh: &Shell, pushes: &[Push]) -> Result<()> {
     // A lease: without it, a branch that someone else has just pushed would be moved silently.
     let lease = |push: &Push| format!("--force-with-lease={}:{}", push.name, push.old);
     let leases = pushes.iter().map(lease);
-    let refs = pushes
-        .iter()
-        .map(|push| format!("{}:{}", push.object, push.name));
+    let refspec = |push: &Push| format!("{}:{}", push.object, push.name);
+    let refs = pushes.iter().map(refspec);
     let alone = "--no-follow-tags --recurse-submodules=no --no-verify --no-signed";
     let options = ["--quiet", "--atomic"].into_iter().chain(alone.split(' '));
     let push = cmd!(sh, "git push {options...} {leases...} origin {refs...}");
@@ -41,14 +40,9 @@ pub fn open_pull_request(
     title: &str,
     body: &str,
 ) -> Result<String> {
-    let (from, to) = (["--head", head], ["--base", base]);
-    on_github(
-        cmd!(
-            sh,
-            "gh pr create {from...} {to...} --title {title} --body-file -"
-        ),
-        body,
-    )
+    let branches = ["--head", head, "--base", base];
+    let create = cmd!(sh, "gh pr create --title {title} --body-file -");
+    on_github(create.args(branches), body)
 }
 
 /// Publishes packages (`name@version`), and passes on each line of cargo's stderr as it comes. Whether cargo succeeded does not
@@ -60,10 +54,8 @@ pub fn publish(
     on_line: &mut dyn FnMut(&str),
 ) -> Result<()> {
     let packages = packages.iter().flat_map(|package| ["--package", package]);
-    let publish = cmd!(
-        sh,
-        "cargo publish --no-verify --registry {registry} {packages...}"
-    );
+    let options = ["--no-verify", "--registry", registry];
+    let publish = cmd!(sh, "cargo publish {options...} {packages...}");
     say!("$ {publish}");
     let mut command = prepared(publish, Tokens::Registry);
     // Whatever the user's configuration of cargo says, the lines are those that `publish` reads.
@@ -115,18 +107,9 @@ pub fn upload_assets(sh: &Shell, tag: &str, files: &[PathBuf]) -> Result<()> {
 
 /// Publishes a draft. Whether it is the latest release is always passed, never left to the server.
 pub fn publish_draft(sh: &Shell, tag: &str, prerelease: bool, latest: bool) -> Result<()> {
-    let (prerelease, latest) = (
-        format!("--prerelease={prerelease}"),
-        format!("--latest={latest}"),
-    );
-    on_github(
-        cmd!(
-            sh,
-            "gh release edit {tag} --draft=false {prerelease} {latest}"
-        ),
-        "",
-    )
-    .map(drop)
+    let kind = format!("--prerelease={prerelease}");
+    let edit = cmd!(sh, "gh release edit {tag} --draft=false {kind}");
+    on_github(edit.arg(format!("--latest={latest}")), "").map(drop)
 }
 
 /// Marks a public release as the latest one.
