@@ -105,16 +105,11 @@ pub fn upload_assets(sh: &Shell, tag: &str, files: &[PathBuf]) -> Result<()> {
     on_github(cmd!(sh, "gh release upload {tag} --clobber {files...}"), "").map(drop)
 }
 
-/// Publishes a draft. Whether it is the latest release is always passed, never left to the server.
-pub fn publish_draft(sh: &Shell, tag: &str, prerelease: bool, latest: bool) -> Result<()> {
+/// Makes a release public, a draft or not. Whether it is the latest one is always passed, never left to the server.
+pub fn publish_release(sh: &Shell, tag: &str, prerelease: bool, latest: bool) -> Result<()> {
     let kind = format!("--prerelease={prerelease}");
     let edit = cmd!(sh, "gh release edit {tag} --draft=false {kind}");
     on_github(edit.arg(format!("--latest={latest}")), "").map(drop)
-}
-
-/// Marks a public release as the latest one.
-pub fn mark_latest(sh: &Shell, tag: &str) -> Result<()> {
-    on_github(cmd!(sh, "gh release edit {tag} --latest"), "").map(drop)
 }
 
 /// Starts a workflow as it is at a branch or tag.

@@ -69,7 +69,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         && public_versions(&remote.form, &all)
             .iter()
             .all(|other| other <= version);
-    outward::publish_draft(sh, &tag, prerelease, latest)?;
+    outward::publish_release(sh, &tag, prerelease, latest)?;
     correct_latest(sh, &remote.form)
 }
 
@@ -192,7 +192,7 @@ fn correct_latest(sh: &Shell, form: &TagForm) -> Result<()> {
     };
     let latest = latest.unwrap_or("none".to_string());
     say!("the latest release is {latest}, not {highest}");
-    outward::mark_latest(sh, &highest)?;
+    outward::publish_release(sh, &highest, false, true)?;
     if latest_release(sh)?.as_ref() != Some(&highest) {
         bail!("{highest} is not the latest release, though it was marked: run this again");
     }
