@@ -87,16 +87,9 @@ pub fn yank(sh: &Shell, registry: &str, name: &str, version: &Version) -> Result
     act(cmd!(sh, "cargo yank {of...} {name}"), Tokens::Registry, "").map(drop)
 }
 
-/// Creates a draft release for a tag that exists.
-pub fn create_draft(
-    sh: &Shell,
-    tag: &str,
-    title: &str,
-    notes: &str,
-    prerelease: bool,
-) -> Result<()> {
-    let mut options = vec!["--draft", "--title", title, "--notes-file", "-"];
-    options.extend(prerelease.then_some("--prerelease"));
+/// Creates a draft release for a tag that exists. It becomes a pre-release, if it is to be one, when it is made public.
+pub fn create_draft(sh: &Shell, tag: &str, title: &str, notes: &str) -> Result<()> {
+    let options = ["--draft", "--title", title, "--notes-file", "-"];
     on_github(cmd!(sh, "gh release create {tag} {options...}"), notes).map(drop)
 }
 

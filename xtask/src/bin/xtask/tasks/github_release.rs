@@ -60,15 +60,13 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         Some(draft) => only_ours(draft, &files)?,
         None => {
             let title = format!("{} {version}", project_name(sh, &workspace.config)?);
-            outward::create_draft(sh, &tag, &title, &body(&workspace)?, prerelease)?;
+            outward::create_draft(sh, &tag, &title, &body(&workspace)?)?;
         }
     }
     outward::upload_assets(sh, &tag, &files)?;
     all_uploaded(sh, &tag, &files)?;
-    let latest = !prerelease
-        && public_versions(&remote.form, &all)
-            .iter()
-            .all(|other| other <= version);
+    let mut public = public_versions(&remote.form, &all).into_iter();
+    let latest = !prerelease && public.all(|other| other <= *version);
     outward::publish_release(sh, &tag, prerelease, latest)?;
     correct_latest(sh, &remote.form)
 }
