@@ -9,11 +9,8 @@ use semver::Version;
 use xshell::Shell;
 
 use crate::outward;
-use crate::tasks::{
-    at_tag,
-    dist::{file_name, is_of_another_release},
-    project_name,
-};
+use crate::tasks::dist::{file_name, is_of_another_release};
+use crate::tasks::{at_tag, project_name};
 use release_train::rules::notes::{FILE, standalone};
 use release_train::rules::version::{TagForm, release_of};
 use release_train::world::git::{committed, lock_and_read_remote};
@@ -101,10 +98,8 @@ fn body(workspace: &Workspace) -> Result<String> {
     let version = release_of(&workspace.version);
     let section = standalone(&read_notes(&workspace.root)?, &version).context(FILE)?;
     // An anchor may be above the heading.
-    let text = section
-        .split_once(&format!("## {version}"))
-        .unwrap_or_default()
-        .1;
+    let heading = format!("## {version}");
+    let (_, text) = section.split_once(&heading).unwrap_or_default();
     let text = text.split_once('\n').map_or("", |(_, text)| text.trim());
     let Some((end, _)) = text.char_indices().nth(LONGEST) else {
         return Ok(text.to_string());
@@ -171,12 +166,8 @@ fn public_versions(form: &TagForm, releases: &[Release]) -> Vec<Version> {
 
 /// The tag that GitHub should call the latest and does not: installers download what it calls so. A tag that is not a
 /// version is left alone.
-pub fn wrongly_not_latest(
-    form: &TagForm,
-    releases: &[Release],
-    latest: Option<&str>,
-) -> Option<String> {
-    let highest = public_versions(form, releases).into_iter().max()?;
+pub fn wrongly_not_latest(form: &TagForm, all: &[Release], latest: Option<&str>) -> Option<String> {
+    let highest = public_versions(form, all).into_iter().max()?;
     let highest = form.tag(&highest);
     let left_alone = |latest: &str| latest == highest || form.version(latest).is_none();
     (!latest.is_some_and(left_alone)).then_some(highest)
