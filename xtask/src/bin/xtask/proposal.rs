@@ -37,13 +37,11 @@ pub struct Proposal<'a> {
 impl Proposal<'_> {
     /// Commits the changes on top of a commit. The title is the subject of the message; a marker in the body is in it, too.
     fn commit(&self, at: &str, date: Date) -> Result<String> {
-        let marker = if self.body.contains(MARKER) {
-            MARKER
-        } else {
-            ""
-        };
-        let message = format!("{}\n\n{marker}", self.title);
-        let commit = (self.change)(at, date)?.commit(message.trim_end())?;
+        let mut message = self.title.clone();
+        if self.body.contains(MARKER) {
+            message += &format!("\n\n{MARKER}");
+        }
+        let commit = (self.change)(at, date)?.commit(&message)?;
         Ok(commit.ok_or_else(|| format!("{}: there is nothing to commit", self.title))?)
     }
 
@@ -54,21 +52,13 @@ impl Proposal<'_> {
         let Some((_, parent)) = line.split_once(' ') else {
             return Ok(None);
         };
-        let on_base = || {
-            git::is_ancestor(
-                sh,
-                parent,
-                remote.branches.get(&self.base).unwrap_or(&self.at),
-            )
-        };
-        if parent.contains(' ') || !on_base()? {
+        let base = remote.branches.get(&self.base).unwrap_or(&self.at);
+        if parent.contains(' ') || !git::is_ancestor(sh, parent, base)? {
             return Ok(None);
         }
         let text = git::file_at(sh, head, notes::FILE).unwrap_or_default();
-        let date = self
-            .dates
-            .as_ref()
-            .and_then(|version| notes::released_on(&text, version));
+        let dates = self.dates.as_ref();
+        let date = dates.and_then(|version| notes::released_on(&text, version));
         let Ok(made) = self.commit(parent, date.unwrap_or(self.date)) else {
             return Ok(None);
         };
@@ -148,11 +138,8 @@ pub fn propose(
         // Another run may have been faster: then this one continues from there.
         let now = Remote::read(sh)?;
         let moved = |push: &Push| {
-            let at = push
-                .name
-                .strip_prefix("refs/heads/")
-                .and_then(|name| now.branches.get(name));
-            at.is_some_and(|at| *at != push.old)
+            let branch = push.name.trim_start_matches("refs/heads/");
+            now.branches.get(branch).is_some_and(|at| *at != push.old)
         };
         if !pushes.iter().all(moved) {
             return Err(error);
@@ -175,27 +162,18 @@ pub fn propose(
 
 /// Fails if the pull request of a branch's commit was merged or closed, and none is open.
 fn refuse_ended(found: &[PullRequest], branch: &str, head: &str) -> Result<()> {
-    let mut ended = found
-        .iter()
-        .filter(|pull_request| pull_request.head == *head);
-    match ended.next() {
-        Some(ended) if open_url(found).is_none() => {
-            let advice = match ended.state.as_str() {
-                "MERGED" => "was merged: delete",
-                _ => "was closed: reopen it, or delete",
-            };
-            bail!(
-                "`{branch}`: {} {advice} the branch and run this again",
-                ended.url
-            );
-        }
-        _ => Ok(()),
+    let ended = found.iter().find(|it| it.head == *head);
+    if let (Some(PullRequest { url, state, .. }), None) = (ended, open_url(found)) {
+        let advice = match state.as_str() {
+            "MERGED" => "was merged: delete",
+            _ => "was closed: reopen it, or delete",
+        };
+        bail!("`{branch}`: {url} {advice} the branch and run this again");
     }
+    Ok(())
 }
 
 fn open_url(found: &[PullRequest]) -> Option<&str> {
-    let mut open = found
-        .iter()
-        .filter(|pull_request| pull_request.state == "OPEN");
-    open.next().map(|pull_request| pull_request.url.as_str())
+    let open = found.iter().find(|it| it.state == "OPEN");
+    open.map(|it| it.url.as_str())
 }
