@@ -83,52 +83,38 @@ pub fn propose(
 ) -> Result<()> {
     let (mut pushes, mut to_open) = (Vec::new(), Vec::new());
     if let Some((object, name)) = branch.filter(|(_, name)| !remote.branches.contains_key(name)) {
-        pushes.push(Push {
-            object,
-            name: format!("refs/heads/{name}"),
-            old: String::new(),
-        });
+        let (name, old) = (format!("refs/heads/{name}"), String::new());
+        pushes.push(Push { object, name, old });
     }
     for proposal in proposals {
         let (branch, base, title) = (&proposal.branch, &proposal.base, &proposal.title);
         let found = pull_requests(sh, branch, base)?;
-        let open = open_url(&found);
-        let name = format!("refs/heads/{branch}");
-        match (remote.branches.get(branch), open) {
-            (None, Some(url)) => say!("{url} is open: {title}"),
-            (None, None) => {
-                let object = proposal.commit(&proposal.at, proposal.date)?;
-                pushes.push(Push {
-                    object,
-                    name,
-                    old: String::new(),
-                });
-                to_open.push(proposal);
-            }
-            (Some(head), _) => {
+        let head = remote.branches.get(branch);
+        let parent = match head {
+            None => Some(proposal.at.clone()),
+            Some(head) => {
                 refuse_ended(&found, branch, head)?;
                 git::fetch(sh, &[branch])?;
-                let parent = proposal.parent_if_ours(sh, remote, head)?;
-                match (open, &parent) {
-                    (Some(url), Some(_)) => say!("{url} is open: {title}"),
-                    (Some(url), None) => {
-                        say!("{url} is open, with changes by others, and is kept: {title}")
-                    }
-                    (None, Some(_)) => to_open.push(proposal),
-                    (None, None) => bail!(
-                        "`{branch}` on origin holds other commits: open its pull request by hand, or delete it"
-                    ),
-                }
-                let Some(parent) = parent else { continue };
-                let object = proposal.commit(&parent, proposal.date)?;
-                if tree_of(sh, &object)? != tree_of(sh, head)? {
-                    pushes.push(Push {
-                        object,
-                        name,
-                        old: head.clone(),
-                    });
-                }
+                proposal.parent_if_ours(sh, remote, head)?
             }
+        };
+        match (open_url(&found), &parent) {
+            (Some(url), Some(_)) => say!("{url} is open: {title}"),
+            (Some(url), None) => {
+                say!("{url} is open, with changes by others, and is kept: {title}")
+            }
+            (None, Some(_)) => to_open.push(proposal),
+            (None, None) => bail!(
+                "`{branch}` on origin holds other commits: open its pull request by hand, or delete it"
+            ),
+        }
+        let Some(parent) = parent else { continue };
+        let object = proposal.commit(&parent, proposal.date)?;
+        let found_tree = head.map(|head| tree_of(sh, head)).transpose()?;
+        if found_tree != Some(tree_of(sh, &object)?) {
+            let name = format!("refs/heads/{branch}");
+            let old = head.cloned().unwrap_or_default();
+            pushes.push(Push { object, name, old });
         }
     }
 
