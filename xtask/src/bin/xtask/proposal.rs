@@ -1,6 +1,9 @@
 //! The pull requests that a task wants: what of them exists, and what is missing. What a killed run left is completed, what is
 //! still ours is dated anew, and a branch that humans changed is kept.
 
+use std::path::Path;
+
+use semver::Version;
 use time::Date;
 use xshell::{Shell, cmd};
 
@@ -13,10 +16,9 @@ use release_train::world::github::pull_requests;
 use release_train::world::process::output_of;
 use release_train::world::worktree::Worktree;
 use release_train::{Result, bail, say};
-use semver::Version;
 
-/// Makes changes in a tree of a commit, as of a date.
-pub type Change<'a> = Box<dyn Fn(&str, Date) -> Result<Worktree<'a>> + 'a>;
+/// Makes changes in a folder that holds a workspace, as of a date.
+pub type Change<'a> = Box<dyn Fn(&Path, Date) -> Result<()> + 'a>;
 
 /// A pull request that a task wants.
 pub struct Proposal<'a> {
@@ -36,12 +38,14 @@ pub struct Proposal<'a> {
 
 impl Proposal<'_> {
     /// Commits the changes on top of a commit. The title is the subject of the message; a marker in the body is in it, too.
-    fn commit(&self, at: &str, date: Date) -> Result<String> {
+    fn commit(&self, sh: &Shell, at: &str, date: Date) -> Result<String> {
+        let tree = Worktree::add(sh, at)?;
+        (self.change)(&tree.root, date)?;
         let mut message = self.title.clone();
         if self.body.contains(MARKER) {
             message += &format!("\n\n{MARKER}");
         }
-        let commit = (self.change)(at, date)?.commit(&message)?;
+        let commit = tree.commit(&message)?;
         Ok(commit.ok_or_else(|| format!("{}: there is nothing to commit", self.title))?)
     }
 
@@ -59,7 +63,7 @@ impl Proposal<'_> {
         let text = git::file_at(sh, head, notes::FILE).unwrap_or_default();
         let dates = self.dates.as_ref();
         let date = dates.and_then(|version| notes::released_on(&text, version));
-        let Ok(made) = self.commit(parent, date.unwrap_or(self.date)) else {
+        let Ok(made) = self.commit(sh, parent, date.unwrap_or(self.date)) else {
             return Ok(None);
         };
         let ours = tree_of(sh, &made)? == tree_of(sh, head)?;
@@ -109,7 +113,7 @@ pub fn propose(
             ),
         }
         let Some(parent) = parent else { continue };
-        let object = proposal.commit(&parent, proposal.date)?;
+        let object = proposal.commit(sh, &parent, proposal.date)?;
         let found_tree = head.map(|head| tree_of(sh, head)).transpose()?;
         if found_tree != Some(tree_of(sh, &object)?) {
             let name = format!("refs/heads/{branch}");

@@ -1,5 +1,7 @@
 //! `cut`: the release branch of main's version, and the pull requests that go with it.
 
+use std::path::Path;
+
 use time::Date;
 use xshell::Shell;
 
@@ -85,12 +87,10 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         Changes that {version} still needs land on {main} first and are backported to `{branch}`. \
         Check the versions, and the new section in `RELEASES.md`.\n"
     );
-    let change = |at: &str, _: Date| {
-        let tree = Worktree::add(sh, at)?;
-        let workspace = Workspace::load_in(sh, &tree.root).context(main)?;
-        let next = bump_workspace(sh, &tree.root, &Bump::Major).context(main)?;
-        notes::open(&workspace, &release_of(&next)).context(main)?;
-        Ok(tree)
+    let change = |root: &Path, _: Date| {
+        let workspace = Workspace::load_in(sh, root).context(main)?;
+        let next = bump_workspace(sh, root, &Bump::Major).context(main)?;
+        notes::open(&workspace, &release_of(&next)).context(main)
     };
     let bump = Proposal {
         branch: next_branch,

@@ -2,6 +2,7 @@
 //! its version.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use semver::Version;
 use time::Date;
@@ -69,49 +70,38 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
             "`{branch}` is at {now}, but {version} is not tagged: fix its version, with `cargo xtask bump {version}`"
         );
     }
+    let is_candidate = !now.pre.is_empty();
     let name = project_name(sh, &workspace.config)?;
     let mut proposals = Vec::new();
     let dated = released_on(&read_notes(&tree.root).context(branch)?, &version);
-    let text = read_notes(Worktree::add(sh, remote.branch(main)?)?.root.as_path()).context(main)?;
+    let tree_of_main = Worktree::add(sh, remote.branch(main)?)?;
+    let text = read_notes(&tree_of_main.root).context(main)?;
     if !has(&text, &version).context(main)? {
         say!("nothing to date on {main}: its {FILE} has no section of {version}");
     } else if is_dated(&text, &version).context(main)? {
         say!("nothing to date on {main}: {version} is dated there");
     } else {
-        let version = version.clone();
-        let title = format!("Update release date of {name} {version}");
-        let body =
-            format!("Dates {version} in `{FILE}` of {main}, as on `{branch}`. Check the date.\n");
-        let of = version.clone();
-        let change = move |at: &str, date: Date| {
-            let tree = Worktree::add(sh, at)?;
-            notes::date(&tree.root, &of, date).context(at)?;
-            Ok(tree)
-        };
+        let places = format!("`{FILE}` of {main}, as on `{branch}`");
         proposals.push(Proposal {
             branch: format!("ci/release-date-for-{version}"),
             base: main.clone(),
             at: remote.branch(main)?.clone(),
-            title,
-            body,
-            dates: Some(version),
+            title: format!("Update release date of {name} {version}"),
+            body: format!("Dates {version} in {places}. Check the date.\n"),
+            dates: Some(version.clone()),
             date: dated.unwrap_or(today),
-            change: Box::new(change),
+            change: Box::new(|root, date| notes::date(root, &version, date).context(main)),
         });
     }
     // The release comes last: once it is tagged, nothing is left to do.
-    let is_candidate = !now.pre.is_empty();
     if !is_candidate && notes::is_dated(&tree.root, &version).context(branch)? {
         say!("`{branch}` is dated: run `cargo xtask push-tag --branch {branch}`");
     } else {
-        let of = version.clone();
-        let change = move |at: &str, date: Date| {
-            let tree = Worktree::add(sh, at)?;
+        let change = |root: &Path, date: Date| {
             if is_candidate {
-                bump_workspace(sh, &tree.root, &Bump::Release).context(branch)?;
+                bump_workspace(sh, root, &Bump::Release).context(branch)?;
             }
-            notes::date(&tree.root, &of, date).context(branch)?;
-            Ok(tree)
+            notes::date(root, &version, date).context(branch)
         };
         let at = remote.branch(branch)?;
         proposals.push(release(
@@ -198,17 +188,14 @@ fn patch_of<'a>(
         checks += "- [ ] Nothing has changed since the last release yet: merge the fixes first.\n";
     }
     let of = next.clone();
-    let change = move |at: &str, date: Date| {
-        let tree = Worktree::add(sh, at)?;
-        bump_workspace(sh, &tree.root, &Bump::Patch).context(branch)?;
-        let text = read_notes(&tree.root).context(branch)?;
-        if has(&text, &of).context(branch)? {
-            notes::date(&tree.root, &of, date).context(branch)?;
-        } else {
-            let section = draft(&of, date, &git::subjects(sh, tagged, at)?);
-            notes::add(&tree.root, &of, &section, None).context(branch)?;
+    let change = move |root: &Path, date: Date| {
+        bump_workspace(sh, root, &Bump::Patch).context(branch)?;
+        if has(&read_notes(root)?, &of).context(branch)? {
+            return notes::date(root, &of, date).context(branch);
         }
-        Ok(tree)
+        let _root = sh.push_dir(root);
+        let section = draft(&of, date, &git::subjects(sh, tagged, "HEAD")?);
+        notes::add(root, &of, &section, None).context(branch)
     };
     let name = project_name(sh, &workspace.config)?;
     let proposal = release(
@@ -266,10 +253,9 @@ pub fn candidate<'a>(
         _ => return Ok(None),
     }
     let next = Bump::Rc.next(now, true)?;
-    let change = move |at: &str, _: Date| {
-        let tree = Worktree::add(sh, at)?;
-        bump_workspace(sh, &tree.root, &Bump::Rc).context(branch)?;
-        Ok(tree)
+    let change = move |root: &Path, _: Date| {
+        let bumped = bump_workspace(sh, root, &Bump::Rc).context(branch);
+        bumped.map(drop)
     };
     let name = project_name(sh, &workspace.config)?;
     let proposal = release(

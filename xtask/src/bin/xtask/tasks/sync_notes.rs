@@ -1,5 +1,7 @@
 //! `sync-notes`: copies the notes of patch releases to main, in version order.
 
+use std::path::Path;
+
 use semver::Version;
 use time::Date;
 use xshell::Shell;
@@ -45,12 +47,11 @@ pub fn run(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
     let title = format!("Add the release notes of {name} {versions}");
     let body =
         format!("Copies the notes of {versions} from their tags to {main}. Check their places.\n");
-    let change = |at: &str, _: Date| {
-        let tree = Worktree::add(sh, at)?;
+    let change = |root: &Path, _: Date| {
         for (version, section) in &missing {
-            notes::add(&tree.root, version, section, None).context(main)?;
+            notes::add(root, version, section, None).context(main)?;
         }
-        Ok(tree)
+        Ok(())
     };
     let proposal = Proposal {
         branch: format!("ci/sync-notes-{newest}"),
