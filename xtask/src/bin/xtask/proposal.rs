@@ -24,9 +24,8 @@ pub type Change<'a> = Box<dyn Fn(&Path, Date) -> Result<()> + 'a>;
 pub struct Proposal<'a> {
     /// The branch that it comes from.
     pub branch: String,
-    /// The branch that it goes to, and the commit of that.
+    /// The branch that it goes to.
     pub base: String,
-    pub at: String,
     pub title: String,
     pub body: String,
     /// The version that it dates in the notes, if it does, and the date.
@@ -37,6 +36,12 @@ pub struct Proposal<'a> {
 }
 
 impl Proposal<'_> {
+    /// The commit of its base. A release branch that is pushed together with the proposal begins at main.
+    fn base_in<'a>(&self, remote: &'a Remote) -> Result<&'a String> {
+        let main = |_| remote.branch(&remote.main);
+        remote.branch(&self.base).or_else(main)
+    }
+
     /// Commits the changes on top of a commit. The title is the subject of the message; a marker in the body is in it, too.
     fn commit(&self, sh: &Shell, at: &str, date: Date) -> Result<String> {
         let tree = Worktree::add(sh, at)?;
@@ -56,8 +61,7 @@ impl Proposal<'_> {
         let Some((_, parent)) = line.split_once(' ') else {
             return Ok(None);
         };
-        let base = remote.branches.get(&self.base).unwrap_or(&self.at);
-        if parent.contains(' ') || !git::is_ancestor(sh, parent, base)? {
+        if parent.contains(' ') || !git::is_ancestor(sh, parent, self.base_in(remote)?)? {
             return Ok(None);
         }
         let text = git::file_at(sh, head, notes::FILE).unwrap_or_default();
@@ -95,7 +99,7 @@ pub fn propose(
         let found = pull_requests(sh, branch, base)?;
         let head = remote.branches.get(branch);
         let parent = match head {
-            None => Some(proposal.at.clone()),
+            None => Some(proposal.base_in(remote)?.clone()),
             Some(head) => {
                 refuse_ended(&found, branch, head)?;
                 git::fetch(sh, &[branch])?;

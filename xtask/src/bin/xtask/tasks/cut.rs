@@ -95,7 +95,6 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let bump = Proposal {
         branch: next_branch,
         base: main.clone(),
-        at: head.clone(),
         title,
         body,
         dates: None,

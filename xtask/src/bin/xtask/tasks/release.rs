@@ -2,7 +2,6 @@
 //! its version.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use semver::Version;
 use time::Date;
@@ -85,7 +84,6 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
         proposals.push(Proposal {
             branch: format!("ci/release-date-for-{version}"),
             base: main.clone(),
-            at: remote.branch(main)?.clone(),
             title: format!("Update release date of {name} {version}"),
             body: format!("Dates {version} in {places}. Check the date.\n"),
             dates: Some(version.clone()),
@@ -97,21 +95,15 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
     if !is_candidate && notes::is_dated(&tree.root, &version).context(branch)? {
         say!("`{branch}` is dated: run `cargo xtask push-tag --branch {branch}`");
     } else {
-        let change = |root: &Path, date: Date| {
+        let change: Change = Box::new(|root, date| {
             if is_candidate {
                 bump_workspace(sh, root, &Bump::Release).context(branch)?;
             }
             notes::date(root, &version, date).context(branch)
-        };
-        let at = remote.branch(branch)?;
-        proposals.push(release(
-            at,
-            &name,
-            branch,
-            (&version, &remote.tag(&version)),
-            SECURITY,
-            (today, Box::new(change)),
-        ));
+        });
+        let checks = "- [ ] The [open issues that mention RUSTSEC](../issues?q=is:open+RUSTSEC).\n";
+        let proposal = release(&remote, &name, branch, &version, checks, today, change);
+        proposals.push(proposal);
     }
     propose(sh, &remote, None, &proposals)
 }
@@ -188,7 +180,7 @@ fn patch_of<'a>(
         checks += "- [ ] Nothing has changed since the last release yet: merge the fixes first.\n";
     }
     let of = next.clone();
-    let change = move |root: &Path, date: Date| {
+    let change: Change = Box::new(move |root, date| {
         bump_workspace(sh, root, &Bump::Patch).context(branch)?;
         if has(&read_notes(root)?, &of).context(branch)? {
             return notes::date(root, &of, date).context(branch);
@@ -196,16 +188,9 @@ fn patch_of<'a>(
         let _root = sh.push_dir(root);
         let section = draft(&of, date, &git::subjects(sh, tagged, "HEAD")?);
         notes::add(root, &of, &section, None).context(branch)
-    };
+    });
     let name = project_name(sh, &workspace.config)?;
-    let proposal = release(
-        head,
-        &name,
-        branch,
-        (&next, &remote.tag(&next)),
-        &checks,
-        (today, Box::new(change)),
-    );
+    let proposal = release(remote, &name, branch, &next, &checks, today, change);
     Ok(Some(proposal))
 }
 
@@ -253,35 +238,26 @@ pub fn candidate<'a>(
         _ => return Ok(None),
     }
     let next = Bump::Rc.next(now, true)?;
-    let change = move |root: &Path, _: Date| {
+    let change: Change = Box::new(move |root, _| {
         let bumped = bump_workspace(sh, root, &Bump::Rc).context(branch);
         bumped.map(drop)
-    };
+    });
     let name = project_name(sh, &workspace.config)?;
-    let proposal = release(
-        commit,
-        &name,
-        branch,
-        (&next, &remote.tag(&next)),
-        "",
-        (today, Box::new(change)),
-    );
+    let proposal = release(remote, &name, branch, &next, "", today, change);
     Ok(Some(proposal))
 }
 
-const SECURITY: &str =
-    "- [ ] The [open issues that mention RUSTSEC](../issues?q=is:open+RUSTSEC).\n";
-
-/// The proposal to release a version from a commit of a branch.
+/// The proposal to release a version from a branch; `checks` are further lines for who merges it.
 fn release<'a>(
-    at: &str,
+    remote: &Remote,
     name: &str,
     base: &str,
-    (version, tag): (&Version, &str),
+    version: &Version,
     checks: &str,
-    (date, change): (Date, Change<'a>),
+    date: Date,
+    change: Change<'a>,
 ) -> Proposal<'a> {
-    let notes = release_of(version);
+    let (notes, tag) = (release_of(version), remote.tag(version));
     let body = format!(
         "Merging this tags {tag} and releases it. Before that, check:\n\n\
         - [ ] The notes of {notes} in `{FILE}`.\n\
@@ -299,7 +275,6 @@ fn release<'a>(
     Proposal {
         branch: format!("ci/release{kind}-{version}"),
         base: base.to_string(),
-        at: at.to_string(),
         title: format!("Release {name} {version}"),
         body,
         dates: version.pre.is_empty().then(|| version.clone()),

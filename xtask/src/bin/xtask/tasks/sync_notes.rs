@@ -56,7 +56,6 @@ pub fn run(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
     let proposal = Proposal {
         branch: format!("ci/sync-notes-{newest}"),
         base: main.clone(),
-        at: remote.branch(main)?.clone(),
         title,
         body,
         dates: None,
