@@ -266,23 +266,13 @@ pub fn is_ancestor(sh: &Shell, ancestor: &str, of: &str) -> Result<bool> {
     Ok(output_of(cmd!(sh, "git rev-list -1 {ancestor} ^{of}"))?.is_empty())
 }
 
-/// The dates of commits. Fails if one is not a commit, so that each that was asked for is among them.
-pub fn commit_dates(sh: &Shell, commits: &[&String]) -> Result<BTreeMap<String, Date>> {
-    let mut dates = BTreeMap::new();
-    if commits.is_empty() {
-        return Ok(dates); // git would take HEAD
+/// The date of the commit of a tag.
+pub fn commit_date(sh: &Shell, tagged: &str) -> Result<Date> {
+    let date = log(sh, &["-1", "--format=%cs", tagged])?;
+    if date.is_empty() {
+        bail!("the tag of a version points to {tagged}, not to a commit: delete it");
     }
-    let mut arguments = vec!["--no-walk=unsorted", "--format=%H %cs"];
-    arguments.extend(commits.iter().map(|commit| commit.as_str()));
-    for line in log(sh, &arguments)?.lines() {
-        if let Some((commit, date)) = line.split_once(' ') {
-            dates.insert(commit.to_string(), parse_date(date)?);
-        }
-    }
-    if let Some(object) = commits.iter().find(|commit| !dates.contains_key(**commit)) {
-        bail!("the tag of a version points to {object}, not to a commit: delete it");
-    }
-    Ok(dates)
+    parse_date(&date)
 }
 
 /// The commit date of HEAD, in seconds since 1970.

@@ -333,23 +333,16 @@ pub fn supported(
     config: &Config,
     today: Date,
 ) -> Result<Vec<(String, Date)>> {
-    let mut names = Vec::new();
-    let (mut versions, mut commits) = (Vec::new(), Vec::new());
+    let mut supported = Vec::new();
     for (first, name) in remote.release_branches() {
         if let Some((version, commit)) = remote.first_release(&first) {
-            names.push(name.to_string());
-            versions.push(version);
-            commits.push(commit);
+            let released = git::commit_date(sh, commit)?;
+            let until = calendar::supported_until(config, version, released);
+            supported.push((name.to_string(), until));
         }
     }
-    let dates = git::commit_dates(sh, &commits)?;
-    let mut supported = Vec::new();
-    let last = names.len();
-    for (at, name) in names.into_iter().enumerate() {
-        let until = calendar::supported_until(config, versions[at], dates[commits[at]]);
-        if today <= until || at + 1 == last {
-            supported.push((name, until));
-        }
-    }
+    let latest = supported.pop();
+    supported.retain(|(_, until)| today <= *until);
+    supported.extend(latest);
     Ok(supported)
 }

@@ -151,14 +151,15 @@ fn unfinished(
     today: Date,
 ) -> Result<Vec<String>> {
     let tags = remote.line(first);
-    let commits: Vec<_> = tags.iter().map(|(_, commit)| *commit).collect();
-    let dates = git::commit_dates(sh, &commits)?;
+    let Some((newest, commit)) = tags.last() else {
+        return Ok(Vec::new());
+    };
+    let is_recent = today - git::commit_date(sh, commit)? < Duration::days(31);
     let mut unfinished = Vec::new();
-    for (at, (version, commit)) in tags.iter().enumerate() {
-        let recent_last = at + 1 == tags.len() && today - dates[*commit] < Duration::days(31);
+    for (version, _) in &tags {
         let tag = remote.tag(version);
         let page = pages.iter().find(|page| page.tag == tag);
-        if page.map_or(recent_last, |page| page.draft) {
+        if page.map_or(is_recent && version == newest, |page| page.draft) {
             unfinished.push(tag);
         }
     }
