@@ -19,8 +19,8 @@ pub struct Facts {
     pub branches: Vec<ReleaseBranch>,
     /// The open pull requests from branches `ci/...`, oldest first.
     pub proposals: Vec<PullRequest>,
-    /// The branches `ci/...` on origin, with or without a pull request.
-    pub pushed_proposals: BTreeSet<String>,
+    /// All branches on origin; those of proposals can be without a pull request.
+    pub pushed: BTreeSet<String>,
     /// When main's version was proposed: the day of the last cut.
     pub last_cut: Option<Date>,
     /// The tag of the highest public version, if GitHub calls another release the latest.
@@ -227,7 +227,7 @@ impl Facts {
 
     /// Whether a branch was pushed for a pull request that is not open.
     fn is_incomplete(&self, branch: &str) -> bool {
-        self.pushed_proposals.contains(branch) && !self.is_open(branch)
+        self.pushed.contains(branch) && !self.is_open(branch)
     }
 
     /// Whether the release branch of main's version is there and the bump of main is not merged.

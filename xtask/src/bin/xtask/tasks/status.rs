@@ -7,7 +7,8 @@ use serde_json::json;
 use time::{Date, Duration};
 use xshell::Shell;
 
-use crate::tasks::{github_release, project_name, push_tag, release, sync_notes};
+use crate::tasks::github_release::wrongly_not_latest;
+use crate::tasks::{project_name, push_tag, release, sync_notes};
 use release_train::rules::status::{Action, Facts, ReleaseBranch, Step};
 use release_train::rules::version::bump_branch;
 use release_train::world::git::{self, Remote, lock_and_read_remote};
@@ -47,9 +48,8 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let github_answers = unknown.is_empty();
 
     let trains = remote.release_branches();
-    let newest_released = trains
-        .keys()
-        .rfind(|first| remote.first_release(first).is_some());
+    let is_released = |first: &&Version| remote.first_release(first).is_some();
+    let newest_released = trains.keys().rfind(is_released);
     let mut branches = Vec::new();
     for (first, name) in &trains {
         let until = supported.iter().find(|(supported, _)| supported == name);
@@ -62,7 +62,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
             || opened.iter().any(|pull_request| pull_request.base == *name)
             || newest_released.is_none_or(|newest| first > newest);
         if until.is_some() || under_way {
-            match release_branch(sh, &remote, first, name) {
+            match read_branch(sh, &remote, first, name) {
                 Ok(branch) => branches.push(ReleaseBranch {
                     unfinished,
                     until,
@@ -72,19 +72,12 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
             }
         }
     }
-    let ours = remote
-        .branches
-        .keys()
-        .filter(|name| name.starts_with("ci/"));
+    let latest = latest.as_deref();
     let facts = Facts {
         today,
-        pushed_proposals: ours.cloned().collect(),
+        pushed: remote.branches.keys().cloned().collect(),
         last_cut: bumps.iter().map(|bump| bump.opened).max(),
-        wrongly_not_latest: github_release::wrongly_not_latest(
-            &remote.form,
-            &pages,
-            latest.as_deref(),
-        ),
+        wrongly_not_latest: wrongly_not_latest(&remote.form, &pages, latest),
         notes_missing: newest_missing(sh, &remote, &tree)?,
         version: workspace.version.clone(),
         proposals: opened,
@@ -104,11 +97,8 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         });
     }
     let supported: Vec<_> = supported.into_iter().map(|(name, _)| name).collect();
-    let unknown = &facts.unknown;
-    print(&format!(
-        "{}\n",
-        json!({ "supported": supported, "next": next, "unknown": unknown })
-    ))
+    let board = json!({ "supported": supported, "next": next, "unknown": facts.unknown });
+    print(&format!("{board}\n"))
 }
 
 /// Notes what could not be asked, and returns an empty answer.
@@ -118,12 +108,7 @@ fn note<T: Default>(unknown: &mut Vec<String>, error: Error) -> T {
 }
 
 /// A release branch, as far as git knows it.
-fn release_branch(
-    sh: &Shell,
-    remote: &Remote,
-    first: &Version,
-    name: &str,
-) -> Result<ReleaseBranch> {
+fn read_branch(sh: &Shell, remote: &Remote, first: &Version, name: &str) -> Result<ReleaseBranch> {
     let head = remote.branch(name)?;
     let (version, ready) = push_tag::state_of(sh, name, head)?;
     let changes = match remote.line(first).pop() {
