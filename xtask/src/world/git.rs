@@ -86,13 +86,11 @@ impl Remote {
     /// The branch that a version is released from: its release branch, or main if there are no release branches.
     pub fn branch_of(&self, version: &Version) -> Result<&str> {
         let branches = self.release_branches();
-        let mut found = branches
-            .iter()
-            .filter(|(first, _)| same_line(first, version));
-        match (found.next(), branches.is_empty()) {
-            (Some((_, name)), _) => Ok(name),
-            (None, true) => Ok(&self.main),
-            (None, false) => bail!("origin has no release branch for {version}"),
+        let found = branches.iter().find(|(first, _)| same_line(first, version));
+        match found {
+            Some((_, name)) => Ok(name),
+            None if branches.is_empty() => Ok(&self.main),
+            None => bail!("origin has no release branch for {version}"),
         }
     }
 
@@ -136,12 +134,10 @@ fn repository(address: &str) -> String {
 pub fn fetch(sh: &Shell, names: &[impl AsRef<str>]) -> Result<()> {
     let mut refs = Vec::new();
     for name in names.iter().map(AsRef::as_ref) {
-        let heads = if name.starts_with("refs/") {
-            ""
-        } else {
-            "refs/heads/"
-        };
-        refs.push(format!("{heads}{name}"));
+        refs.push(match name.starts_with("refs/") {
+            true => name.to_string(),
+            false => format!("refs/heads/{name}"),
+        });
     }
     let unshallow = is_shallow(sh)?.then_some("--unshallow");
     let only = "--no-tags --no-write-fetch-head --no-auto-maintenance --recurse-submodules=no";
@@ -180,8 +176,7 @@ pub fn committed(sh: &Shell, untracked: &str) -> Result<()> {
     for file in files.split_terminator('\0') {
         let (mark, file) = file.split_once(' ').unwrap_or_default();
         let exists = || Path::new(&top).join(file).exists();
-        let hides = mark.chars().any(char::is_lowercase) || mark == "S" && exists();
-        if hides {
+        if mark.chars().any(char::is_lowercase) || mark == "S" && exists() {
             bail!(
                 "`{file}` is marked so that git does not see its changes: git update-index --no-assume-unchanged --no-skip-worktree {file}"
             );
@@ -223,15 +218,11 @@ const RELEASE_FILES: [&str; 3] = [
 /// notes themselves. `since` is the commit below it along first parents, if any. A message in another encoding than UTF-8
 /// is left out: its bytes need not be what GitHub shows.
 pub fn marking_messages(sh: &Shell, since: Option<&str>, commit: &str) -> Result<Vec<String>> {
-    let format = ["-z", "--format=%e%n%B"];
-    let own = log(sh, &[&format[..], &["-1", commit]].concat())?;
+    let format = "--format=%e%n%B";
+    let own = log(sh, &["-1", "-z", format, commit])?;
     let range = range(since, commit);
-    let of_merged = [
-        &["--no-merges", "--full-history", &range][..],
-        &RELEASE_FILES,
-    ]
-    .concat();
-    let merged = log(sh, &[&format[..], &of_merged].concat())?;
+    let of_merged = ["--no-merges", "--full-history", "-z", format, &range];
+    let merged = log(sh, &[&of_merged[..], &RELEASE_FILES].concat())?;
     let mut messages = Vec::new();
     for message in own.split('\0').chain(merged.split('\0')) {
         if let Some(("", text)) = message.split_once('\n') {

@@ -22,19 +22,12 @@ pub fn lock_clone(sh: &Shell) -> Result<File> {
         lock.lock().context(path.display())?;
     }
     // The first one is the clone itself.
-    for line in output_of(cmd!(sh, "git worktree list --porcelain"))?
-        .lines()
-        .skip(1)
-    {
+    let worktrees = output_of(cmd!(sh, "git worktree list --porcelain"))?;
+    for line in worktrees.lines().skip(1) {
         let folder = Path::new(line.strip_prefix("worktree ").unwrap_or_default());
         let name = folder.file_name().unwrap_or_default().to_string_lossy();
-        let ours = name.strip_prefix(PREFIX).is_some_and(|rest| {
-            !rest.is_empty()
-                && rest
-                    .bytes()
-                    .all(|byte| byte.is_ascii_digit() || byte == b'-')
-        });
-        if ours {
+        let is_number = |rest: &str| rest.bytes().all(|byte| b"-0123456789".contains(&byte));
+        if name.strip_prefix(PREFIX).is_some_and(is_number) {
             remove(sh, folder);
         }
     }
@@ -67,10 +60,8 @@ impl Worktree<'_> {
         let root = folder.join(in_repository);
         let mut worktree = Worktree { sh, folder, root };
         let (options, folder) = (OPTIONS.split(' '), &worktree.folder);
-        output_of(cmd!(
-            sh,
-            "git {options...} worktree add --quiet --detach {folder} {commit}"
-        ))?;
+        let add = cmd!(sh, "git {options...} worktree add --quiet --detach");
+        output_of(add.arg(folder).arg(commit))?;
         if !worktree.root.join("Cargo.toml").exists() {
             // The workspace is at another place in the repository at that commit.
             worktree.root = folder.clone();
@@ -81,18 +72,13 @@ impl Worktree<'_> {
 
     /// Fails if the tree names a folder as its toolchain: cargo would run programs from there.
     fn refuse_own_toolchain(&self) -> Result<()> {
-        for folder in self
-            .root
-            .ancestors()
-            .take_while(|folder| folder.starts_with(&self.folder))
-        {
+        let is_inside = |folder: &&Path| folder.starts_with(&self.folder);
+        for folder in self.root.ancestors().take_while(is_inside) {
             for name in ["rust-toolchain.toml", "rust-toolchain"] {
                 let text = fs::read_to_string(folder.join(name)).unwrap_or_default();
                 let file = Document::parse(text).ok();
-                if file.is_some_and(|file| {
-                    file.get("toolchain")
-                        .is_some_and(|it| it.get("path").is_some())
-                }) {
+                let toolchain = file.as_ref().and_then(|file| file.get("toolchain"));
+                if toolchain.is_some_and(|it| it.get("path").is_some()) {
                     bail!("{name} names a `path`: programs of a branch are not run");
                 }
             }
