@@ -53,16 +53,17 @@ pub fn run_configured(cmd: Cmd) -> Result<()> {
 
 fn reader(cmd: Cmd) -> Result<Command> {
     let line = cmd.to_string();
-    let command = prepared(cmd, Tokens::Origin);
+    let command = Command::from(cmd);
     let words = words(&command);
     let borrowed: Vec<&str> = words.iter().map(String::as_str).collect();
     if !reads_only(&borrowed) {
         bail!("`{line}` is not on the list of commands that only read");
     }
-    match borrowed[0] {
-        "git" | "gh" => Ok(command),
-        _ => Ok(without(command, Tokens::None)),
-    }
+    let tokens = match borrowed[0] {
+        "git" | "gh" => Tokens::Origin,
+        _ => Tokens::None,
+    };
+    Ok(prepared(command, tokens))
 }
 
 /// The subcommands that change nothing beyond this machine.
@@ -146,23 +147,15 @@ pub enum Tokens {
 /// The command without what is not meant for it in our environment: other tokens; what git sets for hooks, which would point
 /// its children at the user's index; and what `cargo run` and rustup's proxy set for us, with which a child would build with
 /// our toolchain, whatever the tree asks for.
-pub fn prepared(cmd: Cmd, tokens: Tokens) -> Command {
-    let mut command = Command::from(cmd);
+pub fn prepared(command: impl Into<Command>, tokens: Tokens) -> Command {
+    let mut command = command.into();
     let by_cargo = std::env::var_os("CARGO_MANIFEST_DIR").is_some();
     command.env("GH_PROMPT_DISABLED", "1");
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        if is_among(SET_FOR_HOOKS, &text) || by_cargo && is_of_cargo_run(&text) {
-            command.env_remove(&name);
-        }
-    }
-    without(command, tokens)
-}
-
-/// The command without the tokens that it must not have.
-fn without(mut command: Command, tokens: Tokens) -> Command {
-    for (name, _) in std::env::vars_os() {
-        if is_for_others(&name.to_string_lossy(), tokens) {
+        let for_hooks = is_among(SET_FOR_HOOKS, &text);
+        let of_cargo_run = by_cargo && is_of_cargo_run(&text);
+        if for_hooks || of_cargo_run || is_for_others(&text, tokens) {
             command.env_remove(&name);
         }
     }
@@ -182,9 +175,7 @@ fn is_of_cargo_run(name: &str) -> bool {
 /// Whether a variable is a token that a child must not have.
 fn is_for_others(name: &str, tokens: Tokens) -> bool {
     let identity = name.starts_with("ACTIONS_ID_TOKEN_REQUEST_");
-    let of_github = ["GH_", "GITHUB_"]
-        .iter()
-        .any(|prefix| name.starts_with(prefix));
+    let of_github = name.starts_with("GH_") || name.starts_with("GITHUB_");
     let token = name.ends_with("_TOKEN") || identity || name == "SSH_AUTH_SOCK";
     token
         && match tokens {
