@@ -1,7 +1,5 @@
 //! `cut`: the release branch of main's version, and the pull requests that go with it.
 
-use std::path::Path;
-
 use time::Date;
 use xshell::Shell;
 
@@ -48,10 +46,8 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     if commit != head {
         fetch(sh, &[&branch])?;
     }
-    let last_bumps = pull_requests(sh, &bump_branch(&workspace.version), main)?;
-    let mut this_month = last_bumps
-        .into_iter()
-        .filter(|bump| same_month(bump.opened, today));
+    let mut last_bumps = pull_requests(sh, &bump_branch(&workspace.version), main)?;
+    last_bumps.retain(|bump| bump.state == "MERGED" && same_month(bump.opened, today));
     let next_bumps = pull_requests(sh, &next_branch, main)?;
     let opened = next_bumps.iter().any(|bump| bump.state != "MERGED");
     let mut others = remote.release_branches();
@@ -60,9 +56,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         main,
         version: &version,
         force,
-        cut_this_month: this_month
-            .find(|bump| bump.state == "MERGED")
-            .map(|bump| bump.url),
+        cut_this_month: last_bumps.pop().map(|bump| bump.url),
         begun: remote.branches.contains_key(&next_branch)
             || remote.branches.contains_key(&branch) && opened,
         tagged: remote.tags.contains_key(&version),
@@ -81,25 +75,23 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         Decision::Refuse(why) => return Err(why.into()),
     }
 
-    let title = format!("Bump {} to {next}", project_name(sh, &workspace.config)?);
     let body = format!(
         "`{branch}` is cut. Merging this makes {main} the development of {next}.\n\n\
         Changes that {version} still needs land on {main} first and are backported to `{branch}`. \
         Check the versions, and the new section in `RELEASES.md`.\n"
     );
-    let change = |root: &Path, _: Date| {
-        let workspace = Workspace::load_in(sh, root).context(main)?;
-        let next = bump_workspace(sh, root, &Bump::Major).context(main)?;
-        notes::open(&workspace, &release_of(&next)).context(main)
-    };
     let bump = Proposal {
         branch: next_branch,
         base: main.clone(),
-        title,
+        title: format!("Bump {} to {next}", project_name(sh, &workspace.config)?),
         body,
         dates: None,
         date: today,
-        change: Box::new(change),
+        change: Box::new(|root, _| {
+            let workspace = Workspace::load_in(sh, root).context(main)?;
+            let next = bump_workspace(sh, root, &Bump::Major).context(main)?;
+            notes::open(&workspace, &release_of(&next)).context(main)
+        }),
     };
     let mut proposals = Vec::new();
     if workspace.config.release_candidates && remote.line(&version).is_empty() {

@@ -56,24 +56,16 @@ pub fn open(workspace: &Workspace, version: &Version) -> Result<()> {
 pub fn add(root: &Path, version: &Version, section: &str, repository: Option<&str>) -> Result<()> {
     let before = read_notes(root)?;
     let after = notes::open(&before, version, section, repository).context(FILE)?;
-    write(
-        root,
-        before,
-        after,
-        &format!("{FILE}: added the section of {version}"),
-    )
+    let done = format!("{FILE}: added the section of {version}");
+    write(root, before, after, &done)
 }
 
 /// Dates a section of the notes.
 pub fn date(root: &Path, version: &Version, date: Date) -> Result<()> {
     let before = read_notes(root)?;
     let after = notes::date(&before, version, date).context(FILE)?;
-    write(
-        root,
-        before,
-        after,
-        &format!("{FILE}: dated the section of {version}"),
-    )
+    let done = format!("{FILE}: dated the section of {version}");
+    write(root, before, after, &done)
 }
 
 /// Whether the notes of a workspace have a dated section of a version.
@@ -86,14 +78,13 @@ fn write(root: &Path, before: String, after: Option<String>, done: &str) -> Resu
         say!("nothing to do: already {done}");
         return Ok(());
     };
-    workspace::write(
-        root,
-        &[Edit {
-            path: root.join(FILE),
-            before,
-            after,
-        }],
-    )?;
+    let path = root.join(FILE);
+    let edit = Edit {
+        path,
+        before,
+        after,
+    };
+    workspace::write(root, &[edit])?;
     say!("{done}");
     Ok(())
 }

@@ -1,7 +1,5 @@
 //! `sync-notes`: copies the notes of patch releases to main, in version order.
 
-use std::path::Path;
-
 use semver::Version;
 use time::Date;
 use xshell::Shell;
@@ -35,32 +33,24 @@ pub fn run(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
         say!("nothing to do: {main} has the notes of all patch releases");
         return Ok(());
     };
-    let name = project_name(
-        sh,
-        &Workspace::load_in(sh, &tree.root).context(main)?.config,
-    )?;
-    let versions: Vec<String> = missing
-        .iter()
-        .map(|(version, _)| version.to_string())
-        .collect();
-    let versions = versions.join(", ");
-    let title = format!("Add the release notes of {name} {versions}");
-    let body =
-        format!("Copies the notes of {versions} from their tags to {main}. Check their places.\n");
-    let change = |root: &Path, _: Date| {
-        for (version, section) in &missing {
-            notes::add(root, version, section, None).context(main)?;
-        }
-        Ok(())
-    };
+    let workspace = Workspace::load_in(sh, &tree.root).context(main)?;
+    let name = project_name(sh, &workspace.config)?;
+    let versions = missing.iter().map(|(version, _)| version.to_string());
+    let versions = versions.collect::<Vec<_>>().join(", ");
+    let copies = format!("Copies the notes of {versions} from their tags to {main}.");
     let proposal = Proposal {
         branch: format!("ci/sync-notes-{newest}"),
         base: main.clone(),
-        title,
-        body,
+        title: format!("Add the release notes of {name} {versions}"),
+        body: format!("{copies} Check their places.\n"),
         dates: None,
         date: today,
-        change: Box::new(change),
+        change: Box::new(|root, _| {
+            for (version, section) in &missing {
+                notes::add(root, version, section, None).context(main)?;
+            }
+            Ok(())
+        }),
     };
     propose(sh, &remote, None, &[proposal])
 }
