@@ -36,12 +36,10 @@ pub fn cut(facts: &CutFacts) -> Decision<()> {
     let CutFacts { main, version, .. } = facts;
     let branch = release_branch(version);
     let bump_first = "bump it first, with `cargo xtask bump`";
-    if branch_version(&branch).is_none() {
-        return Decision::Refuse(format!(
-            "{main} is at {version}, not at X.Y.0: {bump_first}"
-        ));
-    }
     match (&facts.cut_this_month, &facts.previous) {
+        _ if branch_version(&branch).is_none() => Decision::Refuse(format!(
+            "{main} is at {version}, not at X.Y.0: {bump_first}"
+        )),
         (Some(url), _) if !facts.force => {
             Decision::Nothing(format!("{url} is this month's cut; --force makes another"))
         }
@@ -53,12 +51,9 @@ pub fn cut(facts: &CutFacts) -> Decision<()> {
         _ if !facts.on_main => Decision::Refuse(format!(
             "`{branch}` is on origin with commits that are not on {main}: rename it if it is not a release branch"
         )),
-        (_, Some((previous, _))) if previous > version => {
-            let ahead = release_branch(previous);
-            Decision::Refuse(format!(
-                "{main} is at {version}, behind `{ahead}`: {bump_first}"
-            ))
-        }
+        (_, Some((ahead, _))) if ahead > version => Decision::Refuse(format!(
+            "{main} is at {version}, behind `release-{ahead}`: {bump_first}"
+        )),
         (_, Some((previous, false))) if !facts.force => Decision::Refuse(format!(
             "{previous} is not released yet: it has no tag; run `cargo xtask status` for the next step, or pass --force"
         )),

@@ -43,11 +43,8 @@ impl Bump {
     /// Fails if the level does not apply to `now`.
     pub fn next(&self, now: &Version, candidates: bool) -> Result<Version> {
         let mut next = release_of(now);
-        let up = |number: u64| {
-            number
-                .checked_add(1)
-                .ok_or("the number cannot be increased")
-        };
+        let too_large = "the number cannot be increased";
+        let up = |number: u64| number.checked_add(1).ok_or(too_large);
         [next.major, next.minor, next.patch] = match (self, now.major, now.minor) {
             (Bump::To(version), ..) => return Ok(version.clone()),
             (Bump::Release, ..) => return Ok(next),
@@ -70,11 +67,9 @@ impl Bump {
 }
 
 fn next_candidate(pre: &Prerelease) -> Result<Prerelease> {
-    let last = match pre.as_str() {
-        "dev" => Some(0),
-        pre => pre
-            .strip_prefix("rc.")
-            .and_then(|number| number.parse::<u32>().ok()),
+    let last = match pre.strip_prefix("rc.") {
+        Some(number) => number.parse::<u32>().ok(),
+        None => (pre.as_str() == "dev").then_some(0),
     };
     let last = last.ok_or("a candidate follows only -dev or -rc.N; use `bump X.Y.Z-rc.1`")?;
     Ok(Prerelease::new(&format!("rc.{}", u64::from(last) + 1))?)
@@ -131,15 +126,10 @@ impl TagForm {
     /// of a release branch.
     pub fn parse(text: Option<&str>) -> Result<TagForm> {
         let before = text.unwrap_or("v{version}").strip_suffix("{version}");
-        let plain = |before: &&str| {
-            before
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
-        };
-        match before.filter(plain) {
-            Some(before) if before != "release-" && !before.starts_with('-') => {
-                Ok(TagForm(before.to_string()))
-            }
+        let special = |c: char| !c.is_ascii_alphanumeric() && !"-_".contains(c);
+        let refused = |it: &str| it == "release-" || it.starts_with('-') || it.contains(special);
+        match before {
+            Some(before) if !refused(before) => Ok(TagForm(before.to_string())),
             _ => bail!(
                 "`tag` must be letters, digits, - and _, then {{version}}, as in \"v{{version}}\""
             ),
