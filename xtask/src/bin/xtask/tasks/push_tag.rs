@@ -1,6 +1,5 @@
 //! `push-tag`: chooses the commit of a release branch that is to be released, pushes its tag, and starts its release.
 
-use std::collections::HashSet;
 use std::thread;
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use crate::tasks::{notes, release};
 use release_train::rules::decisions::{Decision, TagFacts, tag_commit, wrong_commit};
 use release_train::rules::version::{branch_version, is_marked};
 use release_train::world::git::{self, Remote, first_parents, lock_and_read_remote};
-use release_train::world::process::{output_of, output_with_input};
+use release_train::world::process::{output_of, output_with_input, search_output};
 use release_train::world::{github, worktree::Worktree};
 use release_train::{Arguments, Context, Result, bail, finish, print, say};
 
@@ -44,8 +43,9 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let named: Option<String> = arguments.opt_value_from_str("--commit")?;
     finish(arguments)?;
     let branch = branch.map_or_else(|| git::current_branch(sh), Ok)?;
-    let first = branch_version(&branch)
-        .ok_or_else(|| format!("`{branch}` is not a release branch release-X.Y.0"))?;
+    if branch_version(&branch).is_none() {
+        bail!("`{branch}` is not a release branch release-X.Y.0");
+    }
 
     let (_lock, remote) = lock_and_read_remote(sh)?;
     let head = remote.branch(&branch)?;
@@ -62,7 +62,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         let commits = first_parents(sh, head)?;
         let candidate = match &named {
             Some(named) => commits.contains(named).then(|| named.clone()),
-            None => newest_marked(sh, &remote, &first, &commits, is_this_release)?,
+            None => newest_marked(sh, &remote, &commits, is_this_release)?,
         };
         // If it was reverted since, and what was reverted was done again, this is not the commit any more.
         if let Some(commit) = candidate.filter(is_this_release)
@@ -113,23 +113,17 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     Ok(())
 }
 
-/// The newest marked commit of this release. Commits of main and those below the branch's last tag do not count.
+/// The newest marked commit of this release. Commits of main and those below the last tag do not count.
 fn newest_marked(
     sh: &Shell,
     remote: &Remote,
-    first: &Version,
     commits: &[String],
     is_this_release: impl Fn(&String) -> bool,
 ) -> Result<Option<String>> {
     let of_main = first_parents(sh, remote.branch(&remote.main)?)?;
-    let of_main: HashSet<&String> = HashSet::from_iter(&of_main);
-    let tagged: Vec<&String> = remote
-        .line(first)
-        .into_iter()
-        .map(|(_, commit)| commit)
-        .collect();
+    let is_tagged = |commit| remote.tags.values().any(|tagged| tagged == commit);
     for (at, commit) in commits.iter().enumerate() {
-        if of_main.contains(commit) || tagged.contains(&commit) {
+        if of_main.contains(commit) || is_tagged(commit) {
             break;
         }
         let messages = git::marking_messages(sh, commits.get(at + 1).map(String::as_str), commit)?;
@@ -177,13 +171,10 @@ fn push(sh: &Shell, commit: &str, version: &Version, tag: &str) -> Result<bool> 
 
 /// Whether the tree of a commit has the workflow that releases a tag, and not another file of that name.
 fn has_workflow(sh: &Shell, commit: &str) -> Result<bool> {
-    let file = format!(".github/workflows/{WORKFLOW}");
-    if output_of(cmd!(sh, "git ls-tree --full-tree {commit} {file}"))?.is_empty() {
-        return Ok(false);
-    }
-    let text = output_of(cmd!(sh, "git cat-file blob {commit}:{file}"))?;
-    let mut lines = text.lines();
-    Ok(lines.any(|line| line.trim_end() == "name: release-tag"))
+    let file = format!(":(top).github/workflows/{WORKFLOW}");
+    let line = "^name: release-tag[[:space:]]*$";
+    let lines = cmd!(sh, "git grep -a -G -e {line} {commit} -- {file}");
+    Ok(!search_output(lines, "")?.is_empty())
 }
 
 /// Whether a tag that exists is not released and has no run. One from before the workflows is left alone.
