@@ -28,10 +28,8 @@ pub fn proposals(sh: &Shell) -> Result<Vec<PullRequest>> {
 /// The pull requests that `gh pr list` finds; `more` are further fields to ask for.
 fn list(sh: &Shell, options: &[&str], more: &str) -> Result<Vec<PullRequest>> {
     let fields = "url,title,state,headRefName,headRefOid,baseRefName,createdAt,isCrossRepository";
-    let list = cmd!(
-        sh,
-        "gh pr list --limit 100 {options...} --json {fields}{more}"
-    );
+    let fields = format!("{fields}{more}");
+    let list = cmd!(sh, "gh pr list --limit 100 {options...} --json {fields}");
     let printed: Vec<Value> = serde_json::from_str(&output_of(list)?).context("gh pr list")?;
     let mut found = Vec::new();
     for pull_request in &printed {
@@ -117,25 +115,20 @@ pub fn is_public(sh: &Shell, tag: &str) -> Result<bool> {
     Ok(releases.any(|release| release.tag == tag && !release.draft))
 }
 
-/// The runs of a workflow that were started at a tag, newest first: the state of each, and its URL.
-pub fn runs(sh: &Shell, workflow: &str, tag: &str) -> Result<Vec<(String, String)>> {
+/// The newest run of a workflow that was started at a tag: its state and its URL.
+pub fn run_at(sh: &Shell, workflow: &str, tag: &str) -> Result<Option<(String, String)>> {
+    let options = ["--workflow", workflow, "--branch", tag, "--limit", "100"];
     let fields = "headBranch,event,status,conclusion,url";
-    let list = cmd!(
-        sh,
-        "gh run list --workflow {workflow} --branch {tag} --limit 100 --json {fields}"
-    );
-    let printed: Vec<Value> = serde_json::from_str(&output_of(list)?).context("gh run list")?;
-    let mut found = Vec::new();
-    for run in &printed {
-        if run["headBranch"] == tag && run["event"] == "workflow_dispatch" {
-            let state = match text(&run["conclusion"]) {
-                conclusion if conclusion.is_empty() => text(&run["status"]),
-                conclusion => conclusion,
-            };
-            found.push((state, text(&run["url"])));
+    let list = cmd!(sh, "gh run list {options...} --json {fields}");
+    let runs: Vec<Value> = serde_json::from_str(&output_of(list)?).context("gh run list")?;
+    let is_ours = |run: &&Value| run["headBranch"] == tag && run["event"] == "workflow_dispatch";
+    Ok(runs.iter().find(is_ours).map(|run| {
+        let mut state = text(&run["conclusion"]);
+        if state.is_empty() {
+            state = text(&run["status"]);
         }
-    }
-    Ok(found)
+        (state, text(&run["url"]))
+    }))
 }
 
 /// The tag of the release that GitHub shows as the latest, if any.

@@ -194,12 +194,12 @@ fn is_to_be_started(
     if !has_workflow(sh, commit)? {
         return Ok(false);
     }
-    let runs = github::runs(sh, WORKFLOW, tag)?;
-    if let Some((state, url)) = runs.first() {
+    let run = github::run_at(sh, WORKFLOW, tag)?;
+    if let Some((state, url)) = &run {
         say!("{tag} has a run of {WORKFLOW}, which is not started again: {state}: {url}");
         say!("if it failed, re-run its failed jobs there; if it waits, approve it there");
     }
-    Ok(runs.is_empty())
+    Ok(run.is_none())
 }
 
 /// Starts the release. GitHub may not know a new tag for some seconds. A branch may have the name of the tag.
