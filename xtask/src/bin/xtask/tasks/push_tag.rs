@@ -62,15 +62,12 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         let commits = first_parents(sh, head)?;
         let candidate = match &named {
             Some(named) => commits.contains(named).then(|| named.clone()),
-            None => newest_marked(sh, &remote, &commits, is_this_release)?,
+            None => newest_marked(sh, &remote, &commits)?,
         };
         // If it was reverted since, and what was reverted was done again, this is not the commit any more.
-        if let Some(commit) = candidate.filter(is_this_release)
-            && git::release_changes(sh, Some(&commit), head)?
-                .iter()
-                .all(is_this_release)
-        {
-            chosen = Some(commit);
+        if let Some(commit) = candidate.filter(is_this_release) {
+            let later = git::release_changes(sh, Some(&commit), head)?;
+            chosen = later.iter().all(is_this_release).then_some(commit);
         }
     }
     let changes = git::release_changes(sh, None, head)?;
@@ -113,13 +110,8 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     Ok(())
 }
 
-/// The newest marked commit of this release. Commits of main and those below the last tag do not count.
-fn newest_marked(
-    sh: &Shell,
-    remote: &Remote,
-    commits: &[String],
-    is_this_release: impl Fn(&String) -> bool,
-) -> Result<Option<String>> {
+/// The newest marked commit of a branch. Commits of main and those below the last tag do not count.
+fn newest_marked(sh: &Shell, remote: &Remote, commits: &[String]) -> Result<Option<String>> {
     let of_main = first_parents(sh, remote.branch(&remote.main)?)?;
     let is_tagged = |commit| remote.tags.values().any(|tagged| tagged == commit);
     for (at, commit) in commits.iter().enumerate() {
@@ -127,7 +119,7 @@ fn newest_marked(
             break;
         }
         let messages = git::marking_messages(sh, commits.get(at + 1).map(String::as_str), commit)?;
-        if messages.iter().any(|message| is_marked(message)) && is_this_release(commit) {
+        if messages.iter().any(|message| is_marked(message)) {
             return Ok(Some(commit.clone()));
         }
     }
