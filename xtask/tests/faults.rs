@@ -14,6 +14,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
+use support::github::{self, GitHub};
 use support::publishing::{Failure, Fault};
 use support::registry::{Registry, Rules};
 use support::text;
@@ -200,6 +201,16 @@ fn calm(task: &Task) -> (Vec<String>, State) {
 fn state(world: &World) -> State {
     let mut state = world.refs();
     if let Value::Object(mut stand_in) = world.stand_in() {
+        // gh uploads several files at a time.
+        for release in stand_in
+            .get_mut("releases")
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+        {
+            let assets = release["assets"].as_array_mut().unwrap();
+            assets.sort_by_key(|asset| asset["name"].to_string());
+        }
         // A second run at the same tag waits for the first one, and finds nothing to do.
         if let Some(runs) = stand_in["runs"].as_array_mut() {
             runs.dedup_by_key(|run| run["headBranch"].to_string());
@@ -616,6 +627,80 @@ fn a_sample_converges_two_at_once_end_as_one_and_a_token_is_in_no_argument_outpu
         );
     }
     assert!(stuck.is_empty(), "{stuck:#?}");
+}
+
+/// A copy of a world, with a registry and the real `gh` on the API of GitHub's stand-in.
+fn on_github(task: &Task, rules: github::Rules) -> (World, Registry, GitHub) {
+    let mut world = task.before.copy();
+    let registry = world.registry(Rules::default());
+    let github = GitHub::start(&mut world, &World::real("gh"), rules);
+    (world, registry, github)
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn every_fault_of_githubs_api_is_one_line_and_converges_with_the_real_gh() {
+    let tasks = tasks();
+    let mut points = Vec::new();
+    for task in &tasks {
+        let (world, _registry, github) = on_github(task, github::Rules::default());
+        let output = run(&world, task.line, "0");
+        assert!(
+            output.status.success(),
+            "{}: {}",
+            task.line,
+            text(&output.stderr)
+        );
+        let expected = state(&world);
+        println!("{}: {} requests", task.line, github.log().len());
+        for (at, request) in github.log().into_iter().enumerate() {
+            for fault in github::FAULTS {
+                points.push((task, expected.clone(), at, request.clone(), fault));
+            }
+        }
+    }
+    let (next, stuck) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while let Some((task, expected, at, request, fault)) =
+                    points.get(next.fetch_add(1, Ordering::Relaxed))
+                {
+                    let rules = github::Rules {
+                        fault: Some((*at, *fault)),
+                        ..Default::default()
+                    };
+                    let (world, _registry, _github) = on_github(task, rules);
+                    let output = run(&world, task.line, "0");
+                    let said = text(&output.stderr);
+                    let errors = said.lines().filter(|line| line.starts_with("error: "));
+                    let is_one_line = output.status.success()
+                        || errors.count() == 1
+                            && said.lines().last().unwrap().starts_with("error: ")
+                            && ![
+                                "error: error",
+                                "gh: gh",
+                                "secret-token",
+                                "release not found",
+                            ]
+                            .iter()
+                            .any(|words| said.contains(words));
+                    let converged = converges(&world, task.line, expected);
+                    if let Some(why) = converged.err().or((!is_one_line).then_some(said)) {
+                        let what = format!("{}: {request} ({at}) {fault:?}: {why}", task.line);
+                        stuck.lock().unwrap().push(what);
+                    }
+                }
+            });
+        }
+    });
+    let stuck = stuck.into_inner().unwrap();
+    for one in &stuck {
+        println!("stuck: {one}");
+    }
+    let well = points.len() - stuck.len();
+    println!("faults of the API: {well} of {} converged", points.len());
+    assert!(stuck.is_empty());
 }
 
 /// As `calm`, with tokens in the environment, which must come up nowhere.

@@ -71,7 +71,7 @@ fn the_real_gh_accepts_every_command_line() {
         "release upload",
         "release edit",
         "workflow run",
-        "run list",
+        "pr view",
         "api --paginate",
     ] {
         let issued = lines.iter().any(|words| words[..2].join(" ") == line);
@@ -95,6 +95,10 @@ fn the_real_gh_accepts_every_command_line() {
     let origin = "https://github.invalid/o/r.git";
     run("git", &["remote", "add", "origin", origin]);
     for line in lines {
+        let line: Vec<String> = line
+            .iter()
+            .map(|word| word.replace("https://github.com/", "https://github.invalid/"))
+            .collect();
         let line: Vec<&str> = line.iter().map(String::as_str).collect();
         let said = run(&gh, &line);
         let accepted = said.contains("error connecting to github.invalid");

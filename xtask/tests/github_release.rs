@@ -83,9 +83,9 @@ fn once_every_crate_is_published_it_is_public_with_its_files_and_the_latest() {
     let said = world.done("github-release");
     let place = world.path("").display().to_string();
     expect![[r#"
-        $ gh release create v12.0.0 --draft --title "Demo 12.0.0" --notes-file -
-        $ gh release upload v12.0.0 --clobber WORLD/clone/target/dist/demo-v12.0.0-src.tar.gz WORLD/clone/target/dist/demo-v12.0.0-x86_64-unknown-linux-gnu.tar.gz
-        $ gh release edit v12.0.0 --draft=false --prerelease=false --latest=true
+        $ gh release create v12.0.0 --draft --title "Demo 12.0.0" --notes-file - --repo rehearsal/rehearsal
+        $ gh release upload v12.0.0 --clobber WORLD/clone/target/dist/demo-v12.0.0-src.tar.gz WORLD/clone/target/dist/demo-v12.0.0-x86_64-unknown-linux-gnu.tar.gz --repo rehearsal/rehearsal
+        $ gh release edit v12.0.0 --draft=false --prerelease=false --latest=true --repo rehearsal/rehearsal
     "#]].assert_eq(&said.replace(&place, "WORLD/"));
     let release = released(&world, "v12.0.0");
     assert_eq!(
@@ -194,7 +194,7 @@ fn wasmtime_3812_no_release_without_its_files_and_none_with_others() {
     let lossy = "[ \"$2\" = upload ] || exec \"$(dirname \"$0\")/../real/gh\" \"$@\"";
     world.wrap("gh", lossy);
     expect![
-        "error: demo-v12.0.0-src.tar.gz was uploaded and is incomplete on GitHub: run this again"
+        "error: demo-v12.0.0-src.tar.gz was uploaded and is not shown by GitHub: run this again"
     ]
     .assert_eq(&world.refused("github-release"));
     assert_eq!(released(&world, "v12.0.0")["draft"], true);

@@ -331,8 +331,8 @@ fn a_tag_whose_release_was_not_started_is_started_by_the_next_push() {
     world.set_stand_in(|state| {
         // Of another event, of another tag, and on a branch whose name begins so.
         state["runs"] = json!([
-            { "workflowName": "release-tag.yml", "headBranch": "v12.0.0", "event": "push", "status": "completed", "conclusion": "success", "url": "" },
-            { "workflowName": "release-tag.yml", "headBranch": "v12.0.0-rc.1", "event": "workflow_dispatch", "status": "completed", "conclusion": "success", "url": "" },
+            { "workflowName": "release-tag.yml", "headBranch": "v12.0.0", "event": "push", "status": "completed", "conclusion": "success", "html_url": "" },
+            { "workflowName": "release-tag.yml", "headBranch": "v12.0.0-rc.1", "event": "workflow_dispatch", "status": "completed", "conclusion": "success", "html_url": "" },
         ]);
         state["releases"] = json!([{ "tag_name": "v12.0.0", "draft": true }]);
     });

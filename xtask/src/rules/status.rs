@@ -66,6 +66,8 @@ pub struct PullRequest {
 /// The state of the checks of a pull request.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Ci {
+    /// Not asked, or not to be read with this token.
+    Unknown,
     /// No check has run: those of a pull request that a workflow opened may wait for an approval.
     None,
     Running,

@@ -121,13 +121,20 @@ pub fn lock_and_read_remote(sh: &Shell) -> Result<(File, Remote)> {
     Ok((lock, Remote::read(sh)?))
 }
 
-/// `owner/name` of an address, whatever the protocol: its last two parts. The rest may hold a secret.
+/// `owner/name` of an address in lower case.
 fn repository(address: &str) -> String {
-    let address = address.to_lowercase();
+    parts(address).1.to_lowercase()
+}
+
+/// The host of an address, if it names one, and `owner/name`, whatever the protocol. The rest may hold a secret.
+pub fn parts(address: &str) -> (Option<&str>, String) {
     let address = address.trim_end_matches('/').trim_end_matches(".git");
-    let mut parts = address.rsplit(['/', ':']);
-    let (name, owner) = (parts.next(), parts.next());
-    format!("{}/{}", owner.unwrap_or_default(), name.unwrap_or_default())
+    let mut parts = address.rsplit(['/', ':', '@']);
+    let (name, owner, host) = (parts.next(), parts.next(), parts.next());
+    let path = format!("{}/{}", owner.unwrap_or_default(), name.unwrap_or_default());
+    // Not a port, nor a name that only ssh knows. GitHub has ssh on a host of its own, too.
+    let host = host.map(|host| host.trim_start_matches("ssh."));
+    (host.filter(|host| host.contains('.')), path)
 }
 
 /// Fetches branches of `origin`, or refs that are named in full, with their whole history, and moves no ref here.

@@ -1,36 +1,44 @@
 //! What GitHub says through `gh`: pull requests and releases. It only reads.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Deserializer, Value};
 use xshell::{Cmd, Shell, cmd};
 
 use crate::rules::calendar::parse_date;
 use crate::rules::status::{Ci, PullRequest};
-use crate::world::{items, process, text};
+use crate::world::{git, items, process, text};
 use crate::{Context, Result};
 
 /// All pull requests from a branch of the repository, not of a fork, to another, newest first.
 pub fn pull_requests(sh: &Shell, head: &str, base: &str) -> Result<Vec<PullRequest>> {
-    let mut found = list(sh, &["--head", head, "--state", "all"], "")?;
+    let mut found = list(sh, &["--head", head, "--state", "all"])?;
     found.retain(|pull_request| pull_request.base == base);
     Ok(found)
 }
 
-/// The open pull requests from the branches `ci/...` of the repository, oldest first, with their CI. GitHub's search finds a
-/// new one after some seconds.
+/// The open pull requests from the branches `ci/...` of the repository, oldest first, with their CI.
 pub fn proposals(sh: &Shell) -> Result<Vec<PullRequest>> {
-    let search = ["--state", "open", "--search", "head:ci/ sort:created-desc"];
-    let mut found = list(sh, &search, ",statusCheckRollup")?;
+    let mut found = list(sh, &["--state", "open"])?;
     found.retain(|pull_request| pull_request.branch.starts_with("ci/"));
     found.reverse();
+    for pull_request in &mut found {
+        let url = &pull_request.url;
+        let view = output_of(sh, cmd!(sh, "gh pr view {url} --json statusCheckRollup"));
+        // Checks can be what a token may not read.
+        let checks = view.and_then(|view| Ok(serde_json::from_str(&view)?));
+        pull_request.ci = checks.map_or(Ci::Unknown, |checks: Value| {
+            ci(&checks["statusCheckRollup"])
+        });
+    }
     Ok(found)
 }
 
-/// The pull requests that `gh pr list` finds; `more` are further fields to ask for.
-fn list(sh: &Shell, options: &[&str], more: &str) -> Result<Vec<PullRequest>> {
+/// The pull requests that `gh pr list` finds, newest first, without their CI.
+fn list(sh: &Shell, options: &[&str]) -> Result<Vec<PullRequest>> {
     let fields = "url,title,state,headRefName,headRefOid,baseRefName,createdAt,isCrossRepository";
-    let fields = format!("{fields}{more}");
-    let list = cmd!(sh, "gh pr list --limit 100 {options...} --json {fields}");
-    let printed: Vec<Value> = serde_json::from_str(&output_of(list)?).context("gh pr list")?;
+    let list = cmd!(sh, "gh pr list --limit 1000 {options...} --json {fields}");
+    let printed: Vec<Value> = serde_json::from_str(&output_of(sh, list)?).context("gh pr list")?;
     let mut found = Vec::new();
     for pull_request in &printed {
         // A fork can have a branch of the same name.
@@ -46,23 +54,31 @@ fn list(sh: &Shell, options: &[&str], more: &str) -> Result<Vec<PullRequest>> {
             head: text(&pull_request["headRefOid"]),
             base: text(&pull_request["baseRefName"]),
             opened: parse_date(created.get(..10).unwrap_or_default()).context("gh pr list")?,
-            ci: ci(&pull_request["statusCheckRollup"]),
+            ci: Ci::Unknown,
         });
     }
     Ok(found)
 }
 
-/// All checks of a commit as one: each has a conclusion once it is completed, or a state if another service reported it.
+/// All checks of a commit as one: each has a conclusion once it is completed, or a state if another service reported it. Of
+/// one that was run again, GitHub keeps every run, and the last one counts.
 fn ci(checks: &Value) -> Ci {
-    let mut all = Vec::new();
+    let mut last = BTreeMap::new();
     for check in items(checks) {
+        let key = ["workflowName", "name", "context"].map(|key| text(&check[key]));
         let state = text(&check["conclusion"]) + &text(&check["state"]);
-        all.push(match state.as_str() {
-            "SUCCESS" | "NEUTRAL" | "SKIPPED" => Ci::Passed,
-            "" | "PENDING" | "EXPECTED" | "ACTION_REQUIRED" => Ci::Running,
-            _ => Ci::Failed,
-        });
+        let run = (text(&check["startedAt"]), state);
+        let newest = last.entry(key).or_insert_with(|| run.clone());
+        if run.0 >= newest.0 {
+            *newest = run;
+        }
     }
+    let all = last.into_values().map(|(_, state)| match state.as_str() {
+        "SUCCESS" | "NEUTRAL" | "SKIPPED" => Ci::Passed,
+        "" | "PENDING" | "EXPECTED" | "ACTION_REQUIRED" => Ci::Running,
+        _ => Ci::Failed,
+    });
+    let all = Vec::from_iter(all);
     let mut worst_first = [Ci::Failed, Ci::Running, Ci::Passed].into_iter();
     worst_first.find(|ci| all.contains(ci)).unwrap_or(Ci::None)
 }
@@ -86,8 +102,7 @@ pub struct Asset {
 
 /// All releases, with the drafts that the token can see.
 pub fn releases(sh: &Shell) -> Result<Vec<Release>> {
-    let path = "repos/{owner}/{repo}/releases?per_page=100";
-    let printed = output_of(cmd!(sh, "gh api --paginate {path}"))?;
+    let printed = api(sh, "releases?per_page=100")?;
     let mut found = Vec::new();
     // Each page is a list.
     for page in Deserializer::from_str(&printed).into_iter::<Vec<Value>>() {
@@ -117,24 +132,22 @@ pub fn is_public(sh: &Shell, tag: &str) -> Result<bool> {
 
 /// The newest run of a workflow that was started at a tag: its state and its URL.
 pub fn run_at(sh: &Shell, workflow: &str, tag: &str) -> Result<Option<(String, String)>> {
-    let options = ["--workflow", workflow, "--branch", tag, "--limit", "100"];
-    let fields = "headBranch,event,status,conclusion,url";
-    let list = cmd!(sh, "gh run list {options...} --json {fields}");
-    let runs: Vec<Value> = serde_json::from_str(&output_of(list)?).context("gh run list")?;
-    let is_ours = |run: &&Value| run["headBranch"] == tag && run["event"] == "workflow_dispatch";
-    Ok(runs.iter().find(is_ours).map(|run| {
+    let tag = tag.replace('+', "%2B");
+    let filters = format!("branch={tag}&event=workflow_dispatch&per_page=1");
+    let printed = api(sh, &format!("actions/workflows/{workflow}/runs?{filters}"))?;
+    let runs: Value = serde_json::from_str(&printed).context("gh api")?;
+    Ok(items(&runs["workflow_runs"]).first().map(|run| {
         let mut state = text(&run["conclusion"]);
         if state.is_empty() {
             state = text(&run["status"]);
         }
-        (state, text(&run["url"]))
+        (state, text(&run["html_url"]))
     }))
 }
 
 /// The tag of the release that GitHub shows as the latest, if any.
 pub fn latest_release(sh: &Shell) -> Result<Option<String>> {
-    let path = "repos/{owner}/{repo}/releases/latest";
-    match output_of(cmd!(sh, "gh api {path}")) {
+    match api(sh, "releases/latest") {
         Err(error) if error.to_string().contains("HTTP 404") => Ok(None),
         printed => {
             let latest: Value = serde_json::from_str(&printed?).context("gh api")?;
@@ -143,6 +156,34 @@ pub fn latest_release(sh: &Shell) -> Result<Option<String>> {
     }
 }
 
-fn output_of(gh: Cmd) -> Result<String> {
-    process::output_of(gh).context("gh")
+/// The repository of `GH_REPO`, or else of origin. gh would take the first remote, and some versions ignore `GH_REPO`.
+fn repository(sh: &Shell) -> Result<(Option<String>, String)> {
+    let named = std::env::var("GH_REPO")
+        .ok()
+        .filter(|named| !named.is_empty());
+    let address = match named {
+        Some(named) => named,
+        None => process::output_of(cmd!(sh, "git remote get-url origin"))?,
+    };
+    let (host, path) = git::parts(&address);
+    Ok((host.map(str::to_string), path))
+}
+
+/// The option that names the repository to a command of gh.
+pub fn repo(sh: &Shell) -> Result<[String; 2]> {
+    let (host, path) = repository(sh)?;
+    let host = host.map(|host| host + "/").unwrap_or_default();
+    Ok(["--repo".to_string(), host + &path])
+}
+
+fn output_of(sh: &Shell, gh: Cmd) -> Result<String> {
+    process::output_of(gh.args(repo(sh)?)).context("gh")
+}
+
+/// What GitHub's REST API says of something in the repository, all pages.
+fn api(sh: &Shell, path: &str) -> Result<String> {
+    let (host, repository) = repository(sh)?;
+    let host = host.map(|host| format!("--hostname={host}"));
+    let api = cmd!(sh, "gh api --paginate {host...} repos/{repository}/{path}");
+    process::output_of(api).context("gh")
 }

@@ -145,17 +145,19 @@ pub enum Tokens {
 }
 
 /// The command without what is not meant for it in our environment: other tokens; what git sets for hooks, which would point
-/// its children at the user's index; and what `cargo run` and rustup's proxy set for us, with which a child would build with
+/// its children at the user's index; what makes gh write for eyes; and what `cargo run` and rustup's proxy set for us, with which a child would build with
 /// our toolchain, whatever the tree asks for.
 pub fn prepared(command: impl Into<Command>, tokens: Tokens) -> Command {
     let mut command = command.into();
     let by_cargo = std::env::var_os("CARGO_MANIFEST_DIR").is_some();
     command.env("GH_PROMPT_DISABLED", "1");
+    let is_gh = command.get_program() == "gh";
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         let for_hooks = is_among(SET_FOR_HOOKS, &text);
+        let for_eyes = is_gh && is_among(SET_FOR_EYES, &text);
         let of_cargo_run = by_cargo && is_of_cargo_run(&text);
-        if for_hooks || of_cargo_run || is_for_others(&text, tokens) {
+        if for_hooks || for_eyes || of_cargo_run || is_for_others(&text, tokens) {
             command.env_remove(&name);
         }
     }
@@ -164,6 +166,7 @@ pub fn prepared(command: impl Into<Command>, tokens: Tokens) -> Command {
 
 const SET_FOR_HOOKS: &str = "GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_PREFIX GIT_COMMON_DIR \
     GIT_OBJECT_DIRECTORY GIT_NAMESPACE";
+const SET_FOR_EYES: &str = "CLICOLOR_FORCE DEBUG GH_DEBUG GH_FORCE_TTY";
 const SET_BY_CARGO_RUN: &str = "CARGO RUSTUP_TOOLCHAIN RUSTUP_TOOLCHAIN_SOURCE RUST_RECURSION_COUNT \
     LD_LIBRARY_PATH DYLD_FALLBACK_LIBRARY_PATH";
 
@@ -211,7 +214,7 @@ pub fn one_line(stderr: &str) -> String {
     let messages_end = stderr.find("Stack backtrace:").unwrap_or(stderr.len());
     for line in stderr[..messages_end].lines() {
         let mut line = line.trim().trim_end_matches(':');
-        for mark in ["error: ", "fatal: ", "--> "] {
+        for mark in ["error: ", "fatal: ", "gh: ", "--> "] {
             line = line.trim_start_matches(mark);
         }
         let excerpt = line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');

@@ -2,6 +2,7 @@
 
 #![allow(dead_code)] // each test file uses its part
 
+pub mod github;
 pub mod publishing;
 #[path = "../../src/bin/rehearse/registry.rs"]
 pub mod registry;

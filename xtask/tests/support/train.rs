@@ -145,7 +145,8 @@ impl World {
             .env("RUSTUP_HOME", or("RUSTUP_HOME", ".rustup"));
         command
             .env("CARGO_NET_OFFLINE", "true")
-            .env("GH_CONFIG_DIR", self.path("gh"));
+            .env("GH_CONFIG_DIR", self.path("gh"))
+            .env("GH_REPO", "rehearsal/rehearsal");
         command.env("TMPDIR", self.path("tmp"));
         // A repository without git's sample hooks is a third of the files.
         command.env("GIT_TEMPLATE_DIR", self.path("template"));

@@ -67,19 +67,24 @@ fn run() -> Result<()> {
     let mut state = before.clone();
     let mut arguments = Arguments::from_vec(words);
     let _paged = arguments.contains("--paginate");
+    let _repository: Option<String> = arguments.opt_value_from_str("--repo")?;
+    let _host: Option<String> = arguments.opt_value_from_str("--hostname")?;
     let noun = arguments.subcommand()?.unwrap_or_default();
     let verb = arguments.subcommand()?.unwrap_or_default();
+    // `repos/OWNER/NAME/...`
+    let path = verb.splitn(4, '/').nth(3).unwrap_or_default();
     match (&*noun, &*verb) {
-        ("api", "repos/{owner}/{repo}/releases?per_page=100") => print_releases(arguments, &state),
-        ("api", "repos/{owner}/{repo}/releases/latest") => print_latest(arguments, &state),
+        ("api", _) if path.starts_with("releases?") => print_releases(arguments, &state),
+        ("api", _) if path == "releases/latest" => print_latest(arguments, &state),
+        ("api", _) if path.starts_with("actions/") => print_runs(arguments, &state, path),
         ("issue", "create") => create_issue(arguments, &mut state),
         ("issue", "list") => list(arguments, &state, "issues"),
         ("pr", "create") => create_pull(arguments, &mut state),
         ("pr", "list") => list(arguments, &state, "pulls"),
+        ("pr", "view") => print_checks(arguments, &state),
         ("release", "create") => create_release(arguments, &mut state),
         ("release", "edit") => edit_release(arguments, &mut state),
         ("release", "upload") => upload(arguments, &mut state),
-        ("run", "list") => list_runs(arguments, &state),
         ("workflow", "run") => start_workflow(arguments, &mut state),
         _ => Err(format!("unknown command \"{noun} {verb}\" for \"gh\"").into()),
     }?;
@@ -95,30 +100,20 @@ fn list(mut arguments: Arguments, state: &Value, of: &str) -> Result<()> {
     let limit: usize = arguments.opt_value_from_str("--limit")?.unwrap_or(30);
     let mut option = |name: &'static str| arguments.opt_value_from_str::<_, String>(name);
     let wanted = option("--state")?.unwrap_or("open".to_string());
-    let (head, search) = (option("--head")?, option("--search")?);
+    let head = option("--head")?;
     refuse_the_rest(arguments)?;
-    // Of the search's qualifiers, the one for the beginning of a branch.
-    let search = search.unwrap_or("head:".to_string());
-    let prefix = search.split(' ').next().unwrap_or_default();
-    let prefix = prefix
-        .strip_prefix("head:")
-        .ok_or("the stand-in searches for `head:` alone")?;
 
     let mut shown = Vec::new();
     for item in state[of].as_array().into_iter().flatten().rev() {
         let mut item = item.clone();
         let branch = text(&item["headRefName"]).to_string();
         let selected = (wanted == "all" || text(&item["state"]).eq_ignore_ascii_case(&wanted))
-            && head.as_ref().is_none_or(|head| branch == *head)
-            && branch.starts_with(prefix);
+            && head.as_ref().is_none_or(|head| branch == *head);
         if !selected || shown.len() == limit {
             continue;
         }
-        if of == "pulls" {
-            if item["state"] == "OPEN" {
-                item["headRefOid"] = json!(commit_of(&branch)?);
-            }
-            item["statusCheckRollup"] = checks(&state["runs"], &item["headRefOid"]);
+        if of == "pulls" && item["state"] == "OPEN" {
+            item["headRefOid"] = json!(commit_of(&branch)?);
         }
         let mut values = json!({});
         for field in fields.split(',') {
@@ -131,19 +126,32 @@ fn list(mut arguments: Arguments, state: &Value, of: &str) -> Result<()> {
     print(&format!("{}\n", Value::from(shown)))
 }
 
-/// The checks of a commit, from its runs.
-fn checks(runs: &Value, commit: &Value) -> Value {
+/// Prints the checks of a pull request: the runs for its commit.
+fn print_checks(mut arguments: Arguments, state: &Value) -> Result<()> {
+    let fields: String = arguments.value_from_str("--json")?;
+    let url: String = arguments.free_from_str()?;
+    refuse_the_rest(arguments)?;
+    if fields != "statusCheckRollup" {
+        bail!("Unknown JSON field: {fields:?}");
+    }
+    let mut pulls = state["pulls"].as_array().into_iter().flatten();
+    let pull = pulls.find(|pull| pull["url"] == url);
+    let pull = pull.ok_or("no pull requests found")?;
+    let mut commit = pull["headRefOid"].clone();
+    if pull["state"] == "OPEN" {
+        commit = json!(commit_of(text(&pull["headRefName"]))?);
+    }
     let mut checks = Vec::new();
-    for run in runs.as_array().into_iter().flatten() {
-        if run["headSha"] == *commit {
+    for (at, run) in state["runs"].as_array().into_iter().flatten().enumerate() {
+        if run["headSha"] == commit {
             let (status, conclusion) = (text(&run["status"]), text(&run["conclusion"]));
             checks.push(json!({
                 "name": run["workflowName"], "status": status.to_uppercase(),
-                "conclusion": conclusion.to_uppercase(),
+                "conclusion": conclusion.to_uppercase(), "startedAt": format!("{at:09}"),
             }));
         }
     }
-    Value::from(checks)
+    print(&format!("{}\n", json!({ "statusCheckRollup": checks })))
 }
 
 fn create_pull(mut arguments: Arguments, state: &mut Value) -> Result<()> {
@@ -206,23 +214,25 @@ fn start_workflow(mut arguments: Arguments, state: &mut Value) -> Result<()> {
     let runs = items(state, "runs")?;
     let url = format!("{REPOSITORY}/actions/runs/{}", runs.len() + 1);
     runs.push(json!({
-        "workflowName": workflow, "headBranch": name, "headSha": commit, "url": url, "inputs": inputs,
+        "workflowName": workflow, "headBranch": name, "headSha": commit, "html_url": url, "inputs": inputs,
         "event": "workflow_dispatch", "status": "completed", "conclusion": "success",
     }));
     Ok(())
 }
 
-/// Prints the runs of a workflow, which is named by its file, at a branch or tag, newest first.
-fn list_runs(mut arguments: Arguments, state: &Value) -> Result<()> {
-    let workflow: String = arguments.value_from_str("--workflow")?;
-    let branch: String = arguments.value_from_str("--branch")?;
-    let _limit: usize = arguments.value_from_str("--limit")?;
-    let _fields: String = arguments.value_from_str("--json")?;
+/// Prints the newest run of a workflow, which is named by its file, at a branch or tag:
+/// `actions/workflows/FILE/runs?branch=NAME&...`.
+fn print_runs(arguments: Arguments, state: &Value, path: &str) -> Result<()> {
     refuse_the_rest(arguments)?;
-    let runs = state["runs"].as_array().into_iter().flatten().rev();
-    let selected = |run: &&Value| run["workflowName"] == workflow && run["headBranch"] == branch;
-    let shown: Value = runs.filter(selected).cloned().collect();
-    print(&format!("{shown}\n"))
+    let workflow = path.split('/').nth(2).unwrap_or_default();
+    let branch = path.split(['=', '&']).nth(1).unwrap_or_default();
+    let mut runs = state["runs"].as_array().into_iter().flatten().rev();
+    let selected = |run: &&Value| {
+        let dispatched = run["event"] == "workflow_dispatch";
+        dispatched && run["workflowName"] == workflow && run["headBranch"] == branch
+    };
+    let shown: Vec<_> = runs.find(selected).into_iter().cloned().collect();
+    print(&json!({ "workflow_runs": shown }).to_string())
 }
 
 /// Makes a release: an object with `tag_name`, `draft`, `prerelease` and `assets`, as the API has it.

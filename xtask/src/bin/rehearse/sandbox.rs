@@ -127,6 +127,7 @@ impl Sandbox {
             ("CARGO_HOME", below("cargo-home")),
             ("CARGO_TERM_COLOR", "never".into()),
             ("GH_CONFIG_DIR", below("gh")),
+            ("GH_REPO", "rehearsal/rehearsal".into()),
             ("GIT_CONFIG_GLOBAL", "/dev/null".into()),
             ("GIT_CONFIG_NOSYSTEM", "1".into()),
             ("GIT_TERMINAL_PROMPT", "0".into()),

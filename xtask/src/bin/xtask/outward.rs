@@ -8,6 +8,7 @@ use std::process::Stdio;
 use semver::Version;
 use xshell::{Cmd, Shell, cmd};
 
+use release_train::world::github::repo;
 use release_train::world::process::{Tokens, collect, prepared, start};
 use release_train::{Context, Result, say};
 
@@ -41,8 +42,11 @@ pub fn open_pull_request(
     body: &str,
 ) -> Result<String> {
     let branches = ["--head", head, "--base", base];
-    let create = cmd!(sh, "gh pr create --title {title} --body-file -");
-    on_github(create.args(branches), body)
+    let create = cmd!(
+        sh,
+        "gh pr create {branches...} --title {title} --body-file -"
+    );
+    on_github(sh, create, body)
 }
 
 /// Publishes packages (`name@version`), and passes on each line of cargo's stderr as it comes. Whether cargo succeeded does not
@@ -90,28 +94,33 @@ pub fn yank(sh: &Shell, registry: &str, name: &str, version: &Version) -> Result
 /// Creates a draft release for a tag that exists. It becomes a pre-release, if it is to be one, when it is made public.
 pub fn create_draft(sh: &Shell, tag: &str, title: &str, notes: &str) -> Result<()> {
     let options = ["--draft", "--title", title, "--notes-file", "-"];
-    on_github(cmd!(sh, "gh release create {tag} {options...}"), notes).map(drop)
+    on_github(sh, cmd!(sh, "gh release create {tag} {options...}"), notes).map(drop)
 }
 
 /// Uploads files to a release; a file of the same name there is replaced.
 pub fn upload_assets(sh: &Shell, tag: &str, files: &[PathBuf]) -> Result<()> {
-    on_github(cmd!(sh, "gh release upload {tag} --clobber {files...}"), "").map(drop)
+    on_github(
+        sh,
+        cmd!(sh, "gh release upload {tag} --clobber {files...}"),
+        "",
+    )
+    .map(drop)
 }
 
 /// Makes a release public, a draft or not. Whether it is the latest one is always passed, never left to the server.
 pub fn publish_release(sh: &Shell, tag: &str, prerelease: bool, latest: bool) -> Result<()> {
     let kind = format!("--prerelease={prerelease}");
     let edit = cmd!(sh, "gh release edit {tag} --draft=false {kind}");
-    on_github(edit.arg(format!("--latest={latest}")), "").map(drop)
+    on_github(sh, edit.arg(format!("--latest={latest}")), "").map(drop)
 }
 
 /// Starts a workflow as it is at a branch or tag.
 pub fn start_workflow(sh: &Shell, file: &str, reference: &str) -> Result<()> {
-    on_github(cmd!(sh, "gh workflow run {file} --ref {reference}"), "").map(drop)
+    on_github(sh, cmd!(sh, "gh workflow run {file} --ref {reference}"), "").map(drop)
 }
 
-fn on_github(cmd: Cmd, stdin: &str) -> Result<String> {
-    act(cmd, Tokens::Origin, stdin).context("gh")
+fn on_github(sh: &Shell, cmd: Cmd, stdin: &str) -> Result<String> {
+    act(cmd.args(repo(sh)?), Tokens::Origin, stdin).context("gh")
 }
 
 /// Prints a command, runs it, and returns its stdout. A text goes in as stdin: untrusted text must not begin a line of a

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
 use std::time::Duration;
 
 use semver::Version;
@@ -140,17 +141,26 @@ fn only_ours(draft: &Release, files: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
-/// Fails unless GitHub has every file whole.
+/// Fails unless GitHub has every file whole. Its list of releases can be late: what is missing there is waited for.
 fn all_uploaded(sh: &Shell, tag: &str, files: &[PathBuf]) -> Result<()> {
-    let all = releases(sh)?;
-    let draft = release_of_tag(&all, tag)?;
-    let assets = draft.map_or(&[][..], |draft| &draft.assets);
-    for file in files {
-        let name = file_name(file);
-        let size = fs::metadata(file).context(file.display())?.len();
-        let is_file = |asset: &Asset| asset.name == name && asset.size == size;
-        if !assets.iter().any(|asset| is_file(asset) && asset.complete) {
-            bail!("{name} was uploaded and is incomplete on GitHub: run this again");
+    for pause in [1, 2, 4, 0] {
+        let all = releases(sh)?;
+        let assets = release_of_tag(&all, tag)?.map_or(&[][..], |draft| &draft.assets);
+        let mut missing = Vec::new();
+        for file in files {
+            let (name, size) = (file_name(file), fs::metadata(file)?.len());
+            match assets.iter().find(|asset| asset.name == name) {
+                None => missing.push(name),
+                Some(asset) if asset.complete && asset.size == size => {}
+                Some(_) => bail!("{name} was uploaded and is incomplete on GitHub: run this again"),
+            }
+        }
+        match missing.first() {
+            None => return Ok(()),
+            Some(name) if pause == 0 => {
+                bail!("{name} was uploaded and is not shown by GitHub: run this again")
+            }
+            Some(_) => sleep(Duration::from_secs(pause)),
         }
     }
     Ok(())
