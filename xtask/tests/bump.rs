@@ -622,6 +622,10 @@ fn other_workspaces_of_the_repository_that_depend_on_a_bumped_member_are_named()
             "[workspace]\nmembers = []\n[workspace.dependencies]\nrenamed = { path = \"../a\", package = \"a\", version = \"1\" }\n",
         ),
         (
+            "patched/Cargo.toml",
+            "[workspace]\nmembers = []\n[patch.crates-io]\na = { path = \"../a\" }\n",
+        ),
+        (
             "template/Cargo.toml",
             "[package]\nname = {{ name }}\n[dependencies]\na = { path = \"../a\" }\n",
         ),
@@ -643,6 +647,7 @@ fn other_workspaces_of_the_repository_that_depend_on_a_bumped_member_are_named()
         .collect();
     expect![[r#"
         fuzz/Cargo.toml:7: depends on `a` from another workspace: update it and its Cargo.lock
+        patched/Cargo.toml:4: depends on `a` from another workspace: update it and its Cargo.lock
         tool/Cargo.toml:4: depends on `a` from another workspace: update it and its Cargo.lock"#]]
     .assert_eq(&others.join("\n"));
 }

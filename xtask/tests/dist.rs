@@ -288,16 +288,21 @@ fn the_users_flags_stay_and_no_path_of_the_machine_is_in_a_binary() {
     let host = host();
     let of_target = format!("[target.{host}]\nrustflags");
     for (config, variable) in [
-        ("", Some("RUSTFLAGS")),
+        ("", Some(("RUSTFLAGS", "--cfg mine"))),
         ("[build]\nrustflags = \"--cfg mine\"\n", None),
         ("[build]\nrustflags = [\"--cfg\", \"mine\"]\n", None),
+        ("", Some(("CARGO_ENCODED_RUSTFLAGS", "--cfg\x1fmine"))),
+        (
+            "[target.'cfg(unix)']\nrustflags = [\"--cfg\", \"mine\"]\n",
+            None,
+        ),
         (&format!("{of_target} = \"--cfg mine\"\n"), None),
         (&format!("{of_target} = [\"--cfg\", \"mine\"]\n"), None),
     ] {
         world.commit("main", "Flags", &[(".cargo/config.toml", config)]);
         world.git("clone", &["pull", "-q", "--ff-only"]);
         let mut dist = world.xtask("clone", "dist");
-        dist.envs(variable.map(|name| (name, "--cfg mine")));
+        dist.envs(variable);
         let output = dist.output().unwrap();
         assert!(output.status.success(), "{}", text(&output.stderr));
         let binary = world.path(&format!("clone/target/{host}/release/b"));
@@ -341,4 +346,38 @@ fn a_submodule_is_named_since_the_source_archive_does_not_hold_it() {
     world.submodule("b/vendor");
     expect!["error: b/vendor: a submodule that is not checked out: run `git submodule update --init --recursive`, or pass `submodules: recursive` to actions/checkout"]
     .assert_eq(&world.refused("dist"));
+}
+
+#[test]
+fn a_workspace_in_a_folder_of_its_repository_is_packed_with_its_documents() {
+    let world = world();
+    world.checkout("main");
+    world.git("github", &["rm", "-q", "LICENSE-MIT"]);
+    for (from, to) in [
+        ("Cargo.toml", "ws/"),
+        ("Cargo.lock", "ws/"),
+        ("a", "ws/"),
+        ("b", "ws/"),
+        ("README.md", "ws/"),
+        ("RELEASES.md", "ws/"),
+    ] {
+        fs::create_dir_all(world.path("github/ws")).unwrap();
+        world.git("github", &["mv", from, to]);
+    }
+    fs::write(world.path("github/LICENSE"), "Do.\n").unwrap();
+    fs::write(world.path("github/ws/.gitignore"), "/target\n").unwrap();
+    std::os::unix::fs::symlink("../LICENSE", world.path("github/ws/LICENSE")).unwrap();
+    world.git("github", &["add", "--all"]);
+    world.git("github", &["commit", "-q", "-m", "A folder"]);
+    world.git("github", &["push", "-q", "origin", "HEAD:main"]);
+    world.git("clone", &["pull", "-q", "--ff-only"]);
+    let output = world.xtask("clone/ws", "dist").output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let program = format!("demo-v12.0.0-{}.tar.gz", host());
+    let files = listing(&world.path("clone/ws/target/dist"), &program);
+    let files: Vec<&str> = files
+        .iter()
+        .filter_map(|line| line.rsplit('/').next())
+        .collect();
+    assert_eq!(files, ["", "LICENSE", "README.md", "b"]);
 }

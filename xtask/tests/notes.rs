@@ -238,6 +238,9 @@ fn what_a_reader_does_not_see_as_a_heading_is_not_a_section() {
         "<pre>\n## 0.9.0\n</pre>\n",
         "<!-- Copy this:\n\n## 0.9.0\n\nUnreleased.\n-->\n",
         "<!-- one line -->\n",
+        "  <!-- Copy this:\n\n## 0.9.0\n\nUnreleased.\n-->\n",
+        "<PRE>\n## 0.9.0\n</PRE>\n",
+        "* 1.0.0 was bad\n---\n",
     ] {
         let notes =
             format!("## 1.0.0\n\nUnreleased.\n\n{hidden}\n## 0.9.0 ##\n\nReleased 2024-01-20.\n");
@@ -247,6 +250,31 @@ fn what_a_reader_does_not_see_as_a_heading_is_not_a_section() {
             "{hidden}"
         );
     }
+}
+
+#[test]
+fn notes_with_headings_of_another_form_are_refused_and_not_appended_to() {
+    for heading in [
+        "### 1.0.0",
+        "  ## 1.0.0",
+        "##\t1.0.0",
+        "## 1.0",
+        "## v0.9",
+        "## `1.0.0`",
+        "## **1.0.0**",
+        "## The release 1.0.0",
+        "## 2024-01-01, Version 1.0.0",
+        "Release notes for 1.0.0 of p\n====",
+        "## [Unreleased]",
+    ] {
+        let tree = tree(&format!("# Changelog\n\n{heading}\n\n- A thing\n"));
+        let said = tree.error(&["notes", "new", "1.1.0"]);
+        assert!(said.contains("RELEASES.md: line 3: "), "{heading}: {said}");
+    }
+    // Above or in a section of ours, any heading is the owner's.
+    let notes = "# Since 1.0\n\n## 1.0.0\n\nUnreleased.\n\n### Upgrading from 0.9.0\n";
+    tree(notes).done(&["notes", "new", "1.1.0"]);
+    tree("# Changelog\n").done(&["notes", "new", "1.1.0"]);
 }
 
 #[test]

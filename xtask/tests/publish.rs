@@ -748,6 +748,23 @@ fn a_refusal_that_comes_with_status_200_is_one() {
 }
 
 #[test]
+fn a_crate_that_is_called_token_is_not_taken_for_a_missing_one() {
+    let mut world = World::with("", "12.0.0", "## 12.0.0\n\nUnreleased.\n");
+    let registry = world.registry(Rules::default());
+    world.commit("main", "Tag it", &[]);
+    world.git("origin.git", &["tag", "v12.0.0", "main"]);
+    world.check_out("v12.0.0");
+    // As cargo 1.96 says of a crate that it does not get to.
+    let says =
+        "error: no packages ready to publish but 1 packages remain in plan: tokenizer v12.0.0";
+    let once = world.path("once").display().to_string();
+    let real = format!("{}/cargo", support::train::toolchain());
+    world.wrap("cargo", &format!("[ \"$1\" = publish ] && [ ! -e {once} ] && touch {once} && echo '{says}' >&2 && exit 1\nexec {real} \"$@\""));
+    world.done("publish");
+    drop(registry);
+}
+
+#[test]
 fn an_index_that_needs_a_token_is_said_before_anything_is_made() {
     let publishing = Publishing::new(&["a"], Rules::default());
     let config: &str =
@@ -810,14 +827,17 @@ fn what_git_did_not_check_out_is_not_published() {
         .tree
         .write("b/tests.bin", &format!("a text about\n{pointer}"));
     publishing.tree.write("data.bin", pointer);
+    publishing.tree.write("shared/linked.bin", pointer);
+    let linked = publishing.tree.path().join("b/linked.bin");
+    std::os::unix::fs::symlink("../shared/linked.bin", linked).unwrap();
     expect!["error: b/data.bin: a pointer of Git LFS, not the file: run `git lfs pull`, or pass `lfs: true` to actions/checkout"]
         .assert_eq(&publishing.error(""));
     let mut verify = publishing.command(env!("CARGO_BIN_EXE_xtask"), "verify --fast");
     let said = text(&verify.output().unwrap().stderr);
-    assert!(
-        said.contains("\nb/data.bin: a pointer of Git LFS"),
-        "{said}"
-    );
+    for file in ["data", "linked"] {
+        let found = format!("\nb/{file}.bin: a pointer of Git LFS");
+        assert!(said.contains(&found), "{said}");
+    }
     assert_eq!(publishing.uploads(), 0);
     leave_out("b", "*.bin");
     publishing.done("");

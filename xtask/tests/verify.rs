@@ -126,8 +126,11 @@ version-strings = [{ file = "version.h", line = '#define VERSION "{version}"' }]
         a/Cargo.toml:2: `a` has no license and no license-file: add one, or `publish = false`
         a/Cargo.toml:5: `a` has more than 5 keywords, which is the limit
         a/Cargo.toml:5: `a` has the keyword `f g`: it must be of at most 20 letters, digits, `_`, `-` and `+`, the first a letter or digit
+        a/Cargo.toml:6: `a` names `README.md`, which does not exist
+        c/Cargo.toml:7: `c` names `LICENSE`, which does not exist
         warning: rehearsal has never seen a, b, c, d: trusted publishing cannot create a crate, so an owner publishes it once by hand
-        error: 8 errors, 1 warning
+        d/Cargo.toml:8: `d` and `c` are in a dependency cycle: leave out the version here
+        error: 11 errors, 1 warning
     "#]].assert_eq(&run("verify", false));
     // Where GitHub shows it beside the line.
     expect!["::error file=b/Cargo.toml,line=8::b/Cargo.toml:8: `=1.0.0` pins `a`, which is `public`: write `1.0.0`"]
@@ -355,13 +358,7 @@ fn a_version_that_is_published_before_its_tag_is_an_error_once_its_release_is_an
         .write("RELEASES.md", "## 1.0.0\n\nUnreleased.\n");
     publishing.publish_by_hand("--workspace");
     publishing.tag();
-    let untag = || {
-        let origin = publishing.file("").with_file_name("origin.git");
-        let mut untag = Command::new("git");
-        let untag = untag.args(["tag", "-d", "v1.0.0"]).current_dir(origin);
-        assert!(untag.output().unwrap().status.success());
-    };
-    untag();
+    untag(&publishing);
     // A branch goes on at the version that was released by other means.
     expect![[r#"
         warning: rehearsal already has a 1.0.0, b 1.0.0, own 1.0.0
@@ -402,6 +399,9 @@ fn a_crate_that_the_registry_has_never_seen_is_an_error_unless_it_is_meant_to_be
     publishing.tag();
     assert!(verified(&publishing).contains("0 errors, 1 warning"));
     publishing.publish_by_hand("--package a");
+    // A first release takes hours: of the new crates, crates.io takes one in ten minutes.
+    assert!(verified(&publishing).contains("0 errors, 2 warnings"));
+    untag(&publishing);
     expect![[r#"
         b/Cargo.toml:2: `b` is new to rehearsal: if that is right, add it to `new-crates` in Cargo.toml
         warning: rehearsal already has a 1.0.0
@@ -410,11 +410,15 @@ fn a_crate_that_the_registry_has_never_seen_is_an_error_unless_it_is_meant_to_be
     let manifest = publishing.tree.read("Cargo.toml");
     let config = "[workspace.metadata.release-train]\nnew-crates = [\"b\"]\n";
     publishing.tree.write("Cargo.toml", &(manifest + config));
-    expect![[r#"
-        warning: rehearsal has never seen b: trusted publishing cannot create a crate, so an owner publishes it once by hand
-        warning: rehearsal already has a 1.0.0
-        verified 1.0.0 and its 2 crates: 0 errors, 2 warnings
-    "#]].assert_eq(&verified(&publishing));
+    assert!(verified(&publishing).contains("0 errors, 2 warnings"));
+}
+
+/// Takes the tag away again.
+fn untag(publishing: &Publishing) {
+    let origin = publishing.file("").with_file_name("origin.git");
+    let mut untag = Command::new("git");
+    let untag = untag.args(["tag", "-d", "v1.0.0"]).current_dir(origin);
+    assert!(untag.output().unwrap().status.success());
 }
 
 /// What `verify --fast` says.
@@ -692,4 +696,46 @@ fn a_patch_at_its_tag_is_compared_with_the_release_before_it() {
         said.contains("cargo-semver-checks is not installed: cargo install"),
         "{said}"
     );
+}
+
+#[test]
+fn a_last_release_that_cannot_be_read_is_a_warning() {
+    let publishing = Publishing::new(&["a"], Rules::default());
+    publishing.tag();
+    // A tag from before there was a workspace.
+    let manifest = publishing.tree.read("Cargo.toml");
+    std::fs::remove_file(publishing.tree.path().join("Cargo.toml")).unwrap();
+    publishing.member("a", "0.9.0", "");
+    publishing.tag();
+    publishing.tree.write("Cargo.toml", &manifest);
+    publishing.member("a", "1.0.0", "");
+    publishing
+        .tree
+        .write("RELEASES.md", "## 1.0.0\n\nReleased 2026-03-20.\n");
+    publishing.tag();
+    untag(&publishing);
+    publishing.publish_by_hand("--package a");
+    let said = verified(&publishing);
+    let warned = said.starts_with("warning: the last release is not read: ");
+    assert!(
+        warned && said.contains("`a` 1.0.0 is in rehearsal"),
+        "{said}"
+    );
+}
+
+#[test]
+fn crates_io_takes_no_dependency_of_another_registry() {
+    let mut publishing = Publishing::new(&["a"], Rules::default());
+    publishing.member(
+        "a",
+        "1.0.0",
+        "[dependencies]\nlog = { version = \"1\", registry = \"rehearsal\" }\n",
+    );
+    publishing.tag();
+    assert!(!verified(&publishing).contains("another registry"));
+    let default = "CARGO_REGISTRY_DEFAULT".to_string();
+    publishing.env.push((default, "crates-io".to_string()));
+    let said = verified(&publishing);
+    let found = "a/Cargo.toml:8: `a` depends on `log`, which is in another registry, which crates.io refuses\n";
+    assert!(said.contains(found), "{said}");
 }

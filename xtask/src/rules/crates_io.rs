@@ -87,6 +87,8 @@ pub struct Dependency<'a> {
     pub version: Option<&'a str>,
     /// It is a member that is not published, or the crate itself, and the registry has no version that it admits.
     pub unavailable: bool,
+    /// It is in another registry than the crate is published to.
+    pub elsewhere: bool,
 }
 
 impl Dependency<'_> {
@@ -98,6 +100,7 @@ impl Dependency<'_> {
             None if self.dev => return None,
             None => "has no version: add one",
             Some(text) if is_wildcard(text) => "is a wildcard, which crates.io refuses",
+            Some(_) if self.elsewhere => "is in another registry, which crates.io refuses",
             Some(_) if !self.unavailable => return None,
             Some(_) if self.dev => "is not published: leave out its version",
             Some(_) => "is not published",
@@ -108,6 +111,7 @@ impl Dependency<'_> {
 
 /// Whether a text has the form of an SPDX expression, or of the old one with `/`. Its names are not looked up.
 fn is_license(text: &str) -> bool {
+    let is_balanced = text.matches('(').count() == text.matches(')').count();
     let text = text.replace('/', " OR ").replace(['(', ')'], " ");
     let allowed = |c: char| c.is_ascii_alphanumeric() || ".-+:".contains(c);
     let words: Vec<&str> = text.split_whitespace().collect();
@@ -115,14 +119,22 @@ fn is_license(text: &str) -> bool {
         let is_operator = ["OR", "AND", "WITH"].contains(word);
         is_operator == (at % 2 == 1) && word.chars().all(allowed)
     };
-    words.len() % 2 == 1 && words.iter().enumerate().all(fits)
+    is_balanced && words.len() % 2 == 1 && words.iter().enumerate().all(fits)
 }
 
 fn is_url(text: &str) -> bool {
     let rest = text.strip_prefix("https://");
     let rest = rest.or_else(|| text.strip_prefix("http://"));
     let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next());
-    host.is_some_and(|host| !host.is_empty() && !host.contains([' ', '<', '>', '^', '|']))
+    let host = host
+        .and_then(|host| host.rsplit('@').next())
+        .unwrap_or_default();
+    let (name, port) = match host.rsplit_once(':') {
+        Some((name, port)) if !port.contains(']') => (name, port),
+        _ => (host, ""),
+    };
+    let is_port = port.is_empty() || port.parse::<u16>().is_ok();
+    is_port && !name.is_empty() && !name.contains([' ', '<', '>', '^', '|', '%'])
 }
 
 fn is_keyword(word: &str) -> bool {
@@ -182,9 +194,13 @@ mod tests {
             ("license", json!("MIT or Apache-2.0"), "has the license"),
             ("license", json!("MIT, Apache-2.0"), "has the license"),
             ("license", json!("MIT OR"), "has the license"),
+            ("license", json!("(MIT"), "has the license"),
             ("homepage", json!("https://example.com"), ""),
             ("homepage", json!("http://example.com:80/a b?c#d"), ""),
             ("homepage", json!("example.com"), "has the homepage"),
+            ("homepage", json!("https://me@[::1]:80/"), ""),
+            ("homepage", json!("https://a.b:x/"), "has the homepage"),
+            ("homepage", json!("https://:80/"), "has the homepage"),
             ("homepage", json!("https://"), "has the homepage"),
             ("homepage", json!("https:///path"), "has the homepage"),
             ("homepage", json!("https:example.com"), "has the homepage"),
@@ -255,6 +271,7 @@ mod tests {
                 dev,
                 version,
                 unavailable,
+                elsewhere: false,
             };
             let refusal = dependency.refusal().unwrap_or_default();
             assert_eq!(refusal.is_empty(), expected.is_empty(), "{refusal}");

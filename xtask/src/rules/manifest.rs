@@ -76,26 +76,16 @@ impl Manifest {
         let patterns = |key| {
             let list = package.and_then(|package| package.get(key)?.as_array());
             let strings = list.into_iter().flatten().filter_map(|it| it.as_str());
-            let strings = strings.map(|pattern| pattern.trim_matches('/'));
-            strings.collect::<Vec<_>>()
+            // Those of the other kind begin with `!`.
+            strings.partition::<Vec<_>, _>(|pattern| !pattern.starts_with('!'))
         };
-        let is_below = |path: &str, above: &str| Path::new(path).starts_with(above);
-        let include = patterns("include");
-        if !include.is_empty() {
-            // Up to the first wildcard, one must lead to the other.
-            let mut starts = include.iter().map(|it| it.split(['*', '?', '[']).next());
-            return starts.any(|start| {
-                let start = start.unwrap_or_default();
-                is_below(start, folder) || folder.starts_with(start)
-            });
+        let ((include, but_not), (exclude, but)) = (patterns("include"), patterns("exclude"));
+        let holds = |pattern: &&str| holds(pattern.trim_start_matches('!'), folder);
+        let reaches = |pattern: &&str| reaches(pattern.trim_start_matches('!'), folder);
+        match include.is_empty() {
+            true => !exclude.iter().any(holds) || but.iter().any(reaches),
+            false => include.iter().any(reaches) && !but_not.iter().any(holds),
         }
-        !patterns("exclude").iter().any(|pattern| {
-            let whole = pattern.trim_end_matches(['*', '/']);
-            let name = whole.trim_start_matches("**/");
-            let anywhere = !name.contains('/') && (name != whole || !pattern.contains('/'));
-            let mut parts = folder.split('/');
-            is_below(folder, whole) || anywhere && parts.any(|part| part == name)
-        })
     }
 
     /// Whether the package takes the version of `[workspace.package]`.
@@ -119,7 +109,7 @@ impl Manifest {
     }
 
     /// Every dependency: of all kinds and for every target, written inline, dotted or as a table. Each with the name of its
-    /// table and its key. Those that members can inherit are in a table `workspace`; `[patch]` and `[replace]` are left out.
+    /// table and its key. Those that members can inherit are in a table `workspace`, and those of all sources of `[patch]` in `patch`.
     pub fn dependencies(&self) -> Vec<(&str, &str, &Item)> {
         let root = self.document.as_item();
         let targets = root.get("target").into_iter().flat_map(entries);
@@ -130,6 +120,8 @@ impl Manifest {
         let workspace = root.get("workspace");
         let shared = workspace.and_then(|workspace| workspace.get("dependencies"));
         tables.extend(shared.map(|table| ("workspace", table)));
+        let patches = root.get("patch").into_iter().flat_map(entries);
+        tables.extend(patches.map(|(_, table)| ("patch", table)));
         let mut found = Vec::new();
         for (kind, table) in tables {
             found.extend(entries(table).map(|(key, item)| (kind, key, item)));
@@ -167,9 +159,21 @@ impl Manifest {
 
     /// The folders that `[patch]` uses for the package of a requirement: there can be one for each version.
     pub fn patches(&self, requirement: &Requirement) -> Vec<PathBuf> {
-        let patch = self.document.as_item().get("patch");
-        let table = patch.and_then(|patch| patch.get(requirement.source));
-        let mut patches: Vec<_> = table.into_iter().flat_map(entries).collect();
+        // Cargo takes these addresses of a repository for the same.
+        let plain = |source: &str| {
+            source
+                .trim_end_matches('/')
+                .trim_end_matches(".git")
+                .to_string()
+        };
+        let mut tables: Vec<_> = self
+            .document
+            .get("patch")
+            .into_iter()
+            .flat_map(entries)
+            .collect();
+        tables.retain(|(source, _)| plain(source) == plain(requirement.source));
+        let mut patches: Vec<_> = tables.into_iter().flat_map(|(_, it)| entries(it)).collect();
         patches.retain(|(key, patch)| package(key, patch) == requirement.package);
         let folders = patches.iter().filter_map(|(_, patch)| self.folder(patch));
         folders.collect()
@@ -215,6 +219,28 @@ impl Requirement<'_> {
     }
 }
 
+/// Whether a pattern of gitignore is about a folder or one above it.
+fn holds(pattern: &str, folder: &str) -> bool {
+    let whole = pattern.trim_start_matches('/').trim_end_matches(['*', '/']);
+    let name = whole.trim_start_matches("**/");
+    let begins = pattern.ends_with('*') && !pattern.ends_with("/*") && !pattern.ends_with("/**");
+    let is_name = |part: &str| part == name || begins && part.starts_with(name);
+    let anywhere = !pattern.trim_end_matches('/').contains('/') || pattern.starts_with("**/");
+    let below = Path::new(folder).starts_with(whole) || begins && folder.starts_with(whole);
+    below || anywhere && !name.contains('/') && folder.split('/').any(is_name)
+}
+
+/// Whether a pattern of gitignore can be about files below a folder: up to its first wildcard, one leads to the other.
+fn reaches(pattern: &str, folder: &str) -> bool {
+    let start = pattern
+        .trim_start_matches('/')
+        .split(['*', '?', '['])
+        .next();
+    let start = start.unwrap_or_default();
+    let leads = Path::new(start).starts_with(folder) || folder.starts_with(start);
+    leads || holds(pattern, folder)
+}
+
 /// Parses a file; an error names it and the line.
 pub fn parse<S: AsRef<str> + Clone>(file: &str, text: S) -> Result<Document<S>> {
     Document::parse(text.clone()).map_err(|error| {
@@ -256,6 +282,10 @@ mod tests {
             ("exclude = [\"zlib/docs\"]", "zlib", true),
             ("exclude = [\"*.md\", \"tests\"]", "vendor", true),
             ("exclude = [\"vend\"]", "vendor", true),
+            ("exclude = [\"test*\"]", "testdata", false),
+            ("exclude = [\"vendor/*\", \"!vendor/z\"]", "vendor/z", true),
+            ("include = [\"**/*\", \"!/vendor\"]", "vendor", false),
+            ("include = [\"src\", \"zlib\"]", "vendor/zlib", true),
             ("include = [\"src\", \"Cargo.toml\"]", "vendor", false),
             ("include = [\"src/**/*.rs\"]", "vendor", false),
             ("include = [\"/vendor/*.c\"]", "vendor", true),

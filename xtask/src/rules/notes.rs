@@ -8,7 +8,7 @@ use time::Date;
 
 use crate::rules::calendar::parse_date;
 use crate::rules::version::release_branch;
-use crate::{Result, bail};
+use crate::{Error, Result, bail};
 
 pub const FILE: &str = "RELEASES.md";
 
@@ -191,6 +191,7 @@ pub fn standalone(text: &str, version: &Version) -> Result<String> {
     let lowercase = section.to_lowercase();
     let mut standalone = section.to_string();
     for (_, line) in visible_lines(text) {
+        let line = line.trim_start();
         let (label, _) = line.split_once("]:").unwrap_or_default();
         let is_used = lowercase.contains(&format!("{}]", label.to_lowercase()));
         if label.starts_with('[') && is_used && !section.contains(line) {
@@ -232,23 +233,24 @@ fn visible_lines(text: &str) -> Vec<(usize, &str)> {
         let fence = &block[..block.len() - info.len()];
 
         let indentation = line.len() - line.trim_start().len();
-        if !line.is_empty() && indentation < column {
+        if !line.is_empty() && indentation < column && !end.ends_with('>') {
             end = "";
         }
         let was_hidden = !end.is_empty();
+        let html = line.trim_start().to_lowercase();
         if !was_hidden {
             column = line.len() - block.len();
             end = match line {
                 _ if fence.len() >= 3 && !info.contains('`') => fence,
-                _ if line.starts_with("<!--") && line != ARCHIVE => "-->",
-                _ if line.starts_with("<pre") => "</pre>",
+                _ if html.starts_with("<!--") && line != ARCHIVE => "-->",
+                _ if html.starts_with("<pre") => "</pre>",
                 _ => "",
             };
         }
         lines.push((start, if end.is_empty() { line } else { HIDDEN }));
         start += raw.len();
         let is_last = match end.ends_with('>') {
-            true => line.contains(end),
+            true => html.contains(end),
             false => was_hidden && info.is_empty() && fence.starts_with(end),
         };
         if is_last {
@@ -268,10 +270,9 @@ fn outline(text: &str) -> Result<Outline<'_>> {
         let title = line.trim_matches('#').trim();
         let mut version = Version::parse(title).ok();
         version = version.filter(|_| line.starts_with("## "));
-        let is_title = is_heading(line) || next.is_some_and(|(_, next)| is_underline(next));
+        let is_title = is_heading(line) || is_underlined(&lines, at);
         if is_title && version.is_none() && names_version(title) {
-            let number = at + 1;
-            bail!("line {number}: `{line}`: a section of a version is headed `## X.Y.Z`");
+            return Err(not_a_section(at, line));
         }
         let is_end = line == ARCHIVE || next.is_none();
         if !is_heading(line) && !is_end {
@@ -308,7 +309,19 @@ fn outline(text: &str) -> Result<Outline<'_>> {
             });
         }
     }
+    // Without a section of ours, every heading that may be one of another form is.
+    for (at, (_, line)) in lines.iter().enumerate() {
+        let is_title = line.trim_start().starts_with('#') || is_underlined(&lines, at);
+        if outline.sections.is_empty() && is_title && mentions_version(line) {
+            return Err(not_a_section(at, line));
+        }
+    }
     Ok(outline)
+}
+
+fn not_a_section(at: usize, line: &str) -> Error {
+    let number = at + 1;
+    format!("line {number}: `{line}`: a section of a version is headed `## X.Y.Z`").into()
 }
 
 /// A line of dashes below a blank one. Right below text, dashes make a heading of it.
@@ -321,10 +334,21 @@ fn is_heading(line: &str) -> bool {
     line.starts_with("# ") || line.starts_with("## ")
 }
 
-/// Makes a heading of the line above it, if that is text.
-fn is_underline(line: &str) -> bool {
-    let only = |c: char| !line.is_empty() && line.trim_matches(c).is_empty();
-    only('-') || only('=')
+/// Whether the line below makes a heading of a line. A list has no such line below it.
+fn is_underlined(lines: &[(usize, &str)], at: usize) -> bool {
+    let below = lines.get(at + 1).map_or("", |(_, below)| below);
+    let only = |c: char| !below.is_empty() && below.trim_matches(c).is_empty();
+    !lines[at].1.starts_with(['*', '-', '+', '>']) && (only('-') || only('='))
+}
+
+/// Whether a word of a heading may be a version, or says that there is none yet.
+fn mentions_version(title: &str) -> bool {
+    let mut words = title.split(|c: char| !c.is_alphanumeric() && c != '.');
+    words.any(|word| {
+        let numbers = word.trim_start_matches(['v', 'V']).split('.').take(2);
+        let numbers = numbers.filter(|part| part.parse::<u64>().is_ok());
+        numbers.count() == 2 || word.eq_ignore_ascii_case("unreleased")
+    })
 }
 
 /// Whether one of the first two words of a heading is a version: `[1.0.0]`, `v1.0.0 - date`, `Version 1.0.0`.

@@ -167,7 +167,8 @@ pub fn file_at(sh: &Shell, commit: &str, file: &str) -> Option<String> {
 /// A file that differs from HEAD, if there is one; with `untracked` at `normal` instead of `no`, also a new file.
 pub fn uncommitted(sh: &Shell, untracked: &str) -> Result<Option<String>> {
     let untracked = format!("--untracked-files={untracked}");
-    let changes = output_of(cmd!(sh, "git status --porcelain {untracked}"))?;
+    let submodules = "--ignore-submodules=untracked"; // whatever .gitmodules says
+    let changes = output_of(cmd!(sh, "git status --porcelain {untracked} {submodules}"))?;
     let mut files = changes.lines().filter_map(|change| change.get(3..));
     Ok(files.next().map(str::to_string))
 }

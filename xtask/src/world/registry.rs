@@ -129,7 +129,9 @@ impl Registry {
         let mut versions = Versions::new();
         for line in file.split(|byte| *byte == b'\n') {
             let line: Value = serde_json::from_slice(line).unwrap_or_default();
-            let Ok(version) = Version::parse(&text(&line["vers"])) else {
+            let is_known = line["v"].as_u64().unwrap_or(1) <= 2 && line["cksum"].is_string();
+            let version = Version::parse(&text(&line["vers"]));
+            let (Ok(version), true) = (version, is_known) else {
                 continue;
             };
             let (name, ours) = (text(&line["name"]), &member.name);

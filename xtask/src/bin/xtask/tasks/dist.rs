@@ -8,7 +8,7 @@ use serde_json::Value;
 use toml_edit::Item;
 use xshell::{Cmd, Shell, cmd};
 
-use crate::tasks::{not_checked_out, project_name};
+use crate::tasks::{not_checked_out, project_name, submodules};
 use release_train::world::git::{commit_time, committed};
 use release_train::world::items;
 use release_train::world::process::{output_of, output_with_input, visible_output};
@@ -57,28 +57,19 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         }
     }
 
+    let top = PathBuf::from(output_of(cmd!(sh, "git rev-parse --show-toplevel"))?);
     let binaries = build(sh, &workspace, &target)?;
     if !binaries.is_empty() {
-        let add = |file: &PathBuf| format!("--add-file={}", file.display());
-        let format = if target.contains("windows") {
-            "zip"
-        } else {
-            "tar.gz"
-        };
+        let is_windows = target.contains("windows");
+        let format = if is_windows { "zip" } else { "tar.gz" };
         // A target may be a file.
         let target = Path::new(&target).file_stem().unwrap_or_default().display();
         let file = dist.join(format!("{name}-{target}.{format}"));
         let documents = documents(sh)?;
-        archive(
-            sh,
-            &file,
-            &Vec::from_iter(binaries.iter().map(add)),
-            &documents,
-        )?;
+        let _top = sh.push_dir(&top);
+        archive(sh, &file, &binaries, &documents)?;
     }
-    let submodules = output_of(cmd!(sh, "git submodule status"))?;
-    for line in submodules.lines() {
-        let path = line.split(' ').nth(1).unwrap_or_default();
+    for (_, path) in submodules(sh, &top) {
         say!("the source archive does not hold the submodule {path}");
     }
     let source = dist.join(format!("{name}-src.tar.gz"));
@@ -191,33 +182,50 @@ fn path_flags(sh: &Shell, workspace: &Workspace) -> Result<Vec<String>> {
 }
 
 /// Adds flags for rustc to the user's, in the one place that cargo takes them from: a variable, the target's or those of all
-/// builds; there as a string or a list ("build.rustflags" in the Cargo book).
+/// builds ("build.rustflags" in the Cargo book).
 fn with_flags<'a>(
     build: Cmd<'a>,
     workspace: &Workspace,
     target: &str,
     ours: &[String],
 ) -> Result<Cmd<'a>> {
-    for (name, separator) in [("CARGO_ENCODED_RUSTFLAGS", "\x1f"), ("RUSTFLAGS", " ")] {
-        if let Ok(theirs) = std::env::var(name) {
-            return Ok(build.env(name, [&[theirs], ours].concat().join(separator)));
-        }
-    }
-    let (mut keys, all) = (vec!["target", target, "rustflags"], ["build", "rustflags"]);
-    let mut theirs = configured(&workspace.root, &keys)?;
-    if theirs.is_none() {
-        (keys, theirs) = (all.to_vec(), configured(&workspace.root, &all)?);
-    }
-    let flags = match theirs.as_ref().and_then(Item::as_str) {
-        Some(theirs) => Value::from([&[theirs.to_string()], ours].concat().join(" ")),
-        None => Value::from(ours),
+    let words = |text: &str, separator: char| -> Vec<String> {
+        let words = text.split(separator).filter(|word| !word.is_empty());
+        words.map(str::to_string).collect()
     };
-    let config = format!("{}={flags}", keys.join("."));
-    Ok(build.args(["--config", &config]))
+    let set = |name| std::env::var(name).ok();
+    let encoded = set("CARGO_ENCODED_RUSTFLAGS").map(|flags| words(&flags, '\x1f'));
+    let mut theirs = encoded.or_else(|| Some(words(&set("RUSTFLAGS")?, ' ')));
+    let mut key = ["build", "rustflags"].to_vec();
+    if theirs.is_none() {
+        let of_target = ["target", target, "rustflags"];
+        let targets = configured(&workspace.root, &["target"])?;
+        let targets = targets.as_ref().and_then(Item::as_table_like);
+        let by_cfg =
+            |(name, it): (&str, &Item)| name.starts_with("cfg(") && it.get("rustflags").is_some();
+        if targets.is_some_and(|targets| targets.iter().any(by_cfg))
+            || configured(&workspace.root, &of_target)?.is_some()
+        {
+            key = of_target.to_vec();
+        }
+        let flags = configured(&workspace.root, &key)?;
+        theirs = flags.and_then(|flags| Some(words(flags.as_str()?, ' ')));
+    }
+    Ok(match theirs {
+        Some(theirs) => build.env(
+            "CARGO_ENCODED_RUSTFLAGS",
+            [&theirs, ours].concat().join("\x1f"),
+        ),
+        // A list: cargo joins them.
+        None => {
+            let config = format!("{}={}", key.join("."), Value::from(ours));
+            build.args(["--config", &config])
+        }
+    })
 }
 
 /// Packs a tree and more into one folder of the archive's name, with nothing of the user's configuration or the machine.
-fn archive(sh: &Shell, file: &Path, options: &[String], tree: &str) -> Result<()> {
+fn archive(sh: &Shell, file: &Path, added: &[PathBuf], tree: &str) -> Result<()> {
     let own = [
         "core.attributesFile=/dev/null",
         "core.autocrlf=false",
@@ -235,7 +243,10 @@ fn archive(sh: &Shell, file: &Path, options: &[String], tree: &str) -> Result<()
         format!("--prefix={folder}/"),
         format!("--output={}", part.display()),
     ];
-    let archive = cmd!(sh, "git {own...} archive {form...} {options...} {tree}");
+    let added = added
+        .iter()
+        .map(|file| format!("--add-file={}", file.display()));
+    let archive = cmd!(sh, "git {own...} archive {form...} {added...} {tree}");
     output_of(archive.env("TZ", "UTC").env("GIT_ATTR_NOSYSTEM", "1"))?;
     fs::rename(&part, file).context(file.display())?;
     say!("packed {}", relative(&sh.current_dir(), file));

@@ -13,7 +13,7 @@ pub mod sync_notes;
 pub mod verify;
 pub mod yank;
 
-use std::collections::HashMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use semver::Version;
@@ -23,8 +23,8 @@ use release_train::rules::config::Config;
 use release_train::world::git::{self, Remote, repository_name};
 use release_train::world::process::{self, output_of, search_output};
 use release_train::world::registry::{CRATES_IO, Registry};
-use release_train::world::workspace::{Crate, Workspace};
-use release_train::{Result, bail};
+use release_train::world::workspace::{Crate, Workspace, relative};
+use release_train::{Context, Result, bail};
 
 /// The project's name in titles: the configured one, or the repository's.
 fn project_name(sh: &Shell, config: &Config) -> Result<String> {
@@ -79,53 +79,66 @@ fn cargo_package<'a>(sh: &'a Shell, registry: &Registry, crates: &[&Crate]) -> R
 /// What git did not check out among the files of published crates, as `path: what to do`. `cargo package` takes the empty
 /// folder of a submodule and the text of a pointer as they are, and `git status` calls both clean.
 fn not_checked_out(sh: &Shell, workspace: &Workspace) -> Result<Vec<String>> {
+    let root = &workspace.root;
     let top = PathBuf::from(output_of(cmd!(sh, "git rev-parse --show-toplevel"))?);
-    let _top = sh.push_dir(&top);
-    let submodules = output_of(cmd!(sh, "git submodule status --recursive"))?;
-    let missing = submodules.lines().filter_map(|line| line.strip_prefix('-'));
-    let mut paths: Vec<&str> = missing
-        .filter_map(|it| Some(it.split_once(' ')?.1))
-        .collect();
-    let options = "-l -z --recurse-submodules --fixed-strings".split(' ');
-    let files = search_output(cmd!(sh, "git grep {options...} {POINTER}"), "")?;
-    let begins = |path: &&str| {
-        sh.read_file(path)
-            .is_ok_and(|text| text.starts_with(POINTER))
-    };
-    paths.extend(files.split_terminator('\0').filter(begins));
-
-    let (mut found, mut lists) = (Vec::new(), HashMap::new());
-    for name in paths {
-        let path = top.join(name);
+    let mut found = Vec::new();
+    for (is_missing, submodule) in submodules(sh, &top) {
+        let path = top.join(submodule);
         // A package in the folder of another one is not part of that.
         let mut above = path.ancestors().skip(1);
         let package = above.find(|folder| folder.join("Cargo.toml").exists());
-        let Some(folder) = package else { continue };
+        let Some(folder) = package.filter(|_| is_missing) else {
+            continue;
+        };
         let member = workspace.member_in(folder).map(|at| &workspace.crates[at]);
         let Some(member) = member.filter(|it| it.published) else {
             continue;
         };
-        let inside = path.strip_prefix(folder)?;
-        if path.is_dir() {
-            let manifest = &workspace.manifests[member.manifest];
-            if manifest.packages(&inside.display().to_string()) {
-                found.push(format!("{name}: a submodule that is not checked out: run `git submodule update --init --recursive`, or pass `submodules: recursive` to actions/checkout"));
+        let inside = path.strip_prefix(folder)?.display().to_string();
+        if workspace.manifests[member.manifest].packages(&inside) {
+            let path = relative(root, &path);
+            found.push(format!("{path}: a submodule that is not checked out: run `git submodule update --init --recursive`, or pass `submodules: recursive` to actions/checkout"));
+        }
+    }
+
+    let options = "-l --no-color --recurse-submodules --fixed-strings".split(' ');
+    let pointers = cmd!(sh, "git -C {top} grep {options...} {POINTER}");
+    if search_output(pointers, "")?.is_empty() {
+        return Ok(found);
+    }
+    let _root = sh.push_dir(root);
+    for member in workspace.published() {
+        let (name, manifest) = (&member.name, &workspace.manifests[member.manifest]);
+        let list = cmd!(sh, "cargo package --list --allow-dirty --package {name}");
+        let files = output_of(list).context(&manifest.file);
+        let files = files.unwrap_or_else(|error| {
+            found.push(error.to_string());
+            String::new()
+        });
+        for file in files.lines() {
+            let path = manifest.path.with_file_name(file);
+            let is_pointer = fs::read(&path).is_ok_and(|text| text.starts_with(POINTER.as_bytes()));
+            if is_pointer {
+                let path = relative(root, &path);
+                found.push(format!("{path}: a pointer of Git LFS, not the file: run `git lfs pull`, or pass `lfs: true` to actions/checkout"));
             }
-            continue;
-        }
-        if !lists.contains_key(&member.name) {
-            let package = &member.name;
-            let list = cmd!(sh, "cargo package --list --allow-dirty --package {package}");
-            lists.insert(package, output_of(list)?);
-        }
-        if lists[&member.name]
-            .lines()
-            .any(|file| Path::new(file) == inside)
-        {
-            found.push(format!("{name}: a pointer of Git LFS, not the file: run `git lfs pull`, or pass `lfs: true` to actions/checkout"));
         }
     }
     Ok(found)
+}
+
+/// The submodules: whether each is missing in the checkout, and its path. git fails where a repository lies in another one
+/// without being declared; that is not a submodule.
+fn submodules(sh: &Shell, top: &Path) -> Vec<(bool, String)> {
+    let status = output_of(cmd!(sh, "git -C {top} submodule status --recursive"));
+    let mut found = Vec::new();
+    for line in status.unwrap_or_default().lines() {
+        // A mark, the commit, the path, and a name of the commit if it is there.
+        let (_, path) = line.trim_start().split_once(' ').unwrap_or_default();
+        let path = path.rsplit_once(" (").map_or(path, |(path, _)| path);
+        found.push((line.starts_with('-'), path.to_string()));
+    }
+    found
 }
 
 /// How a pointer of Git LFS begins.

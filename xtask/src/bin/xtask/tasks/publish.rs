@@ -252,7 +252,9 @@ impl Failure {
             (_, Some(until)) => (Failure::RateLimited(until), ""),
             (Some(401 | 403), _) => (Failure::Rejected, token),
             // cargo found no token, or an empty one.
-            (None, _) if cause.contains("token") => (Failure::Rejected, token),
+            (None, _) if NO_TOKEN.iter().any(|words| cause.contains(words)) => {
+                (Failure::Rejected, token)
+            }
             (Some(408 | 425 | 429 | 500..), _) => (Failure::Transient, ""),
             // A registry may also refuse with status 200 and `errors` ("Web API" in the Cargo book).
             (None, _) if !said_no => (Failure::Transient, ""),
@@ -261,6 +263,9 @@ impl Failure {
         (failure, cause + remedy)
     }
 }
+
+/// What cargo says if it has no token.
+const NO_TOKEN: [&str; 3] = ["no token found", "non-empty token", "token rejected"];
 
 fn status_in(cause: &str) -> Option<u16> {
     let before = ["responded with an error (status ", "200 OK response, got "];

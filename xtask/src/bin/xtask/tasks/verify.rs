@@ -1,8 +1,9 @@
 //! `verify`: everything that would stop or spoil a release, all of it at once, before anything is public. It changes nothing:
 //! cargo builds in the target folder, and git may fetch a tag.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
+use std::mem::take;
 use std::time::{Duration, SystemTime};
 
 use semver::Version;
@@ -15,7 +16,7 @@ use release_train::rules::version::{branch_version, release_of, same_line};
 use release_train::rules::{crates_io, notes};
 use release_train::world::git::{self, Remote};
 use release_train::world::process::{output_of, run_configured, run_visible, visible_status};
-use release_train::world::registry::{Registry, Unavailable};
+use release_train::world::registry::{CRATES_IO, Registry, Unavailable, Versions};
 use release_train::world::workspace::{self, Crate, Workspace, read_notes};
 use release_train::world::worktree::{Worktree, lock_clone};
 use release_train::world::{self, items};
@@ -51,6 +52,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         workspace: &workspace,
         errors: 0,
         warnings: 0,
+        needs: Vec::new(),
     };
     let registry = Registry::of(&workspace, registry, Duration::from_secs(5));
     check.files(registry.as_ref().ok())?;
@@ -63,6 +65,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         Err(error) => check.error(&format!("Cargo.toml: {error}")),
         Ok(registry) => {
             let missing = check.missing(&registry, remote.as_ref())?;
+            check.cycles(&missing);
             if !fast && check.errors == 0 && !missing.is_empty() {
                 check.package(&missing, &registry)?;
             }
@@ -93,6 +96,15 @@ struct Check<'a> {
     workspace: &'a Workspace,
     errors: usize,
     warnings: usize,
+    needs: Vec<Need<'a>>,
+}
+
+/// A dependency of a published member on another one, with path and version.
+struct Need<'a> {
+    by: &'a str,
+    on: &'a str,
+    dev: bool,
+    place: String,
 }
 
 impl<'a> Check<'a> {
@@ -157,17 +169,32 @@ impl<'a> Check<'a> {
             for (key, what) in crates_io::refusals(&member.about) {
                 self.error_of(member, key, &what);
             }
+            for key in ["readme", "license_file"] {
+                let manifest = &workspace.manifests[member.manifest].path;
+                let file = member.about[key].as_str();
+                if let Some(file) = file.filter(|file| !manifest.with_file_name(file).exists()) {
+                    self.error_of(
+                        member,
+                        &key.replace('_', "-"),
+                        &format!("names `{file}`, which does not exist"),
+                    );
+                }
+            }
             self.dependencies(member, registry);
         }
         Ok(())
     }
 
     /// Whether a crate can be published with its dependencies.
-    fn dependencies(&mut self, member: &Crate, registry: Option<&Registry>) {
+    fn dependencies(&mut self, member: &'a Crate, registry: Option<&Registry>) {
         let manifests = &self.workspace.manifests;
         let (root, manifest) = (&manifests[0], &manifests[member.manifest]);
         let shared = root.dependencies();
+        let to = registry.map(|registry| registry.name.as_str());
         for (kind, key, item) in manifest.dependencies() {
+            if ["workspace", "patch"].contains(&kind) {
+                continue;
+            }
             let is_inherited = |(table, name, _): &&(&str, &str, _)| {
                 item.get("workspace").is_some() && *table == "workspace" && *name == key
             };
@@ -183,10 +210,42 @@ impl<'a> Check<'a> {
                 dev: kind.starts_with("dev"),
                 version: requirement.as_ref().map(|it| it.text),
                 unavailable,
+                elsewhere: entry.get("registry").is_some() && to == Some(CRATES_IO),
             };
-            if let Some(what) = dependency.refusal().filter(|_| kind != "workspace") {
-                let place = manifest.at(item);
+            let place = manifest.at(item);
+            if let Some(what) = dependency.refusal() {
                 self.error(&format!("{place}: `{}` {what}", member.name));
+            }
+            if let Some(on) = local.and_then(|it| self.workspace.member(it)) {
+                let (by, on, dev) = (
+                    &member.name,
+                    &self.workspace.crates[on].name,
+                    dependency.dev,
+                );
+                self.needs.push(Need { by, on, dev, place });
+            }
+        }
+    }
+
+    /// Dependency cycles among crates that are published together. Cargo itself refuses those without a dev-dependency.
+    fn cycles(&mut self, together: &[&Crate]) {
+        let is_together = |name: &str| together.iter().any(|member| member.name == name);
+        let mut needs = take(&mut self.needs);
+        needs.retain(|need| is_together(need.by) && is_together(need.on) && need.by != need.on);
+        let mut all = HashMap::<_, Vec<_>>::new();
+        for need in &needs {
+            all.entry(need.by).or_default().push(need.on);
+        }
+        for Need { by, on, place, .. } in needs.iter().filter(|need| need.dev) {
+            let (mut seen, mut next) = (HashSet::new(), vec![*on]);
+            while let Some(name) = next.pop() {
+                if seen.insert(name) {
+                    next.extend(all.get(name).into_iter().flatten());
+                }
+            }
+            if seen.contains(by) {
+                let what = format!("`{by}` and `{on}` are in a dependency cycle");
+                self.error(&format!("{place}: {what}: leave out the version here"));
             }
         }
     }
@@ -259,12 +318,22 @@ impl<'a> Check<'a> {
             version.pre.starts_with("rc.") || read_notes(&workspace.root).is_ok_and(dated);
         // What is published after the commit that announces a release and before its tag is not ours.
         let untagged = remote.filter(|it| is_announced && !it.tags.contains_key(version));
-        let before = match untagged.and_then(|it| Some((it, it.tags.range(..version).next_back()?)))
+        let is_there = |(it, of): &(&Crate, Versions)| of.contains_key(&it.version);
+        let mut before = BTreeMap::new();
+        if let Some(remote) = untagged.filter(|_| all.iter().any(is_there))
+            && let Some((last, _)) = remote.tags.range(..version).next_back()
         {
-            Some((remote, (last, _))) => packages_at(self.sh, remote, last)?,
-            None => BTreeMap::new(),
+            let members = packages_at(self.sh, remote, last);
+            before = self
+                .or_warn(members, "the last release is not read")
+                .unwrap_or_default();
+        }
+        // Of a first release, a part may be published.
+        let is_tagged = remote.is_some_and(|it| it.tags.contains_key(version));
+        let is_new = |(it, of): &(&Crate, Versions)| {
+            of.is_empty() || is_tagged && of.keys().all(|version| *version == it.version)
         };
-        let is_first = all.iter().all(|(_, versions)| versions.is_empty());
+        let is_first = all.iter().all(is_new);
         let registry = &registry.name;
         let (mut new, mut there, mut missing) = (Vec::new(), Vec::new(), Vec::new());
         for (member, versions) in all {
