@@ -181,7 +181,7 @@ fn a_candidate_whose_marker_was_dropped_is_not_called_dated() {
         "{said}"
     );
     let cut = world.refs()["refs/heads/main"].clone();
-    expect!["error: CUT cannot be tagged as v12.0.0-rc.1: it must be on `release-12.0.0`, along first parents, at 12.0.0-rc.1, and the commits after it must not change that"]
+    expect!["error: CUT cannot be tagged as v12.0.0-rc.1: it must be on `release-12.0.0`, along first parents, at 12.0.0-rc.1, dated unless it is a candidate, and the commits after it must not change that"]
         .assert_eq(&world.refused(&format!("{PUSH} --commit {cut}")).replace(&cut, "CUT"));
 }
 

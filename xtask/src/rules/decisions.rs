@@ -83,11 +83,6 @@ pub struct TagFacts<'a> {
 pub fn tag_commit(facts: &TagFacts) -> Decision<String> {
     let (branch, version, newest_change) = (facts.branch, facts.version, facts.newest_change);
     let tag = facts.tag;
-    let notes = if version.pre.is_empty() {
-        ", with dated notes"
-    } else {
-        ""
-    };
     match (facts.tagged, facts.named, &facts.chosen) {
         (Some(tagged), Some(named), _) if tagged != named => {
             Decision::Refuse(wrong_commit(tag, tagged, named))
@@ -102,7 +97,7 @@ pub fn tag_commit(facts: &TagFacts) -> Decision<String> {
         )),
         (None, _, Some(chosen)) => Decision::Go(chosen.clone()),
         (None, Some(named), None) => Decision::Refuse(format!(
-            "{named} cannot be tagged as {tag}: it must be on `{branch}`, along first parents, at {version}{notes}, and the commits after it must not change that"
+            "{named} cannot be tagged as {tag}: it must be on `{branch}`, along first parents, at {version}, dated unless it is a candidate, and the commits after it must not change that"
         )),
         (None, None, None) => Decision::Refuse(format!(
             "`{branch}`: {version} is not tagged, and no commit of it is marked (a squash may have dropped the line, or a revert was reverted); to tag it by hand: cargo xtask push-tag --branch {branch} --commit {newest_change}"
