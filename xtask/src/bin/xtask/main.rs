@@ -77,26 +77,22 @@ fn dispatch(mut arguments: Arguments) -> Result<()> {
 /// The help of a task, and what runs it.
 fn task_of(name: &str) -> Result<(&'static str, Task)> {
     Ok(match name {
-        "bump" => (bump::HELP, |sh, arguments, _| bump::run(sh, arguments)),
+        "bump" => (bump::HELP, |sh, rest, _| bump::run(sh, rest)),
         "cut" => (cut::HELP, cut::run),
-        "dist" => (dist::HELP, |sh, arguments, _| dist::run(sh, arguments)),
-        "github-release" => (github_release::HELP, |sh, arguments, _| {
-            github_release::run(sh, arguments)
+        "dist" => (dist::HELP, |sh, rest, _| dist::run(sh, rest)),
+        "github-release" => (github_release::HELP, |sh, rest, _| {
+            github_release::run(sh, rest)
         }),
         "notes" => (notes::HELP, notes::run),
-        "publish" => (publish::HELP, |sh, arguments, _| {
-            publish::run(sh, arguments)
-        }),
-        "push-tag" => (push_tag::HELP, |sh, arguments, _| {
-            push_tag::run(sh, arguments)
-        }),
+        "publish" => (publish::HELP, |sh, rest, _| publish::run(sh, rest)),
+        "push-tag" => (push_tag::HELP, |sh, rest, _| push_tag::run(sh, rest)),
         "release-candidate" => (release::CANDIDATE_HELP, release::next_candidate),
         "release-latest" => (release::LATEST_HELP, release::latest),
         "release-patch" => (release::PATCH_HELP, release::patch),
         "status" => (status::HELP, status::run),
         "sync-notes" => (sync_notes::HELP, sync_notes::run),
-        "verify" => (verify::HELP, |sh, arguments, _| verify::run(sh, arguments)),
-        "yank" => (yank::HELP, |sh, arguments, _| yank::run(sh, arguments)),
+        "verify" => (verify::HELP, |sh, rest, _| verify::run(sh, rest)),
+        "yank" => (yank::HELP, |sh, rest, _| yank::run(sh, rest)),
         _ => return Err(Usage(format!("unknown task `{name}`")).into()),
     })
 }

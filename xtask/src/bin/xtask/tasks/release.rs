@@ -267,17 +267,14 @@ fn release<'a>(
         Do not rebase if commits were added here: they would come after the commit that is tagged.\n\n\
         {MARKER}\n"
     );
-    let kind = if version.pre.is_empty() {
-        ""
-    } else {
-        "-candidate"
-    };
+    let is_final = version.pre.is_empty();
+    let kind = if is_final { "" } else { "-candidate" };
     Proposal {
         branch: format!("ci/release{kind}-{version}"),
         base: base.to_string(),
         title: format!("Release {name} {version}"),
         body,
-        dates: version.pre.is_empty().then(|| version.clone()),
+        dates: is_final.then(|| version.clone()),
         date,
         change,
     }
