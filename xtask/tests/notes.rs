@@ -8,8 +8,10 @@ const RULE: &str =
     "--------------------------------------------------------------------------------";
 
 fn tree(notes: &str) -> Tree {
-    let manifest = package("a", "1.0.0") + "repository = \"https://example.com/a/\"\n";
-    Tree::new(&[("Cargo.toml", &manifest), ("RELEASES.md", notes)])
+    Tree::new(&[
+        ("Cargo.toml", &package("a", "1.0.0")),
+        ("RELEASES.md", notes),
+    ])
 }
 
 /// `RELEASES.md` after these words.
@@ -94,10 +96,10 @@ fn in_the_archive_form_the_section_that_was_cut_is_replaced_by_a_link() {
     );
     let list = "* [47.0.x](https://github.com/o/r/blob/release-47.0.0/RELEASES.md)\n* [46.0.x](elsewhere)\n";
     let link = "* [48.0.x](https://github.com/o/r/blob/release-48.0.0/RELEASES.md)\n";
-    let first = "* [48.0.x](https://example.com/a/blob/release-48.0.0/RELEASES.md)\n";
+    let first = "* [48.0.x](../release-48.0.0/RELEASES.md)\n";
     for (before, expected) in [
         (list, format!("{new}{link}{list}")),
-        // The first link leads to the repository.
+        // The first link leads to the branch, as GitHub shows a file.
         ("", format!("{new}{first}")),
         // The link is there already.
         (link, format!("{new}{link}")),

@@ -48,13 +48,8 @@ struct Section {
 
 /// Inserts a section, as `render` makes it, in version order. `None` if the version has a section. In the archive form, the
 /// first section of a release line replaces that of the line before, and a link to its branch joins the list: like the
-/// newest link there, or below `repository`.
-pub fn open(
-    text: &str,
-    version: &Version,
-    section: &str,
-    repository: Option<&str>,
-) -> Result<Option<String>> {
+/// newest link there, or relative as GitHub shows the file.
+pub fn open(text: &str, version: &Version, section: &str) -> Result<Option<String>> {
     if has(text, version)? {
         return Ok(None);
     }
@@ -76,7 +71,7 @@ pub fn open(
         let (head, list) = (&text[..sections[0].start], &text[archive..]);
         let tail = &text[outline.end..archive];
         let gap = if tail.ends_with('\n') { "" } else { eol };
-        let mut link = archive_link(list, newest, repository)?;
+        let mut link = archive_link(list, newest);
         if !link.is_empty() {
             link += eol;
         }
@@ -375,11 +370,11 @@ pub fn render(template: &str, version: &Version) -> Result<String> {
 }
 
 /// The item that links from the list of archived notes to those of a version's branch. Empty if it is there.
-fn archive_link(list: &str, version: &Version, repository: Option<&str>) -> Result<String> {
+fn archive_link(list: &str, version: &Version) -> String {
     let label = |version: &Version| format!("[{}.{}.x]", version.major, version.minor);
     let branch = |version: &Version| release_branch(&Version::new(version.major, version.minor, 0));
     if list.contains(&label(version)) {
-        return Ok(String::new());
+        return String::new();
     }
     // The newest link, with the version in it replaced.
     let newest = list.lines().find(|line| line.contains("]("));
@@ -389,13 +384,7 @@ fn archive_link(list: &str, version: &Version, repository: Option<&str>) -> Resu
         && newest.contains(&branch(&linked))
     {
         let link = newest.replace(&label(&linked), &label(version));
-        return Ok(link.replace(&branch(&linked), &branch(version)));
+        return link.replace(&branch(&linked), &branch(version));
     }
-    let Some(url) = repository else {
-        let empty = "the list of archived notes is empty and no crate names its `repository`";
-        bail!("{empty}: write the first link");
-    };
-    let url = url.trim_end_matches('/').trim_end_matches(".git");
-    let (label, branch) = (label(version), branch(version));
-    Ok(format!("* {label}({url}/blob/{branch}/{FILE})"))
+    format!("* {}(../{}/{FILE})", label(version), branch(version))
 }

@@ -49,13 +49,13 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
 /// Adds a section to the notes of a workspace, from its template.
 pub fn open(workspace: &Workspace, version: &Version) -> Result<()> {
     let section = workspace.new_section(version)?;
-    add(&workspace.root, version, &section, workspace.repository())
+    add(&workspace.root, version, &section)
 }
 
-/// Adds a section to the notes, in version order. `repository` is for the first link of an archive.
-pub fn add(root: &Path, version: &Version, section: &str, repository: Option<&str>) -> Result<()> {
+/// Adds a section to the notes, in version order.
+pub fn add(root: &Path, version: &Version, section: &str) -> Result<()> {
     let before = read_notes(root)?;
-    let after = notes::open(&before, version, section, repository).context(FILE)?;
+    let after = notes::open(&before, version, section).context(FILE)?;
     let done = format!("{FILE}: added the section of {version}");
     write(root, before, after, &done)
 }

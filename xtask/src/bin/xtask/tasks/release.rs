@@ -187,7 +187,7 @@ fn patch_of<'a>(
         }
         let _root = sh.push_dir(root);
         let section = draft(&of, date, &git::subjects(sh, tagged, "HEAD")?);
-        notes::add(root, &of, &section, None).context(branch)
+        notes::add(root, &of, &section).context(branch)
     });
     let name = project_name(sh, &workspace.config)?;
     let proposal = release(remote, &name, branch, &next, &checks, today, change);

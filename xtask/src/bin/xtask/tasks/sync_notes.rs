@@ -47,7 +47,7 @@ pub fn run(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
         date: today,
         change: Box::new(|root, _| {
             for (version, section) in &missing {
-                notes::add(root, version, section, None).context(main)?;
+                notes::add(root, version, section).context(main)?;
             }
             Ok(())
         }),
