@@ -136,7 +136,7 @@ impl Facts {
         steps
     }
 
-    /// The task that a release branch needs, and why: the first row that applies.
+    /// The task that a release branch needs, and why: the first case that applies.
     fn next_for_branch(&self, branch: &ReleaseBranch) -> Option<(String, String)> {
         let (name, version, changes) = (&branch.name, &branch.version, branch.changes);
         let release = release_of(version);
@@ -151,30 +151,22 @@ impl Facts {
         let candidate_due = version.pre.as_str() == "dev" || branch.tagged && changes > 0;
         let empty = if changes == 0 { " --allow-empty" } else { "" };
 
-        let rules = [
-            (
-                branch.ready && !branch.tagged,
-                format!("push-tag --branch {name}"),
-                format!("{version} is merged and not tagged"),
-            ),
-            (
-                branch.released && self.patch_is_due(branch),
-                format!("release-patch --branch {name}{empty}"),
-                format!("{changes} commits of {name} are not released"),
-            ),
-            (
-                unreleased && (incomplete || due),
-                "release-latest".to_string(),
-                format!("{release} is due on {}", self.release_day()),
-            ),
-            (
-                unreleased && candidate_due && !opened_here && !self.cut_is_incomplete(),
-                format!("release-candidate --branch {name}"),
-                format!("{changes} commits of {name} are in no candidate"),
-            ),
-        ];
-        let mut applies = rules.into_iter().filter(|(applies, ..)| *applies);
-        applies.next().map(|(_, task, why)| (task, why))
+        let (task, why) = if branch.ready && !branch.tagged {
+            let why = format!("{version} is merged and not tagged");
+            (format!("push-tag --branch {name}"), why)
+        } else if branch.released && self.patch_is_due(branch) {
+            let why = format!("{changes} commits of {name} are not released");
+            (format!("release-patch --branch {name}{empty}"), why)
+        } else if unreleased && (incomplete || due) {
+            let why = format!("{release} is due on {}", self.release_day());
+            ("release-latest".to_string(), why)
+        } else if unreleased && candidate_due && !opened_here && !self.cut_is_incomplete() {
+            let why = format!("{changes} commits of {name} are in no candidate");
+            (format!("release-candidate --branch {name}"), why)
+        } else {
+            return None;
+        };
+        Some((task, why))
     }
 
     fn patch_is_due(&self, branch: &ReleaseBranch) -> bool {
@@ -293,10 +285,9 @@ impl Facts {
     fn commands(&self) -> String {
         let steps = self.next();
         if steps.is_empty() {
-            let known = if self.unknown.is_empty() {
-                "nothing is due"
-            } else {
-                "see what is unknown"
+            let known = match self.unknown.is_empty() {
+                true => "nothing is due",
+                false => "see what is unknown",
             };
             return format!("# {known}\n");
         }
