@@ -71,10 +71,8 @@ pub fn open(text: &str, version: &Version, section: &str) -> Result<Option<Strin
         let (head, list) = (&text[..sections[0].start], &text[archive..]);
         let tail = &text[outline.end..archive];
         let gap = if tail.ends_with('\n') { "" } else { eol };
-        let mut link = archive_link(list, newest);
-        if !link.is_empty() {
-            link += eol;
-        }
+        let link = archive_link(list, newest).map(|link| link + eol);
+        let link = link.unwrap_or_default();
         let replaced = format!("{head}{section}{blank_line}{tail}{gap}{link}{list}");
         return Ok(Some(replaced));
     }
@@ -369,12 +367,12 @@ pub fn render(template: &str, version: &Version) -> Result<String> {
     }
 }
 
-/// The item that links from the list of archived notes to those of a version's branch. Empty if it is there.
-fn archive_link(list: &str, version: &Version) -> String {
+/// The item that links from the list of archived notes to those of a version's branch. `None` if it is there.
+fn archive_link(list: &str, version: &Version) -> Option<String> {
     let label = |version: &Version| format!("[{}.{}.x]", version.major, version.minor);
     let branch = |version: &Version| release_branch(&Version::new(version.major, version.minor, 0));
     if list.contains(&label(version)) {
-        return String::new();
+        return None;
     }
     // The newest link, with the version in it replaced.
     let newest = list.lines().find(|line| line.contains("]("));
@@ -384,7 +382,8 @@ fn archive_link(list: &str, version: &Version) -> String {
         && newest.contains(&branch(&linked))
     {
         let link = newest.replace(&label(&linked), &label(version));
-        return link.replace(&branch(&linked), &branch(version));
+        return Some(link.replace(&branch(&linked), &branch(version)));
     }
-    format!("* {}(../{}/{FILE})", label(version), branch(version))
+    let (label, branch) = (label(version), branch(version));
+    Some(format!("* {label}(../{branch}/{FILE})"))
 }

@@ -119,10 +119,8 @@ impl Drop for Worktree<'_> {
 #[cfg(unix)]
 fn create_private(folder: &Path) -> Result<()> {
     use std::os::unix::fs::{DirBuilderExt, MetadataExt};
-    fs::DirBuilder::new()
-        .mode(0o700)
-        .create(folder)
-        .context(folder.display())?;
+    let made = fs::DirBuilder::new().mode(0o700).create(folder);
+    made.context(folder.display())?;
     let own = fs::metadata(folder)?.uid();
     for above in folder.ancestors().skip(1) {
         for name in OBEYED.split(' ') {
@@ -130,10 +128,8 @@ fn create_private(folder: &Path) -> Result<()> {
             let owner = fs::symlink_metadata(&file).map_or(own, |file| file.uid());
             if owner != own && owner != 0 {
                 let _ = fs::remove_dir(folder);
-                bail!(
-                    "{} belongs to another user: set TMPDIR to another folder",
-                    file.display()
-                );
+                let file = file.display();
+                bail!("{file} belongs to another user: set TMPDIR to another folder");
             }
         }
     }

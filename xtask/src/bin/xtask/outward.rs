@@ -63,19 +63,14 @@ pub fn publish(
     say!("$ {publish}");
     let mut command = prepared(publish, Tokens::Registry);
     // Whatever the user's configuration of cargo says, the lines are those that `publish` reads.
-    for (name, value) in [
-        ("COLOR", "never"),
-        ("QUIET", "false"),
-        ("VERBOSE", "false"),
-        ("PROGRESS_WHEN", "never"),
-    ] {
-        command.env(format!("CARGO_TERM_{name}"), value);
-    }
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped());
-    let mut child = start(&mut command)?;
+    command.envs([
+        ("CARGO_TERM_COLOR", "never"),
+        ("CARGO_TERM_QUIET", "false"),
+        ("CARGO_TERM_VERBOSE", "false"),
+        ("CARGO_TERM_PROGRESS_WHEN", "never"),
+    ]);
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    let mut child = start(command.stderr(Stdio::piped()))?;
     if let Some(stderr) = child.stderr.take() {
         for line in BufReader::new(stderr).split(b'\n') {
             on_line(&String::from_utf8_lossy(&line?));

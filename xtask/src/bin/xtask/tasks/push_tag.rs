@@ -91,7 +91,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         ),
         Decision::Go(commit) => commit,
         Decision::Nothing(why) => match tagged {
-            Some(commit) if starts && is_to_be_started(sh, &tag, &branch, head, commit)? => {
+            Some(commit) if starts && is_unstarted(sh, &tag, &branch, head, commit)? => {
                 commit.clone()
             }
             _ => {
@@ -104,7 +104,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         return print(&format!("{commit}\n"));
     }
     let is_due = tagged.is_some() || push(sh, &commit, &version, &tag)?;
-    if starts && (is_due || is_to_be_started(sh, &tag, &branch, head, &commit)?) {
+    if starts && (is_due || is_unstarted(sh, &tag, &branch, head, &commit)?) {
         start(sh, &tag)?;
     }
     Ok(())
@@ -170,13 +170,7 @@ fn has_workflow(sh: &Shell, commit: &str) -> Result<bool> {
 }
 
 /// Whether a tag that exists is not released and has no run. One from before the workflows is left alone.
-fn is_to_be_started(
-    sh: &Shell,
-    tag: &str,
-    branch: &str,
-    head: &str,
-    commit: &String,
-) -> Result<bool> {
+fn is_unstarted(sh: &Shell, tag: &str, branch: &str, head: &str, commit: &String) -> Result<bool> {
     if github::is_public(sh, tag)? {
         return Ok(false);
     }
