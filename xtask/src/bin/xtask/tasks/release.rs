@@ -1,17 +1,15 @@
 //! `release-latest`, `release-patch` and `release-candidate`: pull requests to release branches. Merging one tags and releases
 //! its version.
 
-use std::collections::BTreeMap;
-
 use semver::Version;
 use time::Date;
 use xshell::Shell;
 
 use crate::proposal::{Change, Proposal, propose};
 use crate::tasks::{bump::bump_workspace, notes, project_name};
+use release_train::rules::calendar;
 use release_train::rules::notes::{FILE, draft, has, is_dated, released_on};
 use release_train::rules::version::{Bump, MARKER, branch_version, release_of, same_line};
-use release_train::rules::{calendar, config::Config};
 use release_train::world::git::{self, Remote, lock_and_read_remote};
 use release_train::world::workspace::{Workspace, read_notes, tag_form};
 use release_train::world::worktree::Worktree;
@@ -117,21 +115,25 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
 
     let (_lock, remote) = lock_and_read_remote(sh)?;
     if all {
-        branches.extend(all_supported(sh, &remote, today)?);
+        let (.., supported) = supported(sh, &remote, today)?;
+        if supported.is_empty() {
+            bail!("no release branch is released: there is nothing to patch");
+        }
+        branches.extend(supported.into_iter().map(|(name, _)| name));
     } else if branches.is_empty() {
         branches.push(git::current_branch(sh)?);
     }
-    let mut by_version = BTreeMap::new();
+    branches.sort_by_cached_key(|branch| branch_version(branch));
+    branches.dedup();
     for branch in &branches {
-        let Some(version) = branch_version(branch) else {
+        if branch_version(branch).is_none() {
             bail!("`{branch}` is not a release branch");
-        };
+        }
         remote.branch(branch)?;
-        by_version.insert(version, branch);
     }
     git::fetch(sh, &branches)?;
     let mut proposals = Vec::new();
-    for branch in by_version.into_values() {
+    for branch in &branches {
         proposals.extend(patch_of(sh, &remote, branch, today, allow_empty)?);
     }
     propose(sh, &remote, None, &proposals)
@@ -298,48 +300,38 @@ fn highest(remote: &Remote) -> Result<(Version, &str)> {
     Ok(last.ok_or("origin has no release branch: `cargo xtask cut` pushes one")?)
 }
 
-/// Fetches main, the release branches and their tags.
-pub fn fetch_trains(sh: &Shell, remote: &Remote) -> Result<()> {
-    let mut refs = vec![remote.main.clone()];
-    for (first, name) in remote.release_branches() {
-        refs.push(name.to_string());
-        for (version, _) in remote.line(&first) {
-            refs.push(remote.tag_ref(version));
-        }
-    }
-    git::fetch(sh, &refs)
-}
-
-/// The supported release branches, by main's configuration.
-fn all_supported(sh: &Shell, remote: &Remote, today: Date) -> Result<Vec<String>> {
-    fetch_trains(sh, remote)?;
-    let tree = Worktree::add(sh, remote.branch(&remote.main)?)?;
-    let workspace = Workspace::load_in(sh, &tree.root).context(&remote.main)?;
-    let supported = supported(sh, remote, &workspace.config, today)?;
-    if supported.is_empty() {
-        bail!("no release branch is released: there is nothing to patch");
-    }
-    Ok(supported.into_iter().map(|(name, _)| name).collect())
-}
-
-/// The release branches that are supported on a day, and the latest released one, oldest first, each with the last day of
-/// its support. The trains must have been fetched.
-pub fn supported(
-    sh: &Shell,
+/// Fetches main, the release branches and their tags. Returns main's tree and workspace, and by its configuration the release
+/// branches that are supported on a day, and the latest released one, oldest first, each with the last day of its support.
+pub fn supported<'a>(
+    sh: &'a Shell,
     remote: &Remote,
-    config: &Config,
     today: Date,
-) -> Result<Vec<(String, Date)>> {
+) -> Result<(Worktree<'a>, Workspace, Vec<(String, Date)>)> {
+    let (main, branches) = (&remote.main, remote.release_branches());
+    let mut refs = vec![main.clone()];
+    for (first, name) in &branches {
+        refs.push(name.to_string());
+        refs.extend(
+            remote
+                .line(first)
+                .iter()
+                .map(|(tag, _)| remote.tag_ref(tag)),
+        );
+    }
+    git::fetch(sh, &refs)?;
+    let tree = Worktree::add(sh, remote.branch(main)?)?;
+    let workspace = Workspace::load_in(sh, &tree.root).context(main)?;
+
     let mut supported = Vec::new();
-    for (first, name) in remote.release_branches() {
-        if let Some((version, commit)) = remote.first_release(&first) {
+    for (first, name) in &branches {
+        if let Some((version, commit)) = remote.first_release(first) {
             let released = git::commit_date(sh, commit)?;
-            let until = calendar::supported_until(config, version, released);
+            let until = calendar::supported_until(&workspace.config, version, released);
             supported.push((name.to_string(), until));
         }
     }
     let latest = supported.pop();
     supported.retain(|(_, until)| today <= *until);
     supported.extend(latest);
-    Ok(supported)
+    Ok((tree, workspace, supported))
 }

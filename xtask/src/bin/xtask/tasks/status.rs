@@ -13,7 +13,7 @@ use release_train::rules::status::{Action, Facts, ReleaseBranch, Step};
 use release_train::rules::version::bump_branch;
 use release_train::world::git::{self, Remote, lock_and_read_remote};
 use release_train::world::github::{self, Release};
-use release_train::world::workspace::{Workspace, read_notes};
+use release_train::world::workspace::read_notes;
 use release_train::world::worktree::Worktree;
 use release_train::{Arguments, Context, Error, Result, finish, print};
 
@@ -32,10 +32,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     finish(arguments)?;
     let (_lock, remote) = lock_and_read_remote(sh)?;
     let main = &remote.main;
-    release::fetch_trains(sh, &remote)?;
-    let tree = Worktree::add(sh, remote.branch(main)?)?;
-    let workspace = Workspace::load_in(sh, &tree.root).context(main)?;
-    let supported = release::supported(sh, &remote, &workspace.config, today)?;
+    let (tree, workspace, supported) = release::supported(sh, &remote, today)?;
 
     // What GitHub does not answer is named, and the rest is shown.
     let mut unknown = Vec::new();
