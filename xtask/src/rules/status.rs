@@ -256,11 +256,8 @@ impl Facts {
         row(["branch", "version", "state", "supported until"]);
         row(["---", "---", "---", "---"]);
         for branch in &self.branches {
-            let until = match branch.until {
-                Some(until) => until.to_string(),
-                None if branch.released => "ended".to_string(),
-                None => String::new(),
-            };
+            let ended = if branch.released { "ended" } else { "" };
+            let until = branch.until.map_or(ended.into(), |until| until.to_string());
             let version = branch.version.to_string();
             row([&branch.name, &version, &branch.state(), &until]);
         }

@@ -59,10 +59,8 @@ fn dispatch(mut arguments: Arguments) -> Result<()> {
     // Options first: pico-args would take what stands before the task for the task.
     let help = arguments.contains(["-h", "--help"]);
     let date: Option<String> = arguments.opt_value_from_str("--date")?;
-    let today = match date {
-        Some(date) => parse_date(&date)?,
-        None => world::today(),
-    };
+    let date = date.map(|date| parse_date(&date)).transpose()?;
+    let today = date.unwrap_or_else(world::today);
     let Some(task) = arguments.subcommand()? else {
         finish(arguments)?;
         return print(HELP);
