@@ -9,10 +9,9 @@ use crate::tasks::{notes, project_name, release};
 use release_train::rules::calendar::same_month;
 use release_train::rules::decisions::{self, CutFacts, Decision};
 use release_train::rules::version::{Bump, bump_branch, release_branch, release_of};
-use release_train::world::git::{fetch, is_ancestor, lock_and_read_remote};
+use release_train::world::git::{is_ancestor, lock_and_read_remote};
 use release_train::world::github::pull_requests;
 use release_train::world::workspace::Workspace;
-use release_train::world::worktree::Worktree;
 use release_train::{Arguments, Context, Result, finish, say};
 
 pub const HELP: &str = "\
@@ -34,18 +33,13 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let (_lock, remote) = lock_and_read_remote(sh)?;
     let main = &remote.main;
     let head = remote.branch(main)?;
-    fetch(sh, &[main])?;
-    let tree = Worktree::add(sh, head)?;
-    let workspace = Workspace::load_in(sh, &tree.root).context(main)?;
+    let (_, workspace) = release::fetch_trains(sh, &remote)?;
     let version = release_of(&workspace.version);
     let branch = release_branch(&version);
     let next = Bump::Major.next(&workspace.version, workspace.config.release_candidates)?;
     let next_branch = bump_branch(&next);
 
     let commit = remote.branches.get(&branch).unwrap_or(head);
-    if commit != head {
-        fetch(sh, &[&branch])?;
-    }
     let mut last_bumps = pull_requests(sh, &bump_branch(&workspace.version), main)?;
     last_bumps.retain(|bump| bump.state == "MERGED" && same_month(bump.opened, today));
     let next_bumps = pull_requests(sh, &next_branch, main)?;

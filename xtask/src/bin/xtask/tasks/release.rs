@@ -7,9 +7,9 @@ use xshell::Shell;
 
 use crate::proposal::{Change, Proposal, propose};
 use crate::tasks::{bump::bump_workspace, notes, project_name};
-use release_train::rules::calendar;
 use release_train::rules::notes::{FILE, draft, has, is_dated, released_on};
 use release_train::rules::version::{Bump, MARKER, branch_version, release_of, same_line};
+use release_train::rules::{calendar, config::Config};
 use release_train::world::git::{self, Remote, lock_and_read_remote};
 use release_train::world::workspace::{Workspace, read_notes, tag_form};
 use release_train::world::worktree::Worktree;
@@ -115,7 +115,8 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
 
     let (_lock, remote) = lock_and_read_remote(sh)?;
     if all {
-        let (.., supported) = supported(sh, &remote, today)?;
+        let (_, workspace) = fetch_trains(sh, &remote)?;
+        let supported = supported(sh, &remote, &workspace.config, today)?;
         if supported.is_empty() {
             bail!("no release branch is released: there is nothing to patch");
         }
@@ -300,38 +301,40 @@ fn highest(remote: &Remote) -> Result<(Version, &str)> {
     Ok(last.ok_or("origin has no release branch: `cargo xtask cut` pushes one")?)
 }
 
-/// Fetches main, the release branches and their tags. Returns main's tree and workspace, and by its configuration the release
-/// branches that are supported on a day, and the latest released one, oldest first, each with the last day of its support.
-pub fn supported<'a>(
-    sh: &'a Shell,
-    remote: &Remote,
-    today: Date,
-) -> Result<(Worktree<'a>, Workspace, Vec<(String, Date)>)> {
-    let (main, branches) = (&remote.main, remote.release_branches());
+/// Fetches main, the release branches and their tags, and reads main's workspace.
+pub fn fetch_trains<'a>(sh: &'a Shell, remote: &Remote) -> Result<(Worktree<'a>, Workspace)> {
+    let main = &remote.main;
     let mut refs = vec![main.clone()];
-    for (first, name) in &branches {
+    for (first, name) in remote.release_branches() {
         refs.push(name.to_string());
-        refs.extend(
-            remote
-                .line(first)
-                .iter()
-                .map(|(tag, _)| remote.tag_ref(tag)),
-        );
+        for (version, _) in remote.line(&first) {
+            refs.push(remote.tag_ref(version));
+        }
     }
     git::fetch(sh, &refs)?;
     let tree = Worktree::add(sh, remote.branch(main)?)?;
     let workspace = Workspace::load_in(sh, &tree.root).context(main)?;
+    Ok((tree, workspace))
+}
 
+/// The release branches that are supported on a day, by main's configuration, and the latest released one, oldest first, each
+/// with the last day of its support. The trains must have been fetched.
+pub fn supported(
+    sh: &Shell,
+    remote: &Remote,
+    config: &Config,
+    today: Date,
+) -> Result<Vec<(String, Date)>> {
     let mut supported = Vec::new();
-    for (first, name) in &branches {
-        if let Some((version, commit)) = remote.first_release(first) {
+    for (first, name) in remote.release_branches() {
+        if let Some((version, commit)) = remote.first_release(&first) {
             let released = git::commit_date(sh, commit)?;
-            let until = calendar::supported_until(&workspace.config, version, released);
+            let until = calendar::supported_until(config, version, released);
             supported.push((name.to_string(), until));
         }
     }
     let latest = supported.pop();
     supported.retain(|(_, until)| today <= *until);
     supported.extend(latest);
-    Ok((tree, workspace, supported))
+    Ok(supported)
 }

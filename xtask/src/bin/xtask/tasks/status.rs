@@ -32,7 +32,8 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     finish(arguments)?;
     let (_lock, remote) = lock_and_read_remote(sh)?;
     let main = &remote.main;
-    let (tree, workspace, supported) = release::supported(sh, &remote, today)?;
+    let (tree, workspace) = release::fetch_trains(sh, &remote)?;
+    let supported = release::supported(sh, &remote, &workspace.config, today)?;
 
     // What GitHub does not answer is named, and the rest is shown.
     let mut unknown = Vec::new();

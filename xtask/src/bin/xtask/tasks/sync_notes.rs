@@ -5,11 +5,10 @@ use time::Date;
 use xshell::Shell;
 
 use crate::proposal::{Proposal, propose};
-use crate::tasks::{notes, project_name};
+use crate::tasks::{notes, project_name, release};
 use release_train::rules::notes::{FILE, has, is_archive, standalone};
-use release_train::world::git::{Remote, fetch, file_at, lock_and_read_remote};
-use release_train::world::workspace::{Workspace, read_notes};
-use release_train::world::worktree::Worktree;
+use release_train::world::git::{Remote, file_at, lock_and_read_remote};
+use release_train::world::workspace::read_notes;
 use release_train::{Arguments, Context, Result, finish, say};
 
 pub const HELP: &str = "\
@@ -25,15 +24,13 @@ pub fn run(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
     finish(arguments)?;
     let (_lock, remote) = lock_and_read_remote(sh)?;
     let main = &remote.main;
-    fetch(sh, &[main])?;
-    let tree = Worktree::add(sh, remote.branch(main)?)?;
+    let (tree, workspace) = release::fetch_trains(sh, &remote)?;
     let text = read_notes(&tree.root).context(main)?;
     let missing = missing(sh, &remote, &text).context(main)?;
     let Some((newest, _)) = missing.last() else {
         say!("nothing to do: {main} has the notes of all patch releases");
         return Ok(());
     };
-    let workspace = Workspace::load_in(sh, &tree.root).context(main)?;
     let name = project_name(sh, &workspace.config)?;
     let versions = missing.iter().map(|(version, _)| version.to_string());
     let versions = versions.collect::<Vec<_>>().join(", ");
@@ -56,29 +53,22 @@ pub fn run(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
 }
 
 /// The patch releases without a section in main's notes, oldest first, each with its section at the tag. A tag without a
-/// section, or with notes in another form, has nothing to copy.
+/// section, or with notes in another form, has nothing to copy. The trains must have been fetched.
 pub fn missing(sh: &Shell, remote: &Remote, text: &str) -> Result<Vec<(Version, String)>> {
     let mut missing = Vec::new();
     if is_archive(text)? {
         return Ok(missing);
     }
-    let (mut wanted, mut tags) = (Vec::new(), Vec::new());
     for first in remote.release_branches().keys() {
         for (version, commit) in remote.line(first) {
-            if version.patch != first.patch && version.pre.is_empty() && !has(text, version)? {
-                wanted.push((version, commit));
-                tags.push(remote.tag_ref(version));
+            if version.patch == first.patch || !version.pre.is_empty() || has(text, version)? {
+                continue;
             }
-        }
-    }
-    if !tags.is_empty() {
-        fetch(sh, &tags)?;
-    }
-    for (version, commit) in wanted {
-        let notes = file_at(sh, commit, FILE).unwrap_or_default();
-        if has(&notes, version).unwrap_or(false) {
-            let section = standalone(&notes, version)?.replace("\r\n", "\n");
-            missing.push((version.clone(), section));
+            let notes = file_at(sh, commit, FILE).unwrap_or_default();
+            if has(&notes, version).unwrap_or(false) {
+                let section = standalone(&notes, version)?.replace("\r\n", "\n");
+                missing.push((version.clone(), section));
+            }
         }
     }
     Ok(missing)
