@@ -124,12 +124,6 @@ pub fn releases(sh: &Shell) -> Result<Vec<Release>> {
     Ok(found)
 }
 
-/// Whether the release of a tag is public.
-pub fn is_public(sh: &Shell, tag: &str) -> Result<bool> {
-    let mut releases = releases(sh)?.into_iter();
-    Ok(releases.any(|release| release.tag == tag && !release.draft))
-}
-
 /// The newest run of a workflow that was started at a tag: its state and its URL.
 pub fn run_at(sh: &Shell, workflow: &str, tag: &str) -> Result<Option<(String, String)>> {
     let tag = tag.replace('+', "%2B");

@@ -94,17 +94,17 @@ impl Worktree<'_> {
         output_of(cmd!(sh, "git write-tree"))
     }
 
-    /// Commits all changes and returns the commit; `None` if there are none. It runs no hook and signs nothing, whatever
+    /// Commits all changes and returns the commit. Fails if there are none. It runs no hook and signs nothing, whatever
     /// the user's configuration says: the commit is the tool's, and a human merges it.
-    pub fn commit(&self, message: &str) -> Result<Option<String>> {
+    pub fn commit(&self, message: &str) -> Result<String> {
         let (sh, tree, before) = (self.sh, self.tree()?, "HEAD^{tree}");
         let _folder = sh.push_dir(&self.folder);
         if tree == output_of(cmd!(sh, "git rev-parse {before}"))? {
-            return Ok(None);
+            bail!("there is nothing to commit");
         }
         let utf_8 = "i18n.commitEncoding=UTF-8";
         let commit = cmd!(sh, "git -c {utf_8} commit-tree {tree} -p HEAD -F -");
-        output_with_input(commit, message).map(Some)
+        output_with_input(commit, message)
     }
 }
 

@@ -15,7 +15,7 @@ use release_train::world::git::{self, Remote};
 use release_train::world::github::pull_requests;
 use release_train::world::process::output_of;
 use release_train::world::worktree::Worktree;
-use release_train::{Result, bail, say};
+use release_train::{Context, Result, bail, say};
 
 /// Makes changes in a folder that holds a workspace, as of a date.
 pub type Change<'a> = Box<dyn Fn(&Path, Date) -> Result<()> + 'a>;
@@ -50,8 +50,7 @@ impl Proposal<'_> {
         if self.body.contains(MARKER) {
             message += &format!("\n\n{MARKER}");
         }
-        let commit = tree.commit(&message)?;
-        Ok(commit.ok_or_else(|| format!("{}: there is nothing to commit", self.title))?)
+        tree.commit(&message).context(&self.title)
     }
 
     /// The parent of a found commit, if the commit holds exactly what we would have made on that parent, on the date that it

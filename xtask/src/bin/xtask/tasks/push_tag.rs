@@ -171,7 +171,8 @@ fn has_workflow(sh: &Shell, commit: &str) -> Result<bool> {
 
 /// Whether a tag that exists is not released and has no run. One from before the workflows is left alone.
 fn is_unstarted(sh: &Shell, tag: &str, branch: &str, head: &str, commit: &String) -> Result<bool> {
-    if github::is_public(sh, tag)? {
+    let mut releases = github::releases(sh)?.into_iter();
+    if releases.any(|release| release.tag == tag && !release.draft) {
         return Ok(false);
     }
     if !first_parents(sh, head)?.contains(commit) {

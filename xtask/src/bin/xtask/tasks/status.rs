@@ -14,7 +14,6 @@ use release_train::rules::version::bump_branch;
 use release_train::world::git::{self, Remote, lock_and_read_remote};
 use release_train::world::github::{self, Release};
 use release_train::world::workspace::read_notes;
-use release_train::world::worktree::Worktree;
 use release_train::{Arguments, Context, Error, Result, finish, print};
 
 pub const HELP: &str = "\
@@ -70,13 +69,15 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
             }
         }
     }
+    let notes = read_notes(&tree.root).context(main)?;
+    let mut missing = sync_notes::missing(sh, &remote, &notes).context(main)?;
     let latest = latest.as_deref();
     let facts = Facts {
         today,
         pushed: remote.branches.keys().cloned().collect(),
         last_cut: bumps.iter().map(|bump| bump.opened).max(),
         wrongly_not_latest: wrongly_not_latest(&remote.form, &pages, latest),
-        notes_missing: newest_missing(sh, &remote, &tree)?,
+        notes_missing: missing.pop().map(|(version, _)| version),
         version: workspace.version.clone(),
         proposals: opened,
         branches,
@@ -147,10 +148,4 @@ fn unfinished(
         }
     }
     Ok(unfinished)
-}
-
-fn newest_missing(sh: &Shell, remote: &Remote, main: &Worktree) -> Result<Option<Version>> {
-    let notes = read_notes(&main.root).context(&remote.main)?;
-    let missing = sync_notes::missing(sh, remote, &notes).context(&remote.main)?;
-    Ok(missing.into_iter().next_back().map(|(version, _)| version))
 }
