@@ -12,7 +12,7 @@ use release_train::rules::decisions::{Decision, TagFacts, tag_commit, wrong_comm
 use release_train::rules::version::{branch_version, is_marked};
 use release_train::world::git::{self, Remote, first_parents, lock_and_read_remote};
 use release_train::world::process::{output_of, output_with_input, search_output};
-use release_train::world::{github, worktree::Worktree};
+use release_train::world::{github, workspace::Workspace};
 use release_train::{Arguments, Context, Result, bail, finish, print, say};
 
 pub const HELP: &str = "\
@@ -128,8 +128,7 @@ fn newest_marked(sh: &Shell, remote: &Remote, commits: &[String]) -> Result<Opti
 
 /// The version of a commit of a branch, and whether it can be tagged: dated, or a candidate.
 pub fn state_of(sh: &Shell, branch: &str, commit: &str) -> Result<(Version, bool)> {
-    let tree = Worktree::add(sh, commit)?;
-    let version = release::load(sh, &tree, branch)?.version;
+    let (tree, Workspace { version, .. }) = release::load(sh, branch, commit)?;
     let ready = match version.pre.as_str() {
         "" => notes::is_dated(&tree.root, &version).context(branch)?,
         pre => pre.starts_with("rc."),

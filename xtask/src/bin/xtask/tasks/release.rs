@@ -59,8 +59,7 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
     let main = &remote.main;
     git::fetch(sh, &[main.as_str(), branch])?;
 
-    let tree = Worktree::add(sh, remote.branch(branch)?)?;
-    let workspace = load(sh, &tree, branch)?;
+    let (tree, workspace) = load(sh, branch, remote.branch(branch)?)?;
     let now = &workspace.version;
     if release_of(now) != version {
         bail!(
@@ -149,8 +148,7 @@ fn patch_of<'a>(
     allow_empty: bool,
 ) -> Result<Option<Proposal<'a>>> {
     let head = remote.branch(branch)?;
-    let tree = Worktree::add(sh, head)?;
-    let workspace = load(sh, &tree, branch)?;
+    let (tree, workspace) = load(sh, branch, head)?;
     let now = &workspace.version;
     if !now.pre.is_empty() {
         bail!("`{branch}` is at {now}: `cargo xtask release-latest` releases it");
@@ -225,8 +223,7 @@ pub fn candidate<'a>(
     commit: &str,
     today: Date,
 ) -> Result<Option<Proposal<'a>>> {
-    let tree = Worktree::add(sh, commit)?;
-    let workspace = load(sh, &tree, branch)?;
+    let (_, workspace) = load(sh, branch, commit)?;
     let now = &workspace.version;
     if !workspace.config.release_candidates {
         bail!("`{branch}` has no candidates: Cargo.toml there says `release-candidates = false`");
@@ -283,8 +280,9 @@ fn release<'a>(
     }
 }
 
-/// The workspace of a branch. Fails if its version does not belong to the branch.
-pub fn load(sh: &Shell, tree: &Worktree, branch: &str) -> Result<Workspace> {
+/// The tree and workspace of a commit of a branch. Fails if its version does not belong to the branch.
+pub fn load<'a>(sh: &'a Shell, branch: &str, commit: &str) -> Result<(Worktree<'a>, Workspace)> {
+    let tree = Worktree::add(sh, commit)?;
     let workspace = Workspace::load_in(sh, &tree.root).context(branch)?;
     let version = &workspace.version;
     if !branch_version(branch).is_some_and(|first| same_line(&first, version)) {
@@ -293,7 +291,7 @@ pub fn load(sh: &Shell, tree: &Worktree, branch: &str) -> Result<Workspace> {
     if workspace.config.tag != tag_form(sh)? {
         bail!("`{branch}` has another form of tags: write `tag` as it is here");
     }
-    Ok(workspace)
+    Ok((tree, workspace))
 }
 
 fn highest(remote: &Remote) -> Result<(Version, &str)> {
