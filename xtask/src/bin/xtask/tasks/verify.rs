@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use semver::Version;
 use serde_json::Value;
+use toml_edit::Item;
 use xshell::{Shell, cmd};
 
 use crate::tasks::{bump, cargo_package, is_tracked, not_checked_out};
@@ -25,8 +26,9 @@ use release_train::{Arguments, Context, Result, bail, count, finish, say};
 pub const HELP: &str = "\
 Finds what would stop or spoil a release: versions, requirements, pins, version
 strings and notes that disagree; a version on the wrong branch or with a tag
-elsewhere; what crates.io would refuse. Then packages and builds each published
-crate as its users will get it.
+elsewhere, or published before its tag; what crates.io would refuse; what git
+did not check out. Then runs the configured `checks`, and packages and builds
+each published crate as its users will get it.
 
 cargo xtask verify [--fast] [--semver] [--branch NAME] [--registry NAME]
 
@@ -202,6 +204,10 @@ impl<'a> Check<'a> {
                 Some((_, _, entry)) => (root, *entry),
                 None => (manifest, item),
             };
+            let named = entry
+                .get("registry")
+                .and_then(Item::as_str)
+                .unwrap_or_default();
             let requirement = of.requirement(key, entry);
             let local = requirement.as_ref().filter(|it| it.folder.is_some());
             let unavailable = local.is_some_and(|it| !self.can_be_had(it, member, registry));
@@ -210,7 +216,7 @@ impl<'a> Check<'a> {
                 dev: kind.starts_with("dev"),
                 version: requirement.as_ref().map(|it| it.text),
                 unavailable,
-                elsewhere: entry.get("registry").is_some() && to == Some(CRATES_IO),
+                elsewhere: to == Some(CRATES_IO) && !["crates-io", ""].contains(&named),
             };
             let place = manifest.at(item);
             if let Some(what) = dependency.refusal() {
