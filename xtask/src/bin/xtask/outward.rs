@@ -115,7 +115,13 @@ pub fn start_workflow(sh: &Shell, file: &str, reference: &str) -> Result<()> {
 }
 
 fn on_github(sh: &Shell, cmd: Cmd, stdin: &str) -> Result<String> {
-    act(cmd.args(repo(sh)?), Tokens::Origin, stdin).context("gh")
+    let done = act(cmd.args(repo(sh)?), Tokens::Origin, stdin).context("gh");
+    done.map_err(|error| {
+        // gh says so whatever kept it from looking.
+        let why =
+            "GitHub shows no such release, did not answer, or refused the token: run this again";
+        error.to_string().replace("release not found", why).into()
+    })
 }
 
 /// Prints a command, runs it, and returns its stdout. A text goes in as stdin: untrusted text must not begin a line of a
