@@ -350,9 +350,34 @@ fn the_configuration_is_guessed_from_versions_and_pins() {
     assert_eq!(named, "version-of=theirs");
     let highest = guessed("1.2.0", "c", "0.4.0", "");
     assert_eq!(highest, format!("version-of=b{public}"));
+    // Of `a` and the crates that are called after it, `a`.
+    assert_eq!(guessed("0.1.0", "a-derive", "0.4.0", "0.1"), "version-of=a");
     let development = guessed("2.0.0-dev", "c", "2.0.0-dev", "");
     assert_eq!(development, format!("{public}release-candidates=true"));
     assert_eq!(guessed("2.0.0-alpha.1", "c", "2.0.0-alpha.1", ""), public);
+}
+
+#[test]
+fn the_form_of_the_tags_is_that_of_the_newest() {
+    for (tags, expected) in [
+        ("", ""),
+        ("v1.1.0 1.0.0 nightly", ""),
+        ("v0.9.0 1.0.0 1.1.0", "tag={version}"),
+        ("theirs-1.1.0 v1.0.0", "tag=theirs-{version}"),
+    ] {
+        let adopter = Adopter::of(WORKSPACE);
+        for tag in tags.split_whitespace() {
+            adopter.git(&format!("tag {tag}"));
+        }
+        adopter.adopted();
+        let staged = adopter
+            .staged("Cargo.toml")
+            .replace(['+', '\n', ' ', '"'], "");
+        assert!(
+            staged.ends_with(&format!("public=[b,]{expected}")),
+            "{staged}"
+        );
+    }
 }
 
 #[test]

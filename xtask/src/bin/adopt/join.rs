@@ -13,7 +13,7 @@ use release_train::Result;
 use release_train::rules::version::{is_exact, release_of};
 use release_train::rules::{manifest, notes};
 use release_train::world::process::output_of;
-use release_train::world::{git, workspace};
+use release_train::world::{git, items, text, workspace};
 
 pub const CONFIG: &str = ".cargo/config.toml";
 const MANIFEST: &str = "Cargo.toml";
@@ -111,7 +111,8 @@ pub fn configuration(sh: &Shell, repository: &str) -> Result<String> {
         table += &format!("version-of = {name:?}\n");
     }
     sh.write_file(MANIFEST, appended(&text, &table))?;
-    table += &keys(&workspace::Workspace::load(sh)?);
+    let tags = output_of(cmd!(sh, "git tag --no-column"))?;
+    table += &keys(&workspace::Workspace::load(sh)?, &tags);
     sh.write_file(MANIFEST, appended(&text, &table))?;
     let next = "check [workspace.metadata.release-train], then run `cargo rehearse`";
     Ok(format!("{MANIFEST}: {next}\n"))
@@ -165,23 +166,27 @@ fn runs_on_tags(workflow: &str) -> bool {
     })
 }
 
-/// A crate for `version-of`, where the published crates have several versions: the one with the repository's name, else one
-/// with the highest version. `None` if no crate is published.
+/// A crate for `version-of`, where the published crates have several versions: the one with the repository's name, else the one
+/// whose name begins most others', else one with the highest version. `None` if no crate is published.
 fn version_of(sh: &Shell, repository: &str) -> Result<Option<String>> {
     let metadata = workspace::metadata(sh)?;
+    let mut published = items(&metadata["packages"]).to_vec();
+    published.retain(|package| package["publish"] != Value::Array(Vec::new()));
+    let names: Vec<String> = published.iter().map(|it| text(&it["name"])).collect();
     let mut best = None;
-    for package in metadata["packages"].as_array().into_iter().flatten() {
-        let name = package["name"].as_str().unwrap_or_default();
-        let version = Version::parse(package["version"].as_str().unwrap_or_default())?;
-        if package["publish"] != Value::Array(Vec::new()) {
-            best = best.max(Some((name == repository, version, name)));
-        }
+    for (name, package) in names.iter().zip(&published) {
+        let version = Version::parse(&text(&package["version"]))?;
+        let others = names
+            .iter()
+            .filter(|other| other.starts_with(name.as_str()))
+            .count();
+        best = best.max(Some((name == repository, others, version, name.clone())));
     }
-    Ok(best.map(|(_, _, name)| name.to_string()))
+    Ok(best.map(|(_, _, _, name)| name))
 }
 
-/// `public` and `release-candidates`, as far as the workspace shows what they should be.
-fn keys(workspace: &workspace::Workspace) -> String {
+/// `public`, `tag` and `release-candidates`, as far as the workspace and its tags show what they should be.
+fn keys(workspace: &workspace::Workspace, tags: &str) -> String {
     let mut text = String::new();
     // Where some members are required as `=X.Y.Z`, and none of them also otherwise, the others are public.
     let mut required = [BTreeSet::new(), BTreeSet::new()];
@@ -199,6 +204,14 @@ fn keys(workspace: &workspace::Workspace) -> String {
             }
         }
         text += &format!("public = {public:#?}\n");
+    }
+    // The form of the newest tag.
+    let newest = tags.lines().filter_map(|tag| {
+        let at = tag.find(|c: char| c.is_ascii_digit())?;
+        Some((Version::parse(&tag[at..]).ok()?, &tag[..at]))
+    });
+    if let Some((_, form)) = newest.max().filter(|(_, form)| *form != "v") {
+        text += &format!("tag = \"{form}{{version}}\"\n");
     }
     let pre = &*workspace.version.pre;
     if pre == "dev" || pre.starts_with("rc.") {

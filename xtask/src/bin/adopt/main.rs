@@ -184,8 +184,8 @@ fn prepare(sh: &Shell, root: &Path, old: &Files, new: &Files, target: &Target) -
     notices += &join::release_notes(sh)?;
     notices += &join::workflows(sh, new)?;
     if target.locked {
-        // Adds what is missing; what is there moves only if it is too old for the tool.
-        process::output_of(cmd!(sh, "cargo update --workspace"))?;
+        // Adds what is missing to Cargo.lock, and moves nothing that is there.
+        process::output_of(cmd!(sh, "cargo metadata --format-version 1"))?;
     }
     Ok(notices)
 }
