@@ -65,16 +65,7 @@ fn dispatch(mut arguments: Arguments) -> Result<()> {
         finish(arguments)?;
         return print(HELP);
     };
-    let (text, run) = task_of(&task)?;
-    match help {
-        true => print(text),
-        false => run(&Shell::new()?, arguments, today),
-    }
-}
-
-/// The help of a task, and what runs it.
-fn task_of(name: &str) -> Result<(&'static str, Task)> {
-    Ok(match name {
+    let (text, run): (&str, Task) = match task.as_str() {
         "bump" => (bump::HELP, |sh, rest, _| bump::run(sh, rest)),
         "cut" => (cut::HELP, cut::run),
         "dist" => (dist::HELP, |sh, rest, _| dist::run(sh, rest)),
@@ -91,6 +82,10 @@ fn task_of(name: &str) -> Result<(&'static str, Task)> {
         "sync-notes" => (sync_notes::HELP, sync_notes::run),
         "verify" => (verify::HELP, |sh, rest, _| verify::run(sh, rest)),
         "yank" => (yank::HELP, |sh, rest, _| yank::run(sh, rest)),
-        _ => return Err(Usage(format!("unknown task `{name}`")).into()),
-    })
+        _ => return Err(Usage(format!("unknown task `{task}`")).into()),
+    };
+    match help {
+        true => print(text),
+        false => run(&Shell::new()?, arguments, today),
+    }
 }
