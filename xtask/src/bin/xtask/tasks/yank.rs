@@ -7,7 +7,7 @@ use xshell::Shell;
 
 use crate::outward;
 use release_train::rules::version::{parse, release_of};
-use release_train::world::git::{Remote, fetch, lock_and_read_remote};
+use release_train::world::git::{fetch, lock_and_read_remote};
 use release_train::world::registry::Registry;
 use release_train::world::workspace::Workspace;
 use release_train::world::worktree::Worktree;
@@ -43,11 +43,31 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     }
 
     let mut yanked = 0;
-    for tagged in tags.keys() {
+    for (tagged, commit) in tags {
         let supersedes = |other: &Version| other > tagged && is_same_release(other, tagged);
         let is_superseded = !tagged.pre.is_empty() && tags.keys().any(supersedes);
-        if version.as_ref() == Some(tagged) || candidates && is_superseded {
-            yanked += yank(sh, &registry, &remote, tagged, candidates)?;
+        if version.as_ref() != Some(tagged) && !(candidates && is_superseded) {
+            continue;
+        }
+        fetch(sh, &[remote.tag_ref(tagged)])?;
+        let tree = Worktree::add(sh, commit)?;
+        let workspace = match Workspace::load_in(sh, &tree.root).context(remote.tag(tagged)) {
+            // A tag from before this was a workspace, or of another project.
+            Err(error) if candidates => {
+                say!("{error}; skipped");
+                continue;
+            }
+            workspace => workspace?,
+        };
+        for (member, mut versions) in registry.versions_of_all(&workspace)? {
+            let now = &member.version;
+            versions.retain(|other, gone| !*gone && other >= now && is_same_release(other, now));
+            // A candidate stays until the registry has a higher version of the same release.
+            let is_left = versions.contains_key(now) && (!candidates || versions.len() > 1);
+            if member.follows_train && is_left {
+                outward::yank(sh, &registry.name, &member.name, now).context(&member.name)?;
+                yanked += 1;
+            }
         }
     }
     if yanked == 0 {
@@ -59,36 +79,4 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
 
 fn is_same_release(one: &Version, other: &Version) -> bool {
     release_of(one) == release_of(other)
-}
-
-/// Yanks the crates of a tagged version, and returns how many. `superseded`: only where the registry has a higher version of
-/// the same release.
-fn yank(
-    sh: &Shell,
-    registry: &Registry,
-    remote: &Remote,
-    version: &Version,
-    superseded: bool,
-) -> Result<usize> {
-    fetch(sh, &[remote.tag_ref(version)])?;
-    let tree = Worktree::add(sh, &remote.tags[version])?;
-    let workspace = match Workspace::load_in(sh, &tree.root).context(remote.tag(version)) {
-        // A tag from before this was a workspace, or of another project.
-        Err(error) if superseded => {
-            say!("{error}; skipped");
-            return Ok(0);
-        }
-        workspace => workspace?,
-    };
-    let mut yanked = 0;
-    for (member, mut versions) in registry.versions_of_all(&workspace)? {
-        let now = &member.version;
-        versions.retain(|other, gone| !*gone && other >= now && is_same_release(other, now));
-        let is_left = versions.contains_key(now) && (!superseded || versions.len() > 1);
-        if member.follows_train && is_left {
-            outward::yank(sh, &registry.name, &member.name, now).context(&member.name)?;
-            yanked += 1;
-        }
-    }
-    Ok(yanked)
 }
