@@ -651,3 +651,20 @@ fn other_workspaces_of_the_repository_that_depend_on_a_bumped_member_are_named()
         tool/Cargo.toml:4: depends on `a` from another workspace: update it and its Cargo.lock"#]]
     .assert_eq(&others.join("\n"));
 }
+
+#[test]
+fn a_member_at_a_pre_release_of_its_own_stays_at_a_patch_and_is_named() {
+    let root = root("a b") + "[workspace.metadata.release-train]\nversion-of = \"a\"\n";
+    let tree = Tree::new(&[
+        ("Cargo.toml", &root),
+        ("a/Cargo.toml", &package("a", "1.0.0")),
+        ("b/Cargo.toml", &package("b", "0.1.0-beta.3")),
+    ]);
+    let (version, said) = tree.done(&["bump", "patch"]);
+    assert_eq!(version, "1.0.1\n");
+    let named = "b 0.1.0-beta.3 left alone: its version is not the train's\n";
+    assert!(said.contains(named), "{said}");
+    // Its own series has an end.
+    assert_eq!(tree.done(&["bump", "release"]).0, "1.0.1\n");
+    assert!(tree.read("b/Cargo.toml").contains("\"0.1.0\""));
+}

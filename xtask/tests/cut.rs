@@ -3,6 +3,7 @@
 mod support;
 
 use expect_test::expect;
+use support::text;
 use support::train::{Merge, World};
 
 #[test]
@@ -148,6 +149,32 @@ fn a_second_cut_in_a_month_takes_force() {
     );
     world.done("cut --date 2026-03-21 --force");
     assert!(world.refs().contains_key("refs/heads/release-13.0.0"));
+}
+
+#[test]
+fn there_is_one_cut_a_month_whatever_version_a_human_gives_to_main() {
+    let world = World::new();
+    world.today("2026-03-05");
+    world.done("cut --date 2026-03-05");
+    let files = ["a/Cargo.toml", "b/Cargo.toml", "Cargo.lock", "RELEASES.md"];
+    let files = files.map(|file| (file, world.file("main", file).replace("12.0.0", "12.1.0")));
+    let files = files.each_ref().map(|(file, text)| (*file, text.as_str()));
+    world.commit("main", "Bump by hand", &files);
+    let said = world.done("cut --date 2026-03-06");
+    assert!(
+        said.contains("pull/1 is this month's cut; --force makes another"),
+        "{said}"
+    );
+    assert!(!world.refs().contains_key("refs/heads/release-12.1.0"));
+    let board = world
+        .xtask("clone", "status --json --date 2026-03-06")
+        .output()
+        .unwrap();
+    assert!(
+        !text(&board.stdout).contains("xtask cut"),
+        "{}",
+        text(&board.stdout)
+    );
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub struct CutFacts<'a> {
     /// Main's version without a suffix.
     pub version: &'a Version,
     pub force: bool,
-    /// The URL of the merged pull request of a cut of this month.
+    /// The URL of the pull request that bumped main after a cut of this month.
     pub cut_this_month: Option<String>,
     /// Whether this cut has pushed or opened something before.
     pub begun: bool,

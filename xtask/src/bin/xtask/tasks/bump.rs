@@ -113,9 +113,15 @@ struct Plan<'a> {
     crates: Vec<Version>,
 }
 
-/// The version after the bump of `name`, which is at `now`. A bump to a version is for what has the train's.
+/// The version after the bump of `name`, which is at `now`. A bump to a version is for what has the train's, and a pre-release
+/// of a crate's own is not bumped to a minor or patch version.
 fn next(workspace: &Workspace, bump: &Bump, name: &str, now: &Version) -> Result<Version> {
-    if matches!(bump, Bump::To(_)) && *now != workspace.version {
+    let stays = match bump {
+        Bump::To(_) => true,
+        Bump::Minor | Bump::Patch => !now.pre.is_empty(),
+        _ => false,
+    };
+    if stays && *now != workspace.version {
         return Ok(now.clone());
     }
     let next = bump.next(now, workspace.config.release_candidates);

@@ -7,17 +7,38 @@ use crate::proposal::{Proposal, propose};
 use crate::tasks::bump::bump_workspace;
 use crate::tasks::{notes, project_name, release};
 use release_train::rules::calendar::same_month;
+use release_train::rules::config::Config;
 use release_train::rules::decisions::{self, CutFacts, Decision};
+use release_train::rules::status::PullRequest;
 use release_train::rules::version::{Bump, bump_branch, release_branch, release_of};
-use release_train::world::git::{is_ancestor, lock_and_read_remote};
+use release_train::world::git::{Remote, is_ancestor, lock_and_read_remote};
 use release_train::world::github::pull_requests;
 use release_train::world::workspace::Workspace;
 use release_train::{Arguments, Context, Result, finish, say};
+
+/// The pull requests that bumped main after the last cut, whatever its version is now: after that of the highest release branch
+/// but one.
+pub fn last_bumps(
+    sh: &Shell,
+    remote: &Remote,
+    config: &Config,
+    but: &str,
+) -> Result<Vec<PullRequest>> {
+    let mut branches = remote.release_branches();
+    branches.retain(|_, name| *name != but);
+    let Some((last, _)) = branches.pop_last() else {
+        return Ok(Vec::new());
+    };
+    let next = Bump::Major.next(&last, config.release_candidates)?;
+    pull_requests(sh, &bump_branch(&next), &remote.main)
+}
 
 pub const HELP: &str = "\
 Pushes main, at X.Y.0, to release-X.Y.0, and opens a pull request that bumps
 main to the next major version and adds its section to RELEASES.md. With
 `release-candidates` it also opens the pull request of the first candidate.
+It takes main as it is on origin, whatever is checked out. To undo a cut, delete
+release-X.Y.0 and ci/bump-to-... on origin, and close the pull requests.
 
 cargo xtask cut [--force] [--date YYYY-MM-DD]
 
@@ -40,8 +61,8 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let next_branch = bump_branch(&next);
 
     let commit = remote.branches.get(&branch).unwrap_or(head);
-    let mut last_bumps = pull_requests(sh, &bump_branch(&workspace.version), main)?;
-    last_bumps.retain(|bump| bump.state == "MERGED" && same_month(bump.opened, today));
+    let mut last_bumps = last_bumps(sh, &remote, &workspace.config, &branch)?;
+    last_bumps.retain(|bump| same_month(bump.opened, today));
     let next_bumps = pull_requests(sh, &next_branch, main)?;
     let opened = next_bumps.iter().any(|bump| bump.state != "MERGED");
     let mut others = remote.release_branches();

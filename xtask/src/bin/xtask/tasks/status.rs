@@ -8,9 +8,8 @@ use time::{Date, Duration};
 use xshell::Shell;
 
 use crate::tasks::github_release::wrongly_not_latest;
-use crate::tasks::{project_name, push_tag, release, sync_notes};
+use crate::tasks::{cut, project_name, push_tag, release, sync_notes};
 use release_train::rules::status::{Action, Facts, ReleaseBranch, Step};
-use release_train::rules::version::bump_branch;
 use release_train::world::git::{self, Remote, lock_and_read_remote};
 use release_train::world::github::{self, Release};
 use release_train::world::workspace::read_notes;
@@ -37,7 +36,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     // What GitHub does not answer is named, and the rest is shown.
     let mut unknown = Vec::new();
     let opened = github::proposals(sh).unwrap_or_else(|error| note(&mut unknown, error));
-    let bumps = github::pull_requests(sh, &bump_branch(&workspace.version), main);
+    let bumps = cut::last_bumps(sh, &remote, &workspace.config, "");
     let bumps = bumps.unwrap_or_else(|error| note(&mut unknown, error));
     let pages = github::releases(sh).unwrap_or_else(|error| note(&mut unknown, error));
     let latest = github::latest_release(sh).unwrap_or_else(|error| note(&mut unknown, error));
