@@ -78,7 +78,7 @@ fn only_outward_rs_changes_anything_beyond_this_machine() {
                 assert!(!acts, "{}: {line}", source.name);
             }
             let starts = [
-                "collect(without",
+                "collect(prepared",
                 "start(&mut",
                 "Command::new",
                 "Command::from",

@@ -199,12 +199,6 @@ impl Workspace {
         notes::render(&template, version).context(place)
     }
 
-    /// The address of the repository that the published crates name.
-    pub fn repository(&self) -> Option<&str> {
-        let mut crates = self.public_crates();
-        crates.find_map(|member| member.about["repository"].as_str())
-    }
-
     /// The members that may be published to some registry.
     pub fn published(&self) -> impl Iterator<Item = &Crate> {
         self.crates.iter().filter(|member| member.published)
