@@ -159,24 +159,16 @@ impl Manifest {
 
     /// The folders that `[patch]` uses for the package of a requirement: there can be one for each version.
     pub fn patches(&self, requirement: &Requirement) -> Vec<PathBuf> {
-        // Cargo takes these addresses of a repository for the same.
-        let plain = |source: &str| {
-            source
-                .trim_end_matches('/')
-                .trim_end_matches(".git")
-                .to_string()
-        };
-        let mut tables: Vec<_> = self
-            .document
-            .get("patch")
-            .into_iter()
-            .flat_map(entries)
-            .collect();
-        tables.retain(|(source, _)| plain(source) == plain(requirement.source));
-        let mut patches: Vec<_> = tables.into_iter().flat_map(|(_, it)| entries(it)).collect();
-        patches.retain(|(key, patch)| package(key, patch) == requirement.package);
-        let folders = patches.iter().filter_map(|(_, patch)| self.folder(patch));
-        folders.collect()
+        let mut folders = Vec::new();
+        for (source, table) in self.document.get("patch").into_iter().flat_map(entries) {
+            let is_source = plain(source) == plain(requirement.source);
+            for (key, patch) in entries(table) {
+                if is_source && package(key, patch) == requirement.package {
+                    folders.extend(self.folder(patch));
+                }
+            }
+        }
+        folders
     }
 
     /// The folder of a dependency with a path, without `..`, resolved by name alone, as cargo does.
@@ -258,6 +250,11 @@ fn line_at(text: &str, span: Option<Range<usize>>) -> usize {
 pub fn package<'a>(key: &'a str, dependency: &'a Item) -> &'a str {
     let renamed = dependency.get("package").and_then(Item::as_str);
     renamed.unwrap_or(key)
+}
+
+/// An address of a repository in one form: cargo takes them for the same with and without these ends.
+fn plain(source: &str) -> &str {
+    source.trim_end_matches('/').trim_end_matches(".git")
 }
 
 fn entries(table: &Item) -> impl Iterator<Item = (&str, &Item)> {
