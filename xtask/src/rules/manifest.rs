@@ -36,16 +36,11 @@ pub struct Requirement<'a> {
 impl Manifest {
     /// `file` is the path for messages.
     pub fn parse(path: &Path, file: String, text: String) -> Result<Manifest> {
-        let (path, document) = (path.to_path_buf(), parse(&file, text)?);
         Ok(Manifest {
-            path,
+            document: parse(&file, text)?,
+            path: path.to_path_buf(),
             file,
-            document,
         })
-    }
-
-    pub fn text(&self) -> &str {
-        self.document.raw()
     }
 
     /// `[package]`, or `[project]`, its first name.
@@ -137,21 +132,17 @@ impl Manifest {
     }
 
     /// A dependency in a table of this manifest, if it names a version.
-    pub fn requirement<'a>(
-        &'a self,
-        key: &'a str,
-        dependency: &'a Item,
-    ) -> Option<Requirement<'a>> {
-        let version = match dependency.as_str() {
-            Some(_) => dependency,
-            None => dependency.get("version")?,
+    pub fn requirement<'a>(&'a self, key: &'a str, item: &'a Item) -> Option<Requirement<'a>> {
+        let version = match item.as_str() {
+            Some(_) => item,
+            None => item.get("version")?,
         };
         let mut sources = ["git", "registry", "registry-index"].into_iter();
-        let source = sources.find_map(|key| dependency.get(key)?.as_str());
+        let source = sources.find_map(|key| item.get(key)?.as_str());
         Some(Requirement {
-            package: package(key, dependency),
+            package: package(key, item),
             text: version.as_str()?,
-            folder: self.folder(dependency),
+            folder: self.folder(item),
             source: source.unwrap_or("crates-io"),
             item: version,
         })
@@ -186,12 +177,16 @@ impl Manifest {
 
     /// `file:line` of an item, for messages.
     pub fn at(&self, item: &Item) -> String {
-        format!("{}:{}", self.file, line_at(self.text(), item.span()))
+        format!(
+            "{}:{}",
+            self.file,
+            line_at(self.document.raw(), item.span())
+        )
     }
 
     /// The text with some strings replaced; every other byte stays.
     pub fn with(&self, mut strings: Vec<(&Item, String)>) -> String {
-        let mut text = self.text().to_string();
+        let mut text = self.document.raw().to_string();
         // From the end, so that the places before it stay valid.
         strings.sort_by_key(|(item, _)| item.span().map(|span| span.start));
         for (item, new) in strings.into_iter().rev() {
@@ -224,11 +219,8 @@ fn holds(pattern: &str, folder: &str) -> bool {
 
 /// Whether a pattern of gitignore can be about files below a folder: up to its first wildcard, one leads to the other.
 fn reaches(pattern: &str, folder: &str) -> bool {
-    let start = pattern
-        .trim_start_matches('/')
-        .split(['*', '?', '['])
-        .next();
-    let start = start.unwrap_or_default();
+    let mut parts = pattern.trim_start_matches('/').split(['*', '?', '[']);
+    let start = parts.next().unwrap_or_default();
     let leads = Path::new(start).starts_with(folder) || folder.starts_with(start);
     leads || holds(pattern, folder)
 }
