@@ -8,33 +8,23 @@ use serde_json::Value;
 pub fn refusals(package: &Value) -> Vec<(&'static str, String)> {
     let text = |key: &str| package[key].as_str().unwrap_or_default();
     let list = |key: &str| {
-        package[key]
-            .as_array()
-            .map(Vec::as_slice)
-            .unwrap_or_default()
+        let list = package[key].as_array();
+        list.map(Vec::as_slice).unwrap_or_default()
     };
     let (description, license) = (text("description"), text("license"));
+    let too_long = more("bytes in its description", 1000);
     let no_license = license.is_empty() && text("license_file").is_empty();
+    let bad_license = !license.is_empty() && !is_license(license);
+    let names = not("license", license, "SPDX names with OR, AND and WITH");
     let mut refused = vec![
         ("description", description.is_empty(), no("description")),
-        (
-            "description",
-            description.len() > 1000,
-            more("bytes in its description", 1000),
-        ),
+        ("description", description.len() > 1000, too_long),
         ("license", no_license, no("license and no license-file")),
-        (
-            "license",
-            !license.is_empty() && !is_license(license),
-            not("license", license, "SPDX names with OR, AND and WITH"),
-        ),
-        ("keywords", list("keywords").len() > 5, more("keywords", 5)),
-        (
-            "categories",
-            list("categories").len() > 5,
-            more("categories", 5),
-        ),
+        ("license", bad_license, names),
     ];
+    for key in ["keywords", "categories"] {
+        refused.push((key, list(key).len() > 5, more(key, 5)));
+    }
     for key in ["homepage", "documentation", "repository"] {
         let is_wrong = package[key].as_str().is_some_and(|url| !is_url(url));
         refused.push((key, is_wrong, not(key, text(key), "an http(s) URL")));
@@ -43,23 +33,17 @@ pub fn refusals(package: &Value) -> Vec<(&'static str, String)> {
         refused.push(("keywords", !is_keyword(word), not("keyword", word, KEYWORD)));
     }
     for word in list("categories").iter().filter_map(Value::as_str) {
-        let rule = "one of https://crates.io/category_slugs";
-        refused.push((
-            "categories",
-            !is_category(word),
-            not("category", word, rule),
-        ));
+        let what = not("category", word, "one of https://crates.io/category_slugs");
+        refused.push(("categories", !is_category(word), what));
     }
     let mut features = Vec::from_iter(package["features"].as_object().into_iter().flatten());
     // Cargo shows an optional dependency as a feature, too.
     features.retain(|(name, enabled)| enabled[0] != format!("dep:{name}"));
     refused.push(("features", features.len() > 300, more("features", 300)));
     for (name, enabled) in features {
-        let is_wrong = enabled
-            .as_array()
-            .is_some_and(|enabled| enabled.len() > 300);
+        let count = enabled.as_array().map_or(0, Vec::len);
         let what = format!("features enabled by `{name}`");
-        refused.push(("features", is_wrong, more(&what, 300)));
+        refused.push(("features", count > 300, more(&what, 300)));
     }
     let refused = refused.into_iter().filter(|(_, is_wrong, _)| *is_wrong);
     refused.map(|(key, _, what)| (key, what)).collect()
@@ -126,9 +110,8 @@ fn is_url(text: &str) -> bool {
     let rest = text.strip_prefix("https://");
     let rest = rest.or_else(|| text.strip_prefix("http://"));
     let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next());
-    let host = host
-        .and_then(|host| host.rsplit('@').next())
-        .unwrap_or_default();
+    let host = host.and_then(|host| host.rsplit('@').next());
+    let host = host.unwrap_or_default();
     let (name, port) = match host.rsplit_once(':') {
         Some((name, port)) if !port.contains(']') => (name, port),
         _ => (host, ""),
@@ -139,9 +122,8 @@ fn is_url(text: &str) -> bool {
 
 fn is_keyword(word: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "_-+".contains(c);
-    word.len() <= 20
-        && word.chars().all(allowed)
-        && word.starts_with(|c: char| c.is_ascii_alphanumeric())
+    let first = |c: char| c.is_ascii_alphanumeric();
+    word.len() <= 20 && word.chars().all(allowed) && word.starts_with(first)
 }
 
 /// Whether a text has the form of a category, as `development-tools::cargo-plugins` has.
