@@ -266,10 +266,8 @@ pub fn root(sh: &Shell) -> Result<PathBuf> {
     if let Some((_, root)) = FIRST.get().filter(|(folder, _)| *folder == here) {
         return Ok(root.clone());
     }
-    let locate = cmd!(
-        sh,
-        "cargo locate-project --workspace --message-format plain"
-    );
+    let plain = ["--message-format", "plain"];
+    let locate = cmd!(sh, "cargo locate-project --workspace {plain...}");
     let mut root = PathBuf::from(process::output_of(locate)?);
     root.pop();
     let _ = FIRST.set((here, root.clone()));
@@ -312,14 +310,11 @@ pub fn relative(root: &Path, path: &Path) -> String {
 /// Writes files whose new texts are all computed and checked; none if the mode of one forbids it.
 pub fn write(root: &Path, edits: &[Edit]) -> Result<()> {
     for Edit { path, .. } in edits {
+        let file = relative(root, path);
         if path.is_symlink() {
-            bail!(
-                "{}: it is a link, and may lead anywhere",
-                relative(root, path)
-            );
+            bail!("{file}: it is a link, and may lead anywhere");
         }
         if fs::metadata(path).is_ok_and(|file| file.permissions().readonly()) {
-            let file = relative(root, path);
             bail!("{file}: its mode forbids writing: make it writable; nothing was changed");
         }
     }
