@@ -45,14 +45,11 @@ impl Registry {
     /// crates out), or if its index is not known.
     pub fn of(of: &Workspace, named: Option<String>, timeout: Duration) -> Result<Registry> {
         let explicit = named.is_some();
-        let default = match named {
-            Some(name) => Some(name),
-            None => string(configured(&of.root, &["registry", "default"])?),
-        };
+        let default = string(configured(&of.root, &["registry", "default"])?);
         let lists = of.published().map(|member| &member.registries[..]);
         let mut lists = Vec::from_iter(lists);
         lists.dedup();
-        let name = match (default, &lists[..]) {
+        let name = match (named.or(default), &lists[..]) {
             (Some(name), _) => name,
             (None, [[only]]) => only.clone(),
             (None, _) => CRATES_IO.to_string(),
@@ -66,12 +63,10 @@ impl Registry {
         }
         let variable = name.to_uppercase().replace('-', "_");
         let variable = format!("CARGO_REGISTRIES_{variable}_INDEX");
+        let key = ["registries", &name, "index"];
         let index = match name.as_str() {
             CRATES_IO => "sparse+https://index.crates.io".to_string(),
-            _ => {
-                let index = configured(&of.root, &["registries", &name, "index"])?;
-                string(index).unwrap_or_default()
-            }
+            _ => string(configured(&of.root, &key)?).unwrap_or_default(),
         };
         let address = index.strip_prefix("sparse+");
         let Some(address) = address.filter(|address| !address.contains('@')) else {
@@ -109,10 +104,8 @@ impl Registry {
     /// look like a registry without crates.
     fn config(&self) -> Result<Value> {
         let Registry { name, index, .. } = self;
-        let config = self
-            .get(&format!("{index}/config.json"))?
-            .unwrap_or_default();
-        let config: Value = serde_json::from_slice(&config).unwrap_or_default();
+        let file = self.get(&format!("{index}/config.json"))?;
+        let config: Value = serde_json::from_slice(&file.unwrap_or_default()).unwrap_or_default();
         if !config["dl"].is_string() {
             bail!("registry `{name}`: {index}/ has no config.json of an index");
         }
