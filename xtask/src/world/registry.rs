@@ -2,8 +2,8 @@
 //! index answers that it does not exist; any other failure is an error.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Display};
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -157,7 +157,8 @@ impl Registry {
         Ok(package.ok_or_else(|| format!("{address}: not found"))?)
     }
 
-    /// What is at an address; `None` if it does not exist. Anything but an answer is asked for again, until the timeout.
+    /// What is at an address; `None` if it does not exist. Anything but an answer is asked for again, until the timeout: then
+    /// the error is an `io::Error`, as no other of a registry is.
     fn get(&self, address: &str) -> Result<Option<Vec<u8>>> {
         let (begun, mut pause) = (Instant::now(), Duration::from_millis(250));
         loop {
@@ -173,7 +174,7 @@ impl Registry {
             };
             if begun.elapsed() + pause > self.timeout {
                 let error = format!("{address}: {error}: what is published is unknown");
-                return Err(Unavailable(error).into());
+                return Err(io::Error::new(ErrorKind::TimedOut, error).into());
             }
             thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_secs(30));
@@ -189,18 +190,6 @@ impl Registry {
 }
 
 const NEEDS_TOKEN: &str = "asks for a token, and an index is read without one";
-
-/// A registry that does not answer now.
-#[derive(Debug)]
-pub struct Unavailable(String);
-
-impl Display for Unavailable {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Unavailable {}
 
 /// A value of cargo's configuration: of its variable, else of the files above the workspace, nearest first, else of cargo's
 /// home ("Configuration" in the Cargo book).
