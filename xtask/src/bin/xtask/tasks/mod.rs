@@ -21,7 +21,7 @@ use xshell::{Cmd, Shell, cmd};
 
 use release_train::rules::config::Config;
 use release_train::world::git::{self, Remote, repository_name};
-use release_train::world::process::{self, output_of, search_output};
+use release_train::world::process::{output_of, search_output};
 use release_train::world::registry::{CRATES_IO, Registry};
 use release_train::world::workspace::{Crate, Workspace, relative};
 use release_train::{Context, Result, bail};
@@ -38,23 +38,20 @@ fn project_name(sh: &Shell, config: &Config) -> Result<String> {
 /// of ours, on its release branch along first parents: anyone who can push a tag could publish otherwise.
 fn at_tag(sh: &Shell, remote: &Remote, version: &Version) -> Result<String> {
     let tag = remote.tag(version);
-    let head = process::output_of(cmd!(sh, "git rev-parse HEAD"))?;
-    match remote.tags.get(version) {
-        Some(commit) if *commit == head => {
-            let branch = remote.branch_of(version)?;
-            git::fetch(sh, &[branch])?;
-            let on_branch = git::first_parents(sh, remote.branch(branch)?)?;
-            if !on_branch.contains(commit) {
-                bail!("{tag} is at {commit}, which is not on `{branch}` along first parents");
-            }
-            Ok(tag)
-        }
-        Some(commit) => Err(format!(
-            "{tag} is at {commit}, not at HEAD: check it out, `git checkout {tag}`"
-        )
-        .into()),
-        None => Err(format!("origin has no tag {tag}: run `cargo xtask push-tag` first").into()),
+    let head = output_of(cmd!(sh, "git rev-parse HEAD"))?;
+    let Some(commit) = remote.tags.get(version) else {
+        bail!("origin has no tag {tag}: run `cargo xtask push-tag` first");
+    };
+    if *commit != head {
+        bail!("{tag} is at {commit}, not at HEAD: check it out, `git checkout {tag}`");
     }
+    let branch = remote.branch_of(version)?;
+    git::fetch(sh, &[branch])?;
+    let on_branch = git::first_parents(sh, remote.branch(branch)?)?;
+    if !on_branch.contains(commit) {
+        bail!("{tag} is at {commit}, which is not on `{branch}` along first parents");
+    }
+    Ok(tag)
 }
 
 /// Whether git tracks a file.
