@@ -587,7 +587,7 @@ fn only_the_tagged_commit_is_published() {
     ] {
         fs::write(world.path(file), text).unwrap();
     }
-    expect!["error: scratch/Cargo.toml: `scratch` is not in the commit"]
+    expect!["error: pathspec 'scratch/Cargo.toml' did not match any file(s) known to git: Did you forget to 'git add'?"]
         .assert_eq(&world.refused("publish"));
     assert!(!registry.log().iter().any(|line| line.starts_with("PUT")));
 }

@@ -28,10 +28,8 @@ use release_train::{Context, Result, bail};
 
 /// The project's name in titles: the configured one, or the repository's.
 fn project_name(sh: &Shell, config: &Config) -> Result<String> {
-    match &config.name {
-        Some(name) => Ok(name.clone()),
-        None => repository_name(sh),
-    }
+    let configured = config.name.clone();
+    configured.map_or_else(|| repository_name(sh), Ok)
 }
 
 /// The tag of a version, which must be at HEAD: what is published is what everyone finds under the tag. It must also be one
@@ -54,10 +52,9 @@ fn at_tag(sh: &Shell, remote: &Remote, version: &Version) -> Result<String> {
     Ok(tag)
 }
 
-/// Whether git tracks a file.
-fn is_tracked(sh: &Shell, file: impl AsRef<Path>) -> Result<bool> {
-    let file = file.as_ref();
-    Ok(!output_of(cmd!(sh, "git ls-files -- {file}"))?.is_empty())
+/// Whether git tracks the lock file.
+fn has_lock_file(sh: &Shell) -> Result<bool> {
+    Ok(!output_of(cmd!(sh, "git ls-files -- Cargo.lock"))?.is_empty())
 }
 
 /// The command that packages crates as `cargo publish` would, with the versions in the lock file.
@@ -66,7 +63,7 @@ fn cargo_package<'a>(sh: &'a Shell, registry: &Registry, crates: &[&Crate]) -> R
     if registry.name != CRATES_IO {
         package = package.args(["--registry", &registry.name]);
     }
-    if is_tracked(sh, "Cargo.lock")? {
+    if has_lock_file(sh)? {
         package = package.arg("--locked");
     }
     let names = crates.iter().map(|member| &member.name);

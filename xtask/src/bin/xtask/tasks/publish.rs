@@ -10,8 +10,8 @@ use time::format_description::well_known::Rfc2822;
 use xshell::{Shell, cmd};
 
 use crate::outward;
-use crate::tasks::{at_tag, cargo_package, is_tracked, not_checked_out};
-use release_train::rules::{manifest::Manifest, notes};
+use crate::tasks::{at_tag, cargo_package, not_checked_out};
+use release_train::rules::notes;
 use release_train::world::git::{Remote, committed};
 use release_train::world::process::{one_line, output_of, search_output};
 use release_train::world::registry::{Registry, Versions};
@@ -43,23 +43,18 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let workspace = Workspace::load(sh)?;
     at_tag(sh, &Remote::read(sh)?, &workspace.version)?;
     committed(sh, "no")?;
-    all_tracked(sh, &workspace)?;
+    // Cargo takes members that git does not track, too.
+    let (root, published) = (&workspace.root, workspace.published());
+    let files = published.map(|member| &workspace.manifests[member.manifest].file);
+    output_of(cmd!(
+        sh,
+        "git -C {root} ls-files --error-unmatch -- {files...}"
+    ))?;
     if let Some(first) = not_checked_out(sh, &workspace)?.first() {
         bail!("{first}");
     }
     let registry = Registry::of(&workspace, registry, timeout)?;
     publish(sh, &registry, &workspace, timeout, &accepted)
-}
-
-/// Every published crate is in the commit: cargo takes members that git does not track, too.
-fn all_tracked(sh: &Shell, workspace: &Workspace) -> Result<()> {
-    for Crate { name, manifest, .. } in workspace.published() {
-        let Manifest { path, file, .. } = &workspace.manifests[*manifest];
-        if !is_tracked(sh, path)? {
-            bail!("{file}: `{name}` is not in the commit");
-        }
-    }
-    Ok(())
 }
 
 /// Fails if a crate that the registry has at this version alone is not the one that is packaged here: anyone can publish under a

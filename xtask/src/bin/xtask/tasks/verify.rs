@@ -12,7 +12,7 @@ use serde_json::Value;
 use toml_edit::Item;
 use xshell::{Shell, cmd};
 
-use crate::tasks::{bump, cargo_package, is_tracked, not_checked_out};
+use crate::tasks::{bump, cargo_package, has_lock_file, not_checked_out};
 use release_train::rules::manifest::{self, Requirement};
 use release_train::rules::version::{branch_version, release_of, same_line};
 use release_train::rules::{crates_io, notes};
@@ -155,7 +155,7 @@ impl<'a> Check<'a> {
         for found in inconsistencies.chain(bump::stale(workspace)) {
             self.error(&found);
         }
-        if self.errors == 0 && is_tracked(sh, "Cargo.lock")? {
+        if self.errors == 0 && has_lock_file(sh)? {
             // With all dependencies: only so does cargo resolve. They may be there already.
             let resolve = || cmd!(sh, "cargo metadata --locked --format-version 1");
             let resolved = output_of(resolve().arg("--offline"));
