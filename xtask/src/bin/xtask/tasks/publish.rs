@@ -14,7 +14,7 @@ use crate::tasks::{at_tag, cargo_package, not_checked_out};
 use release_train::rules::notes;
 use release_train::world::git::{Remote, committed};
 use release_train::world::process::{one_line, output_of, search_output};
-use release_train::world::registry::{Registry, Versions};
+use release_train::world::registry::Registry;
 use release_train::world::workspace::{Crate, Workspace};
 use release_train::{Arguments, Result, bail, finish, say};
 
@@ -54,7 +54,8 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         bail!("{first}");
     }
     let registry = Registry::of(&workspace, registry, timeout)?;
-    publish(sh, &registry, &workspace, timeout, &accepted)
+    refuse_strangers(sh, &registry, &workspace, &accepted)?;
+    publish(sh, &registry, &workspace, timeout)
 }
 
 /// Fails if a crate that the registry has at this version alone is not the one that is packaged here: anyone can publish under a
@@ -62,62 +63,53 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
 fn refuse_strangers(
     sh: &Shell,
     registry: &Registry,
-    workspace: &Workspace,
-    versions: &[(&Crate, Versions)],
+    of: &Workspace,
     accepted: &[String],
 ) -> Result<()> {
-    let mut firsts = Vec::new();
-    for (member, published) in versions {
+    let (mut all, mut firsts) = (Vec::new(), Vec::new());
+    for (member, published) in registry.versions_of_all(of)? {
         let only_this = published.len() == 1 && published.contains_key(&member.version);
         if member.follows_train && only_this && !accepted.contains(&member.name) {
-            firsts.push(*member);
+            firsts.push(member);
         }
+        all.push(member);
     }
     if firsts.is_empty() {
         return Ok(());
     }
-    let _root = sh.push_dir(&workspace.root);
+    let _root = sh.push_dir(&of.root);
     // All of them, since they need each other.
-    let all = versions.iter().map(|(member, _)| *member);
-    let package = cargo_package(sh, registry, &Vec::from_iter(all))?;
+    let package = cargo_package(sh, registry, &all)?;
     let folder = format!("compare-{}", std::process::id());
-    let folder = sh.create_dir(workspace.target.join(folder))?;
+    let folder = sh.create_dir(of.target.join(folder))?;
     let [here, there] = ["here", "there"].map(|side| folder.join(side));
     output_of(package.arg("--no-verify").arg("--target-dir").arg(&here))?;
     for Crate { name, version, .. } in firsts {
         let unpacked = format!("{name}-{version}");
-        let file = there.join("package");
-        sh.write_file(&file, registry.download(name, version)?)?;
+        let file = format!("package/{unpacked}.crate");
+        sh.write_file(there.join(&file), registry.download(name, version)?)?;
         // Unpacked, since each cargo packs the same files into bytes of its own. The commit and the versions of what the crate
         // depends on may differ.
         let but = ["--exclude=.cargo_vcs_info.json", "--exclude=Cargo.lock"];
-        output_of(cmd!(
-            sh,
-            "tar {but...} -xzf {here}/package/{unpacked}.crate -C {here}"
-        ))?;
-        output_of(cmd!(sh, "tar {but...} -xzf {file} -C {there}"))?;
+        for side in [&here, &there] {
+            output_of(cmd!(sh, "tar {but...} -xzf {side}/{file} -C {side}"))?;
+        }
         let sides = [&here, &there].map(|side| side.join(&unpacked));
         let diff = cmd!(sh, "git diff --no-index --name-only {sides...}");
         if let Some(file) = search_output(diff, "")?.lines().next() {
             sh.remove_path(&folder)?;
             let registry = &registry.name;
             let (_, file) = file.split_once(&format!("{unpacked}/")).unwrap_or_default();
-            bail!(
-                "`{name}` {version} in {registry} is not what is packaged here: `{file}` differs: ask its owners there; `--accept {name}` takes it as it is"
-            );
+            let what = format!("is not what is packaged here: `{file}` differs");
+            let accept = format!("ask its owners there; `--accept {name}` takes it as it is");
+            bail!("`{name}` {version} in {registry} {what}: {accept}");
         }
     }
     sh.remove_path(folder)?;
     Ok(())
 }
 
-fn publish(
-    sh: &Shell,
-    registry: &Registry,
-    of: &Workspace,
-    timeout: Duration,
-    accepted: &[String],
-) -> Result<()> {
+fn publish(sh: &Shell, registry: &Registry, of: &Workspace, timeout: Duration) -> Result<()> {
     let head = || output_of(cmd!(sh, "git rev-parse HEAD"));
     let tagged = head()?;
     let mut last_progress = Instant::now();
@@ -126,9 +118,6 @@ fn publish(
     let mut same_errors = 0; // in a row, each before anything was sent
     loop {
         let versions = registry.versions_of_all(of)?;
-        if last_count == usize::MAX {
-            refuse_strangers(sh, registry, of, &versions, accepted)?;
-        }
         let mut missing = Vec::new();
         for (Crate { name, version, .. }, published) in &versions {
             match published.get(version) {
