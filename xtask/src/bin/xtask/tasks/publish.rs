@@ -120,13 +120,12 @@ fn publish(sh: &Shell, registry: &Registry, of: &Workspace, timeout: Duration) -
         let versions = registry.versions_of_all(of)?;
         let mut missing = Vec::new();
         for (Crate { name, version, .. }, published) in &versions {
-            match published.get(version) {
-                Some(true) => bail!(
-                    "`{name}` {version} is yanked in {}: undo that with `yank --undo`, or release the next version",
-                    registry.name
-                ),
-                Some(false) => continue,
-                None => {}
+            if let Some(is_yanked) = published.get(version) {
+                if *is_yanked {
+                    let undo = "undo that with `yank --undo`, or release the next version";
+                    bail!("`{name}` {version} is yanked in {}: {undo}", registry.name);
+                }
+                continue;
             }
             // Registries ignore build metadata.
             let mut others = published.keys();
@@ -160,13 +159,10 @@ fn publish(sh: &Shell, registry: &Registry, of: &Workspace, timeout: Duration) -
         let (mut errors, mut upload) = (String::new(), String::new());
         outward::publish(sh, &registry.name, &missing, &mut |line| {
             // A registry's words must not be a command to GitHub's log.
-            let mark = if line.trim_start().starts_with("::") {
-                "| "
-            } else {
-                ""
-            };
+            let text = line.trim_start();
+            let mark = if text.starts_with("::") { "| " } else { "" };
             say!("{mark}{}", notes::plain(line));
-            if let Some(package) = line.trim_start().strip_prefix("Uploading ") {
+            if let Some(package) = text.strip_prefix("Uploading ") {
                 upload = package.split(" (").take(1).collect();
             }
             if !errors.is_empty() || line.starts_with("error: ") {
