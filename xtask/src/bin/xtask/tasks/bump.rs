@@ -77,14 +77,9 @@ pub fn bump_workspace(sh: &Shell, folder: &Path, bump: &Bump) -> Result<Version>
 }
 
 /// Version strings and a lock file that do not hold the present version, as `file: what is wrong`.
-pub fn stale(workspace: &Workspace) -> Vec<String> {
-    let crates = workspace.crates.iter().map(|member| member.version.clone());
-    let plan = Plan {
-        workspace,
-        train: workspace.version.clone(),
-        crates: crates.collect(),
-    };
-    plan.beside_manifests(&mut Edits::default())
+pub fn stale(workspace: &Workspace) -> Result<Vec<String>> {
+    let plan = Plan::of(workspace, &Bump::To(workspace.version.clone()))?;
+    Ok(plan.beside_manifests(&mut Edits::default()))
 }
 
 /// The files to write, by their real paths: a version string may be in a manifest.

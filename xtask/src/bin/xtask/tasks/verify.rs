@@ -152,7 +152,7 @@ impl<'a> Check<'a> {
     fn files(&mut self, registry: Option<&Registry>) -> Result<()> {
         let (sh, workspace) = (self.sh, self.workspace);
         let inconsistencies = workspace.inconsistencies().into_iter();
-        for found in inconsistencies.chain(bump::stale(workspace)) {
+        for found in inconsistencies.chain(bump::stale(workspace)?) {
             self.error(&found);
         }
         if self.errors == 0 && has_lock_file(sh)? {
