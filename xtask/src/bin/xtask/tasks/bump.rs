@@ -66,9 +66,7 @@ pub fn bump_workspace(sh: &Shell, folder: &Path, bump: &Bump) -> Result<Version>
     write(&workspace.root, &edits)?;
     let _root = sh.push_dir(&workspace.root);
     plan.report(&edits);
-    for found in plan.other_workspaces(sh) {
-        say!("{found}");
-    }
+    plan.report_other_workspaces(sh);
     for command in &workspace.config.after_bump {
         let done = run_configured(sh.cmd(&command[0]).args(&command[1..]));
         done.map_err(|error| format!("after-bump: {error}; the versions are written"))?;
@@ -219,12 +217,11 @@ impl Plan<'_> {
         Ok(())
     }
 
-    /// Packages of the same repository that are not members and need an update after the bump, as `file:line: what`. cargo does
-    /// not know them here.
-    fn other_workspaces(&self, sh: &Shell) -> Vec<String> {
+    /// Prints which packages of the same repository are not members and need an update after the bump, as `file:line: what`.
+    /// cargo does not know them here.
+    fn report_other_workspaces(&self, sh: &Shell) {
         let top = output_of(cmd!(sh, "git rev-parse --show-toplevel")).unwrap_or_default();
         let files = cmd!(sh, "git -C {top} ls-files -z -- Cargo.toml **/Cargo.toml");
-        let mut found = Vec::new();
         for file in output_of(files).unwrap_or_default().split_terminator('\0') {
             let path = Path::new(&top).join(file);
             if self.workspace.manifests.iter().any(|own| own.path == path) {
@@ -241,10 +238,10 @@ impl Plan<'_> {
             };
             let mut all = manifest.dependencies().into_iter();
             if let Some((place, name)) = all.find_map(bumped) {
-                found.push(format!("{place}: depends on `{name}` from another workspace: update it and its Cargo.lock"));
+                let what = "from another workspace: update it and its Cargo.lock";
+                say!("{place}: depends on `{name}` {what}");
             }
         }
-        found
     }
 
     fn report(&self, edits: &[Edit]) {
