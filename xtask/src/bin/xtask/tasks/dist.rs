@@ -39,7 +39,8 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     if let Some(first) = not_checked_out(sh, &workspace)?.first() {
         bail!("{first}");
     }
-    let target = target.map_or_else(|| rustc(sh, "host"), Ok)?;
+    let host = || output_of(cmd!(sh, "rustc --print host-tuple"));
+    let target = target.map_or_else(host, Ok)?;
     let version = format!("v{}", workspace.version); // whatever the form of tags
     // GitHub replaces other characters in the name of an asset.
     let special = |c: char| !c.is_ascii_alphanumeric() && !"._-".contains(c);
@@ -123,17 +124,6 @@ fn documents(sh: &Shell) -> Result<String> {
     output_of(commit)
 }
 
-/// What rustc says of itself, as its `host`.
-fn rustc(sh: &Shell, key: &str) -> Result<String> {
-    let version = output_of(cmd!(sh, "rustc --version --verbose"))?;
-    let mut lines = version.lines().filter_map(|line| line.split_once(": "));
-    let found = lines.find(|(name, _)| *name == key);
-    Ok(found
-        .ok_or_else(|| format!("rustc says no {key}"))?
-        .1
-        .to_string())
-}
-
 /// Builds the binaries, and returns their paths.
 fn build(sh: &Shell, workspace: &Workspace, target: &str) -> Result<Vec<PathBuf>> {
     let is_binary = |target: &Value| target["kind"][0] == "bin";
@@ -171,7 +161,11 @@ fn path_flags(sh: &Shell, workspace: &Workspace) -> Result<Vec<String>> {
     let home = std::env::home_dir().unwrap_or_default().join(".cargo");
     let home = std::env::var_os("CARGO_HOME").map_or(home, PathBuf::from);
     let sysroot = PathBuf::from(output_of(cmd!(sh, "rustc --print sysroot"))?);
-    let library = format!("/rustc/{}", rustc(sh, "commit-hash")?);
+    let rustc = output_of(cmd!(sh, "rustc --version --verbose"))?;
+    let mut commits = rustc
+        .lines()
+        .filter_map(|it| it.strip_prefix("commit-hash: "));
+    let library = format!("/rustc/{}", commits.next().unwrap_or_default());
     let mapped = [
         (&workspace.root, "/source"),
         (&home, "/cargo"),
