@@ -88,11 +88,9 @@ pub fn is_of_another_release(name: &str, tag: &str) -> bool {
     let is_archive = name.ends_with(".tar.gz") || name.ends_with(".zip");
     let mut versions = name.split("-v").skip(1);
     let has_version = versions.any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-    let is_ours = ['-', '.']
-        .iter()
-        .any(|next| name.contains(&format!("-{tag}{next}")));
-    let is_candidate = name.contains(&format!("-{tag}-rc."));
-    is_archive && has_version && (!is_ours || is_candidate)
+    let holds = |end| name.contains(&format!("-{tag}{end}"));
+    let is_ours = (holds("-") || holds(".")) && !holds("-rc.");
+    is_archive && has_version && !is_ours
 }
 
 /// The README and the licences of HEAD as a commit of its date, which git gives to all files of an archive. From there and not
@@ -112,14 +110,12 @@ fn documents(sh: &Shell) -> Result<String> {
         tree += &format!("100644 blob {blob}\t{file}\n");
     }
     let tree = output_with_input(cmd!(sh, "git mktree"), &tree)?;
+    let date = format!("@{} +0000", commit_time(sh)?);
     let mut commit = cmd!(sh, "git commit-tree {tree}");
     for who in ["AUTHOR", "COMMITTER"] {
-        commit = commit.env(format!("GIT_{who}_NAME"), "dist");
-        commit = commit.env(format!("GIT_{who}_EMAIL"), "dist");
-        commit = commit.env(
-            format!("GIT_{who}_DATE"),
-            format!("@{} +0000", commit_time(sh)?),
-        );
+        for (key, value) in [("NAME", "dist"), ("EMAIL", "dist"), ("DATE", &date)] {
+            commit = commit.env(format!("GIT_{who}_{key}"), value);
+        }
     }
     output_of(commit)
 }
@@ -232,15 +228,14 @@ fn archive(sh: &Shell, file: &Path, added: &[PathBuf], tree: &str) -> Result<()>
     // A file that is not whole must not be uploaded, and two may be made at once. git takes the format from its name.
     let part = file.with_file_name(format!(".{}.{name}", std::process::id()));
     let folder = name.trim_end_matches(".tar.gz").trim_end_matches(".zip");
+    let files = added.iter().map(|file| file.display());
+    let added = files.map(|file| format!("--add-file={file}"));
     // The prefix is for what comes after it.
-    let form = [
-        format!("--prefix={folder}/"),
-        format!("--output={}", part.display()),
-    ];
-    let added = added
-        .iter()
-        .map(|file| format!("--add-file={}", file.display()));
-    let archive = cmd!(sh, "git {own...} archive {form...} {added...} {tree}");
+    let form = ["--prefix", &format!("{folder}/"), "--output"];
+    let archive = cmd!(
+        sh,
+        "git {own...} archive {form...} {part} {added...} {tree}"
+    );
     output_of(archive.env("TZ", "UTC").env("GIT_ATTR_NOSYSTEM", "1"))?;
     fs::rename(&part, file).context(file.display())?;
     say!("packed {}", relative(&sh.current_dir(), file));
