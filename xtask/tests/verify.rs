@@ -108,6 +108,7 @@ version-strings = [{ file = "version.h", line = '#define VERSION "{version}"' }]
     ];
     let publishing = Publishing::with(&files, Rules::default());
     publishing.tag();
+    untag(&publishing);
     let run = |line: &str, actions: bool| {
         let mut command = publishing.command(env!("CARGO_BIN_EXE_xtask"), line);
         command
@@ -738,4 +739,28 @@ fn crates_io_takes_no_dependency_of_another_registry() {
     let said = verified(&publishing);
     let found = "a/Cargo.toml:8: `a` depends on `log`, which is in another registry, which crates.io refuses\n";
     assert!(said.contains(found), "{said}");
+}
+
+#[test]
+fn notes_that_could_not_be_dated_on_the_20th_are_an_error_and_those_of_a_release_are_not_asked_for()
+{
+    let publishing = Publishing::new(&["a"], Rules::default());
+    publishing.tag();
+    // An adopting pull request, at a version that is out.
+    assert!(verified(&publishing).contains("0 errors"));
+    untag(&publishing);
+    for (notes, expected) in [
+        (
+            "## 1.0.0\n\nComing soon.\n",
+            "`Unreleased.` is missing below `## 1.0.0`",
+        ),
+        (
+            "## 0.9.0\n\nReleased 2026-01-01.\n",
+            "the section `## 1.0.0` is missing",
+        ),
+    ] {
+        publishing.tree.write("RELEASES.md", notes);
+        let said = verified(&publishing);
+        assert!(said.contains(&format!("RELEASES.md: {expected}")), "{said}");
+    }
 }

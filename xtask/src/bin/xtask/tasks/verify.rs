@@ -58,9 +58,9 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         needs: Vec::new(),
     };
     let registry = Registry::of(&workspace, registry, Duration::from_secs(5));
-    check.files(registry.as_ref().ok())?;
-    check.branch(branch);
     let remote = check.or_warn(Remote::read(sh), "the tags of origin are not checked");
+    check.files(registry.as_ref().ok(), remote.as_ref())?;
+    check.branch(branch);
     if let Some(remote) = &remote {
         check.tag(remote)?;
     }
@@ -149,7 +149,7 @@ impl<'a> Check<'a> {
     }
 
     /// What the files of the workspace say, and cargo of them.
-    fn files(&mut self, registry: Option<&Registry>) -> Result<()> {
+    fn files(&mut self, registry: Option<&Registry>, remote: Option<&Remote>) -> Result<()> {
         let (sh, workspace) = (self.sh, self.workspace);
         let inconsistencies = workspace.inconsistencies().into_iter();
         for found in inconsistencies.chain(bump::stale(workspace)?) {
@@ -163,8 +163,16 @@ impl<'a> Check<'a> {
             self.or_error(resolved.context("Cargo.lock"));
         }
         let version = release_of(&workspace.version);
-        let shown = |text: String| notes::show(&text, &version).context(notes::FILE).map(drop);
-        self.or_error(read_notes(&workspace.root).and_then(shown));
+        // All that the day of the release needs of them. What is released needs nothing.
+        let is_released = remote.is_some_and(|remote| remote.tags.contains_key(&version));
+        let shown = |text: String| {
+            let section =
+                notes::show(&text, &version).and_then(|_| notes::is_dated(&text, &version));
+            section.context(notes::FILE)
+        };
+        if !is_released {
+            self.or_error(read_notes(&workspace.root).and_then(shown));
+        }
         for found in not_checked_out(sh, workspace)? {
             self.error(&found);
         }
