@@ -364,6 +364,8 @@ fn the_form_of_the_tags_is_that_of_the_newest() {
         ("v1.1.0 1.0.0 nightly", ""),
         ("v0.9.0 1.0.0 1.1.0", "tag={version}"),
         ("theirs-1.1.0 v1.0.0", "tag=theirs-{version}"),
+        ("v1.1.0 test-data-3.0.0 a-v1.1.0", ""),
+        ("v1.0.0 release-1.1.0 release/1.1.0 p@1.1.0", ""),
     ] {
         let adopter = Adopter::of(WORKSPACE);
         for tag in tags.split_whitespace() {
@@ -406,7 +408,16 @@ fn notes_in_another_form_and_workflows_that_run_on_tags_are_named() {
         ),
         ("list", "on: [push, create]\n"),
         ("lines", "on:\n- push\n- release # again\n"),
-        ("ci", "on: # not: release\n  push:\n    branches: [main]\n"),
+        ("flow", "on: {push: {tags: [v1]}}\n"),
+        ("asks", "on: push\n#refs/tags/\n"),
+        (
+            "ci",
+            "on: # not: release\n# tags: none\n  push:\n    branches: [main, release]\n    tags-ignore: [v1]\n",
+        ),
+        (
+            "form",
+            "on:\n  workflow_dispatch:\n    inputs:\n      release:\n        description: create tags\n",
+        ),
         ("all", "on: push\n"),
     ] {
         let text = format!("name: {name}\n{on}\njobs:\n  release:\n    tags: 1\n");
@@ -421,6 +432,8 @@ fn notes_in_another_form_and_workflows_that_run_on_tags_are_named() {
         undo it: git reset --hard
         Cargo.toml: check [workspace.metadata.release-train], then run `cargo rehearse`
         RELEASES.md: line 1: `Version 1.1.0 (2024-01-01)`: a section of a version is headed `## X.Y.Z`
+        .github/workflows/asks.yml: runs on tags or releases: see "Workflows that run on tags" in xtask/README.md
+        .github/workflows/flow.yml: runs on tags or releases: see "Workflows that run on tags" in xtask/README.md
         .github/workflows/lines.yml: runs on tags or releases: see "Workflows that run on tags" in xtask/README.md
         .github/workflows/list.yml: runs on tags or releases: see "Workflows that run on tags" in xtask/README.md
         .github/workflows/release.yml: runs on tags or releases: see "Workflows that run on tags" in xtask/README.md

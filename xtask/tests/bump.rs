@@ -664,7 +664,6 @@ fn a_member_at_a_pre_release_of_its_own_stays_at_a_patch_and_is_named() {
     assert_eq!(version, "1.0.1\n");
     let named = "b 0.1.0-beta.3 left alone: its version is not the train's\n";
     assert!(said.contains(named), "{said}");
-    // Its own series has an end.
-    assert_eq!(tree.done(&["bump", "release"]).0, "1.0.1\n");
-    assert!(tree.read("b/Cargo.toml").contains("\"0.1.0\""));
+    tree.done(&["bump", "release"]);
+    assert!(tree.read("b/Cargo.toml").contains("\"0.1.0-beta.3\""));
 }

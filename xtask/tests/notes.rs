@@ -255,6 +255,18 @@ fn what_a_reader_does_not_see_as_a_heading_is_not_a_section() {
 }
 
 #[test]
+fn a_comment_above_the_status_line_does_not_count() {
+    let notes =
+        tree("## 1.1.0\n\n<!-- Write\n\nhere -->\n\nUnreleased. <!-- soon -->\n\n* A thing\n");
+    notes.done(&["notes", "date", "1.1.0", "--date", "2026-03-20"]);
+    assert!(
+        notes
+            .read("RELEASES.md")
+            .contains("here -->\n\nReleased 2026-03-20. <!-- soon -->\n")
+    );
+}
+
+#[test]
 fn notes_with_headings_of_another_form_are_refused_and_not_appended_to() {
     for heading in [
         "### 1.0.0",
@@ -268,6 +280,8 @@ fn notes_with_headings_of_another_form_are_refused_and_not_appended_to() {
         "## 2024-01-01, Version 1.0.0",
         "Release notes for 1.0.0 of p\n====",
         "## [Unreleased]",
+        "**1.1.0** (2024-01-01)",
+        "* 1.1.0: x",
     ] {
         let tree = tree(&format!("# Changelog\n\n{heading}\n\n- A thing\n"));
         let said = tree.error(&["notes", "new", "1.1.0"]);
@@ -276,6 +290,10 @@ fn notes_with_headings_of_another_form_are_refused_and_not_appended_to() {
     // Above or in a section of ours, any heading is the owner's.
     let notes = "# Since 1.0\n\n## 1.0.0\n\nUnreleased.\n\n### Upgrading from 0.9.0\n";
     tree(notes).done(&["notes", "new", "1.1.0"]);
+    let notes = "## 1.0.0\n\nUnreleased.\n\n## MSRV 1.90.0\n\n* Update\n  1.2.3 of it\n---\n";
+    tree(notes).done(&["notes", "new", "1.1.0"]);
+    let mixed = tree("## Unreleased\n\n* A thing\n\n## 1.0.0\n\nReleased 2024-01-20.\n");
+    assert!(mixed.error(&["notes", "new", "1.1.0"]).contains("line 1: "));
     tree("# Changelog\n").done(&["notes", "new", "1.1.0"]);
 }
 

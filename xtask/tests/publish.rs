@@ -835,7 +835,7 @@ fn what_git_did_not_check_out_is_not_published() {
     let mut verify = publishing.command(env!("CARGO_BIN_EXE_xtask"), "verify --fast");
     let said = text(&verify.output().unwrap().stderr);
     for file in ["data", "linked"] {
-        let found = format!("\nb/{file}.bin: a pointer of Git LFS");
+        let found = format!("b/{file}.bin: a pointer of Git LFS");
         assert!(said.contains(&found), "{said}");
     }
     assert_eq!(publishing.uploads(), 0);

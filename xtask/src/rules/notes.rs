@@ -109,10 +109,12 @@ pub fn date(text: &str, version: &Version, date: Date) -> Result<Option<String>>
 /// Where the first line below a version's heading begins, and its date; `None` if it says `Unreleased`.
 fn status(text: &str, version: &Version) -> Result<(usize, Option<Date>)> {
     let section = section(text, version)?;
-    let below = text[section.heading..section.end].split_once('\n');
-    let below = below.map_or("", |(_, below)| below.trim_start());
-    let at = section.end - below.len();
-    let line = below.lines().next().unwrap_or_default();
+    let mut below = visible_lines(text).into_iter();
+    let is_first = |(at, line): &(usize, &str)| {
+        *at > section.heading && *at < section.end && ![HIDDEN, ""].contains(line)
+    };
+    let (at, line) = below.find(is_first).unwrap_or_default();
+    let (at, line) = (at + line.len() - line.trim_start().len(), line.trim_start());
     let after = line.strip_prefix(UNRELEASED).map(str::trim_start);
     // Prose may begin with the word.
     if after.is_some_and(|after| !after.starts_with(char::is_alphanumeric)) {
@@ -304,8 +306,11 @@ fn outline(text: &str) -> Result<Outline<'_>> {
     }
     // Without a section of ours, every heading that may be one of another form is.
     for (at, (_, line)) in lines.iter().enumerate() {
+        let is_code = line.starts_with("    ");
         let is_title = line.trim_start().starts_with('#') || is_underlined(&lines, at);
-        if outline.sections.is_empty() && is_title && mentions_version(line) {
+        let is_foreign = is_title && mentions_version(line)
+            || names_version(line.trim_start_matches(['*', ' ']));
+        if outline.sections.is_empty() && is_foreign && !is_code {
             return Err(not_a_section(at, line));
         }
     }
@@ -331,7 +336,7 @@ fn is_heading(line: &str) -> bool {
 fn is_underlined(lines: &[(usize, &str)], at: usize) -> bool {
     let below = lines.get(at + 1).map_or("", |(_, below)| below);
     let only = |c: char| !below.is_empty() && below.trim_matches(c).is_empty();
-    !lines[at].1.starts_with(['*', '-', '+', '>']) && (only('-') || only('='))
+    !lines[at].1.starts_with([' ', '*', '-', '+', '>']) && (only('-') || only('='))
 }
 
 /// Whether a word of a heading may be a version, or says that there is none yet.
@@ -344,13 +349,16 @@ fn mentions_version(title: &str) -> bool {
     })
 }
 
-/// Whether one of the first two words of a heading is a version: `[1.0.0]`, `v1.0.0 - date`, `Version 1.0.0`.
+/// Whether a heading is that of a version in another form: `[1.0.0]`, `v1.0.0 - date`, `Version 1.0.0`, `Unreleased`.
 fn names_version(title: &str) -> bool {
-    let mut words = title.split_whitespace().take(2);
-    words.any(|word| {
-        let word = word.split("](").next().unwrap_or_default();
-        Version::parse(word.trim_matches(|c| "[]():vV".contains(c))).is_ok()
-    })
+    let words = title.to_lowercase();
+    let words = words
+        .trim_start_matches("version ")
+        .trim_start_matches("release ");
+    let word = words.split([' ', '\t']).next().unwrap_or_default();
+    let word = word.split("](").next().unwrap_or_default();
+    let word = word.trim_matches(|c| "[](){}*:v".contains(c));
+    Version::parse(word).is_ok() || word == "unreleased" && !words.contains(' ')
 }
 
 fn is_anchor(line: &str) -> bool {

@@ -10,7 +10,7 @@ use xshell::{Shell, cmd};
 
 use super::files::Files;
 use release_train::Result;
-use release_train::rules::version::{is_exact, release_of};
+use release_train::rules::version::{TagForm, is_exact, release_of};
 use release_train::rules::{manifest, notes};
 use release_train::world::process::output_of;
 use release_train::world::{git, items, text, workspace};
@@ -140,7 +140,8 @@ pub fn release_notes(sh: &Shell) -> Result<String> {
 /// The owner's workflows that run on tags or releases.
 pub fn workflows(sh: &Shell, files: &Files) -> Result<String> {
     let mut notices = String::new();
-    for file in output_of(cmd!(sh, "git ls-files -- .github/workflows"))?.lines() {
+    let all = ["yml", "yaml"].map(|end| format!(":(glob).github/workflows/*.{end}"));
+    for file in output_of(cmd!(sh, "git ls-files -- {all...}"))?.lines() {
         if !files.contains_key(file) && runs_on_tags(&sh.read_file(file)?) {
             notices += &format!(
                 "{file}: runs on tags or releases: see \"Workflows that run on tags\" in xtask/README.md\n"
@@ -150,20 +151,42 @@ pub fn workflows(sh: &Shell, files: &Files) -> Result<String> {
     Ok(notices)
 }
 
-/// Whether the table `on` of a workflow names tags or releases.
+/// Whether a workflow has an event of tags or releases, or runs on every push and asks for tags.
 fn runs_on_tags(workflow: &str) -> bool {
-    let is_inside =
-        |line: &&str| line.trim_start() != *line || line.is_empty() || line.starts_with(['#', '-']);
-    let mut lines = workflow
+    let plain = |line: &str| {
+        line.split(" #")
+            .next()
+            .unwrap_or_default()
+            .replace(['"', '\''], "")
+    };
+    let lines = workflow
         .lines()
-        .skip_while(|line| !line.replace(['"', '\''], "").starts_with("on:"));
-    let first = lines.next().into_iter();
-    let mut on = first.chain(lines.take_while(is_inside));
-    on.any(|line| {
-        let line = line.split(" #").next().unwrap_or_default();
-        let mut words = line.split(|c: char| !c.is_ascii_alphanumeric());
-        words.any(|word| matches!(word, "create" | "release" | "tags"))
-    })
+        .filter(|line| !line.trim_start().starts_with('#'));
+    let lines: Vec<String> = lines.map(plain).collect();
+    let mut below = lines
+        .iter()
+        .skip_while(|line| !line.replace(' ', "").starts_with("on:"));
+    let first = below.next().map_or("", String::as_str);
+    let is_below = |line: &&String| line.is_empty() || line.starts_with([' ', '-']);
+    let below: Vec<&String> = below
+        .take_while(is_below)
+        .filter(|it| !it.is_empty())
+        .collect();
+    let depth = |line: &str| line.len() - line.trim_start().len();
+    let mut events = vec![first];
+    for line in &below {
+        // The first one is an event, and those that are as deep.
+        if depth(line) == depth(below[0]) {
+            events.push(line);
+        }
+    }
+    let has = |line: &&str| {
+        let mut words = line.split(|c: char| !c.is_ascii_alphanumeric() && !"-_".contains(c));
+        words.any(|word| matches!(word, "create" | "release"))
+    };
+    let on = below.iter().fold(first.to_string(), |on, line| on + line);
+    let every_push = !on.contains("branches:") && workflow.contains("refs/tags/");
+    events.iter().any(has) || on.contains("tags:") || every_push
 }
 
 /// A crate for `version-of`, where the published crates have several versions: the one with the repository's name, else the one
@@ -205,13 +228,22 @@ fn keys(workspace: &workspace::Workspace, tags: &str) -> String {
         }
         text += &format!("public = {public:#?}\n");
     }
-    // The form of the newest tag.
-    let newest = tags.lines().filter_map(|tag| {
-        let at = tag.find(|c: char| c.is_ascii_digit())?;
-        Some((Version::parse(&tag[at..]).ok()?, &tag[..at]))
-    });
-    if let Some((_, form)) = newest.max().filter(|(_, form)| *form != "v") {
-        text += &format!("tag = \"{form}{{version}}\"\n");
+    // The form of the newest tag that is not above the present version, and that can be configured; `v` if there are several.
+    let mut newest = None;
+    for tag in tags.lines() {
+        let at = tag.find(|c: char| c.is_ascii_digit()).unwrap_or_default();
+        let (form, version) = (
+            tag[..at].to_string() + "{version}",
+            Version::parse(&tag[at..]),
+        );
+        if let (Ok(version), Ok(_)) = (version, TagForm::parse(Some(&form)))
+            && version <= workspace.version
+        {
+            newest = newest.max(Some((version, form == "v{version}", form)));
+        }
+    }
+    if let Some((_, false, form)) = newest {
+        text += &format!("tag = {form:?}\n");
     }
     let pre = &*workspace.version.pre;
     if pre == "dev" || pre.starts_with("rc.") {

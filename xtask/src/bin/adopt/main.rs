@@ -117,7 +117,8 @@ fn repository(sh: &Shell, dir: &str, clone: &Path) -> Result<PathBuf> {
 fn main_branch(sh: &Shell) -> String {
     for name in ["origin/HEAD", "main", "master", "HEAD"] {
         let branch = cmd!(sh, "git rev-parse --verify --abbrev-ref {name}");
-        if let Ok(branch) = process::output_of(branch) {
+        let branch = process::output_of(branch).ok();
+        if let Some(branch) = branch.filter(|branch| branch != "HEAD") {
             return branch.trim_start_matches("origin/").to_string();
         }
     }

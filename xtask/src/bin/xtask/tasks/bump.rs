@@ -107,12 +107,14 @@ struct Plan<'a> {
 }
 
 /// The version after the bump of `name`, which is at `now`. A bump to a version is for what has the train's, and a pre-release
-/// of a crate's own is not bumped to a minor or patch version.
+/// of a crate's own stays, but for a major one.
 fn next(workspace: &Workspace, bump: &Bump, name: &str, now: &Version) -> Result<Version> {
+    let pre = now.pre.as_str();
     let stays = match bump {
         Bump::To(_) => true,
-        Bump::Minor | Bump::Patch => !now.pre.is_empty(),
-        _ => false,
+        Bump::Minor | Bump::Patch => !pre.is_empty(),
+        Bump::Rc | Bump::Release => !pre.is_empty() && pre != "dev" && !pre.starts_with("rc."),
+        Bump::Major => false,
     };
     if stays && *now != workspace.version {
         return Ok(now.clone());

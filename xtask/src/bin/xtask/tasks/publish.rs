@@ -95,8 +95,10 @@ fn refuse_strangers(
             output_of(cmd!(sh, "tar {but...} -xzf {side}/{file} -C {side}"))?;
         }
         let sides = [&here, &there].map(|side| side.join(&unpacked));
-        let diff = cmd!(sh, "git diff --no-index --name-only {sides...}");
-        if let Some(file) = search_output(diff, "")?.lines().next() {
+        let diff = cmd!(sh, "git diff --no-index --no-renames --numstat {sides...}");
+        let diff = search_output(diff, "")?;
+        // Where only the mode differs, it counts no lines: cargo on Windows knows none.
+        if let Some(file) = diff.lines().find(|line| !line.starts_with("0\t0\t")) {
             sh.remove_path(&folder)?;
             let registry = &registry.name;
             let (_, file) = file.split_once(&format!("{unpacked}/")).unwrap_or_default();
