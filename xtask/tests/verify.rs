@@ -130,7 +130,7 @@ version-strings = [{ file = "version.h", line = '#define VERSION "{version}"' }]
         a/Cargo.toml:6: `a` names `README.md`, which does not exist
         c/Cargo.toml:7: `c` names `LICENSE`, which does not exist
         warning: rehearsal has never seen a, b, c, d: trusted publishing cannot create a crate, so an owner publishes it once by hand
-        d/Cargo.toml:8: `d` and `c` are in a dependency cycle: leave out the version here
+        d/Cargo.toml:7: `d` and `c` are in a dependency cycle: leave out its version
         error: 11 errors, 1 warning
     "#]].assert_eq(&run("verify", false));
     // Where GitHub shows it beside the line.

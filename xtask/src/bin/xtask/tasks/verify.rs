@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::io;
-use std::mem::take;
 use std::time::{Duration, SystemTime};
 
 use semver::Version;
@@ -55,7 +54,6 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         workspace: &workspace,
         errors: 0,
         warnings: 0,
-        needs: Vec::new(),
     };
     let registry = Registry::of(&workspace, registry, Duration::from_secs(5));
     let remote = check.or_warn(Remote::read(sh), "the tags of origin are not checked");
@@ -99,15 +97,6 @@ struct Check<'a> {
     workspace: &'a Workspace,
     errors: usize,
     warnings: usize,
-    needs: Vec<Need<'a>>,
-}
-
-/// A dependency of a published member on another one, with path and version.
-struct Need<'a> {
-    by: &'a str,
-    on: &'a str,
-    dev: bool,
-    place: String,
 }
 
 impl<'a> Check<'a> {
@@ -197,7 +186,7 @@ impl<'a> Check<'a> {
     }
 
     /// Whether a crate can be published with its dependencies.
-    fn dependencies(&mut self, member: &'a Crate, registry: Option<&Registry>) {
+    fn dependencies(&mut self, member: &Crate, registry: Option<&Registry>) {
         let manifests = &self.workspace.manifests;
         let (root, manifest) = (&manifests[0], &manifests[member.manifest]);
         let shared = root.dependencies();
@@ -227,40 +216,39 @@ impl<'a> Check<'a> {
                 unavailable,
                 elsewhere: to == Some(CRATES_IO) && !["crates-io", ""].contains(&named),
             };
-            let place = manifest.at(item);
             if let Some(what) = dependency.refusal() {
+                let place = manifest.at(item);
                 self.error(&format!("{place}: `{}` {what}", member.name));
-            }
-            if let Some(on) = local.and_then(|it| self.workspace.member(it)) {
-                let (by, on, dev) = (
-                    &member.name,
-                    &self.workspace.crates[on].name,
-                    dependency.dev,
-                );
-                self.needs.push(Need { by, on, dev, place });
             }
         }
     }
 
     /// Dependency cycles among crates that are published together. Cargo itself refuses those without a dev-dependency.
     fn cycles(&mut self, together: &[&Crate]) {
-        let is_together = |name: &str| together.iter().any(|member| member.name == name);
-        let mut needs = take(&mut self.needs);
-        needs.retain(|need| is_together(need.by) && is_together(need.on) && need.by != need.on);
-        let mut all = HashMap::<_, Vec<_>>::new();
-        for need in &needs {
-            all.entry(need.by).or_default().push(need.on);
+        let (mut all, mut of_tests) = (HashMap::<_, Vec<_>>::new(), Vec::new());
+        for by in together {
+            for dependency in items(&by.about["dependencies"]) {
+                let is_dev = dependency["kind"] == "dev";
+                // Cargo leaves a dev-dependency without a version out of the package.
+                let is_left_out = is_dev && dependency["req"] == "*";
+                let on = together.iter().find(|it| dependency["name"] == *it.name);
+                let on = on.filter(|on| dependency["path"].is_string() && on.name != by.name);
+                if let (Some(on), false) = (on, is_left_out) {
+                    all.entry(&by.name).or_default().push(&on.name);
+                    of_tests.extend(is_dev.then_some((by, &on.name)));
+                }
+            }
         }
-        for Need { by, on, place, .. } in needs.iter().filter(|need| need.dev) {
-            let (mut seen, mut next) = (HashSet::new(), vec![*on]);
+        for (by, on) in of_tests {
+            let (mut seen, mut next) = (HashSet::new(), vec![on]);
             while let Some(name) = next.pop() {
                 if seen.insert(name) {
                     next.extend(all.get(name).into_iter().flatten());
                 }
             }
-            if seen.contains(by) {
-                let what = format!("`{by}` and `{on}` are in a dependency cycle");
-                self.error(&format!("{place}: {what}: leave out the version here"));
+            if seen.contains(&by.name) {
+                let what = format!("and `{on}` are in a dependency cycle: leave out its version");
+                self.error_of(by, "dev-dependencies", &what);
             }
         }
     }
