@@ -44,7 +44,7 @@ fn said(world: &World, line: &str) -> String {
 fn a_workspace_that_is_fine() {
     let (world, _registry) = world();
     expect![[r#"
-        warning: rehearsal has never seen a, b: trusted publishing cannot create a crate, so an owner publishes it once by hand
+        warning: rehearsal has never seen a, b: trusted publishing cannot create a crate: an owner publishes it once by hand
         verified 12.0.0 and its 2 crates: 0 errors, 1 warning"#]].assert_eq(&said(&world, "verify"));
     let left = fs::read_dir(world.path("clone/target"))
         .into_iter()
@@ -129,7 +129,7 @@ version-strings = [{ file = "version.h", line = '#define VERSION "{version}"' }]
         a/Cargo.toml:5: `a` has the keyword `f g`: it must be of at most 20 letters, digits, `_`, `-` and `+`, the first a letter or digit
         a/Cargo.toml:6: `a` names `README.md`, which does not exist
         c/Cargo.toml:7: `c` names `LICENSE`, which does not exist
-        warning: rehearsal has never seen a, b, c, d: trusted publishing cannot create a crate, so an owner publishes it once by hand
+        warning: rehearsal has never seen a, b, c, d: trusted publishing cannot create a crate: an owner publishes it once by hand
         d/Cargo.toml:7: `d` and `c` are in a dependency cycle: leave out its version
         error: 11 errors, 1 warning
     "#]].assert_eq(&run("verify", false));
@@ -153,7 +153,7 @@ fn wasmtime_4097_a_pin_that_is_broken_is_found_long_before_release_day() {
     world.git("clone", &["pull", "-q"]);
     expect![[r#"
         b/Cargo.toml:8: `12.0.0` does not pin `a`, which is not `public`: write `=12.0.0`
-        warning: rehearsal has never seen a, b: trusted publishing cannot create a crate, so an owner publishes it once by hand
+        warning: rehearsal has never seen a, b: trusted publishing cannot create a crate: an owner publishes it once by hand
         error: 1 error, 1 warning"#]].assert_eq(&said(&world, "verify --fast"));
 }
 
@@ -175,13 +175,13 @@ fn a_tag_that_is_taken_and_a_branch_that_has_gone_on_after_it() {
     let tag = world.refs()["refs/tags/v12.0.0"].clone();
     expect![[r#"
         Cargo.toml: v12.0.0 is at TAG, not below HEAD: bump the version
-        warning: rehearsal has never seen a, b: trusted publishing cannot create a crate, so an owner publishes it once by hand
+        warning: rehearsal has never seen a, b: trusted publishing cannot create a crate: an owner publishes it once by hand
         error: 1 error, 1 warning"#]].assert_eq(&said(&world, "verify --fast").replace(&tag, "TAG"));
     // A version on a branch of another line.
     world.check_out("origin/main");
     expect![[r#"
         Cargo.toml: 13.0.0 does not belong to `release-12.0.0`
-        warning: rehearsal has never seen a, b: trusted publishing cannot create a crate, so an owner publishes it once by hand
+        warning: rehearsal has never seen a, b: trusted publishing cannot create a crate: an owner publishes it once by hand
         error: 1 error, 1 warning"#]].assert_eq(&said(&world, "verify --fast --branch release-12.0.0"));
 }
 

@@ -173,11 +173,8 @@ impl<'a> Check<'a> {
                 let manifest = &workspace.manifests[member.manifest].path;
                 let file = member.about[key].as_str();
                 if let Some(file) = file.filter(|file| !manifest.with_file_name(file).exists()) {
-                    self.error_of(
-                        member,
-                        &key.replace('_', "-"),
-                        &format!("names `{file}`, which does not exist"),
-                    );
+                    let what = format!("names `{file}`, which does not exist");
+                    self.error_of(member, &key.replace('_', "-"), &what);
                 }
             }
             self.dependencies(member, registry);
@@ -283,9 +280,8 @@ impl<'a> Check<'a> {
         let branch = branch.or_else(in_workflow).or_else(here);
         let branch = branch.unwrap_or_default();
         if branch_version(&branch).is_some_and(|first| !same_line(&first, version)) {
-            self.error(&format!(
-                "Cargo.toml: {version} does not belong to `{branch}`"
-            ));
+            let found = format!("Cargo.toml: {version} does not belong to `{branch}`");
+            self.error(&found);
         }
     }
 
@@ -319,8 +315,8 @@ impl<'a> Check<'a> {
         };
         let version = &workspace.version;
         let dated = |text: String| notes::released_on(&text, version).is_some();
-        let is_announced =
-            version.pre.starts_with("rc.") || read_notes(&workspace.root).is_ok_and(dated);
+        let is_dated = read_notes(&workspace.root).is_ok_and(dated);
+        let is_announced = is_dated || version.pre.starts_with("rc.");
         // What is published after the commit that announces a release and before its tag is not ours.
         let untagged = remote.filter(|it| is_announced && !it.tags.contains_key(version));
         let is_there = |(it, of): &(&Crate, Versions)| of.contains_key(&it.version);
@@ -329,9 +325,8 @@ impl<'a> Check<'a> {
             && let Some((last, _)) = remote.tags.range(..version).next_back()
         {
             let members = packages_at(self.sh, remote, last);
-            before = self
-                .or_warn(members, "the last release is not read")
-                .unwrap_or_default();
+            let members = self.or_warn(members, "the last release is not read");
+            before = members.unwrap_or_default();
         }
         // Of a first release, a part may be published.
         let is_tagged = remote.is_some_and(|it| it.tags.contains_key(version));
@@ -352,30 +347,25 @@ impl<'a> Check<'a> {
             match versions.contains_key(version) {
                 true if moved && untagged.is_some() => {
                     let what = "and has no tag: ask its owners there, or bump the version";
-                    self.error_of(
-                        member,
-                        "version",
-                        &format!("{version} is in {registry}, {what}"),
-                    );
+                    let found = format!("{version} is in {registry}, {what}");
+                    self.error_of(member, "version", &found);
                 }
                 true => there.push(format!("{name} {version}")),
                 false => missing.push(member),
             }
-            match versions.is_empty() {
-                true if is_first || workspace.config.new_crates.contains(name) => {
-                    new.push(name.as_str())
-                }
-                true => {
-                    let what = "if that is right, add it to `new-crates` in Cargo.toml";
-                    self.error_of(member, "name", &format!("is new to {registry}: {what}"));
-                }
-                false => {}
+            if !versions.is_empty() {
+                continue;
+            } else if is_first || workspace.config.new_crates.contains(name) {
+                new.push(name.as_str());
+            } else {
+                let what = "if that is right, add it to `new-crates` in Cargo.toml";
+                self.error_of(member, "name", &format!("is new to {registry}: {what}"));
             }
         }
         if !new.is_empty() {
             let new = new.join(", ");
             let why =
-                "trusted publishing cannot create a crate, so an owner publishes it once by hand";
+                "trusted publishing cannot create a crate: an owner publishes it once by hand";
             self.warning(&format!("{registry} has never seen {new}: {why}"));
         }
         if !there.is_empty() {
@@ -406,11 +396,8 @@ impl<'a> Check<'a> {
             if size > LIMIT {
                 let (size, limit) = (size >> 10, LIMIT >> 10);
                 let what = format!("packs to {size} KiB, more than {limit}");
-                self.error_of(
-                    member,
-                    "name",
-                    &format!("{what}: `exclude` what users do not need"),
-                );
+                let what = format!("{what}: `exclude` what users do not need");
+                self.error_of(member, "name", &what);
             }
         }
         let _ = fs::remove_dir_all(target);
