@@ -137,7 +137,7 @@ fn build(sh: &Shell, workspace: &Workspace, target: &str) -> Result<Vec<PathBuf>
     let build = cmd!(sh, "cargo build {options...} {json} {packages...}");
     // For linkers that write the time into a binary for Windows.
     let build = build.env("SOURCE_DATE_EPOCH", commit_time(sh)?);
-    let build = with_flags(build, workspace, target, &path_flags(sh, workspace)?)?;
+    let build = with_flags(build, &workspace.root, target, &path_flags(sh, workspace)?)?;
     let mut binaries = Vec::new();
     for line in visible_output(build)?.lines() {
         let message: Value = serde_json::from_str(line).unwrap_or_default();
@@ -173,39 +173,31 @@ fn path_flags(sh: &Shell, workspace: &Workspace) -> Result<Vec<String>> {
 
 /// Adds flags for rustc to the user's, in the one place that cargo takes them from: a variable, the target's or those of all
 /// builds ("build.rustflags" in the Cargo book).
-fn with_flags<'a>(
-    build: Cmd<'a>,
-    workspace: &Workspace,
-    target: &str,
-    ours: &[String],
-) -> Result<Cmd<'a>> {
-    let words = |text: &str, separator: char| -> Vec<String> {
-        let words = text.split(separator).filter(|word| !word.is_empty());
-        words.map(str::to_string).collect()
-    };
+fn with_flags<'a>(build: Cmd<'a>, root: &Path, target: &str, ours: &[String]) -> Result<Cmd<'a>> {
+    let encode = |flags: &str| Vec::from_iter(flags.split_whitespace()).join("\x1f");
     let set = |name| std::env::var(name).ok();
-    let encoded = set("CARGO_ENCODED_RUSTFLAGS").map(|flags| words(&flags, '\x1f'));
-    let mut theirs = encoded.or_else(|| Some(words(&set("RUSTFLAGS")?, ' ')));
+    let encoded = set("CARGO_ENCODED_RUSTFLAGS");
+    let mut theirs = encoded.or_else(|| Some(encode(&set("RUSTFLAGS")?)));
     let mut key = ["build", "rustflags"].to_vec();
     if theirs.is_none() {
         let of_target = ["target", target, "rustflags"];
-        let targets = configured(&workspace.root, &["target"])?;
+        let targets = configured(root, &["target"])?;
         let targets = targets.as_ref().and_then(Item::as_table_like);
         let by_cfg =
             |(name, it): (&str, &Item)| name.starts_with("cfg(") && it.get("rustflags").is_some();
         if targets.is_some_and(|targets| targets.iter().any(by_cfg))
-            || configured(&workspace.root, &of_target)?.is_some()
+            || configured(root, &of_target)?.is_some()
         {
             key = of_target.to_vec();
         }
-        let flags = configured(&workspace.root, &key)?;
-        theirs = flags.and_then(|flags| Some(words(flags.as_str()?, ' ')));
+        let flags = configured(root, &key)?;
+        theirs = flags.and_then(|flags| flags.as_str().map(encode));
     }
     Ok(match theirs {
-        Some(theirs) => build.env(
-            "CARGO_ENCODED_RUSTFLAGS",
-            [&theirs, ours].concat().join("\x1f"),
-        ),
+        Some(theirs) => {
+            let all = format!("{theirs}\x1f{}", ours.join("\x1f"));
+            build.env("CARGO_ENCODED_RUSTFLAGS", all.trim_matches('\x1f'))
+        }
         // A list: cargo joins them.
         None => {
             let config = format!("{}={}", key.join("."), Value::from(ours));
