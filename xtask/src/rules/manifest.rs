@@ -43,33 +43,30 @@ impl Manifest {
         })
     }
 
-    /// `[package]`, or `[project]`, its first name.
-    fn package(&self) -> Option<&Item> {
+    /// A key of `[package]`, or of `[project]`, its first name.
+    fn key(&self, key: &str) -> Option<&Item> {
         let root = self.document.as_item();
-        root.get("package").or_else(|| root.get("project"))
+        let package = root.get("package").or_else(|| root.get("project"))?;
+        package.get(key)
     }
 
     /// `[package] version`, if it is a string in this file.
     pub fn version(&self) -> Option<&Item> {
-        let version = self.package()?.get("version")?;
-        version.is_str().then_some(version)
+        self.key("version").filter(|version| version.is_str())
     }
 
     /// `file:line` of a key of `[package]` or of a table, or of the package's name if there is none.
     pub fn place(&self, key: &str) -> String {
-        let (root, package) = (self.document.as_item(), self.package());
-        let of_package = |key| package.and_then(|package| package.get(key));
-        let item = of_package(key).or(root.get(key));
-        let item = item.or_else(|| of_package("name"));
+        let item = self.key(key).or(self.document.get(key));
+        let item = item.or_else(|| self.key("name"));
         item.map_or(self.file.clone(), |item| self.at(item))
     }
 
     /// Whether `include` and `exclude` leave what is below a folder of the package in it, as far as that can be told without its
     /// files. The patterns are those of gitignore ("The exclude and include fields" in the Cargo book).
     pub fn packages(&self, folder: &str) -> bool {
-        let package = self.package();
         let patterns = |key| {
-            let list = package.and_then(|package| package.get(key)?.as_array());
+            let list = self.key(key).and_then(Item::as_array);
             let strings = list.into_iter().flatten().filter_map(|it| it.as_str());
             // Those of the other kind begin with `!`.
             strings.partition::<Vec<_>, _>(|pattern| !pattern.starts_with('!'))
@@ -85,7 +82,7 @@ impl Manifest {
 
     /// Whether the package takes the version of `[workspace.package]`.
     pub fn inherits_version(&self) -> bool {
-        let version = self.package().and_then(|package| package.get("version"));
+        let version = self.key("version");
         version.is_some_and(|version| version.get("workspace").is_some())
     }
 
