@@ -151,12 +151,10 @@ impl Plan<'_> {
             let next = next(self.workspace, bump, "[workspace.package]", &now)?;
             strings.push((literal, next.to_string()));
         }
-        if let Some(at) = crates.iter().position(|member| member.manifest == place) {
-            if let Some(literal) = manifest.version() {
-                strings.push((literal, self.crates[at].to_string()));
-            } else if crates[at].follows_train && !manifest.inherits_version() {
-                bail!("{}: the version of the package is not found", manifest.file);
-            }
+        // Cargo asks for a version of every package that can be published.
+        let at = crates.iter().position(|member| member.manifest == place);
+        if let (Some(at), Some(literal)) = (at, manifest.version()) {
+            strings.push((literal, self.crates[at].to_string()));
         }
         for requirement in manifest.requirements() {
             let Some(at) = self.workspace.member(&requirement) else {
