@@ -418,11 +418,8 @@ impl<'a> Check<'a> {
         let mut packages = Vec::new();
         for member in self.workspace.public_crates().filter(|it| it.follows_train) {
             let name = &member.name;
-            let targets = items(&member.about["targets"]).iter();
-            let mut kinds = targets.flat_map(|target| items(&target["kind"]));
-            // Those that cargo-semver-checks takes for a library.
-            let is_library = |kind: &Value| LIBRARIES.contains(&kind.as_str().unwrap_or_default());
-            if !kinds.any(is_library) {
+            let is_library = |it: &Value| LIBRARIES.iter().any(|kind| it["kind"][0] == *kind);
+            if !items(&member.about["targets"]).iter().any(is_library) {
                 continue;
             } else if released.contains_key(name) {
                 packages.extend(["--package", name]);
