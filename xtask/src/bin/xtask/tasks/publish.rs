@@ -225,18 +225,16 @@ impl Failure {
         let tomorrow = "; the daily limit is reached: run this again tomorrow";
         let token = "; check the token (that of trusted publishing lives 30 minutes and cannot create a crate), then run this again";
         let said_no = cause.contains("responded with an error");
+        let there = cause.contains("already uploaded") || cause.contains("already exists");
+        // cargo found no token, or an empty one.
+        let no_token = NO_TOKEN.iter().any(|words| cause.contains(words));
         let (failure, remedy) = match (status, until) {
-            _ if cause.contains("already uploaded") || cause.contains("already exists") => {
-                (Failure::AlreadyPublished, "")
-            }
+            _ if there => (Failure::AlreadyPublished, ""),
             (None, _) if cause.is_empty() => (Failure::Transient, "cargo failed without an error"),
             _ if days || cause.contains("in the last 24 hours") => (Failure::Rejected, tomorrow),
             (_, Some(until)) => (Failure::RateLimited(until), ""),
             (Some(401 | 403), _) => (Failure::Rejected, token),
-            // cargo found no token, or an empty one.
-            (None, _) if NO_TOKEN.iter().any(|words| cause.contains(words)) => {
-                (Failure::Rejected, token)
-            }
+            (None, _) if no_token => (Failure::Rejected, token),
             (Some(408 | 425 | 429 | 500..), _) => (Failure::Transient, ""),
             // A registry may also refuse with status 200 and `errors` ("Web API" in the Cargo book).
             (None, _) if !said_no => (Failure::Transient, ""),
