@@ -524,7 +524,7 @@ fn a_registry_that_cannot_be_asked_is_a_clear_error() {
             .assert_eq(&publishing.error("--registry company"));
     }
     let unknown = "error: $INDEX/config.json: status CODE: what is published is unknown";
-    let closed = "error: $INDEX/config.json: status CODE: it asks for a token, and an index is read without one";
+    let closed = "error: $INDEX/config.json: it asks for a token, and an index is read without one";
     let missing = "error: registry `rehearsal`: $INDEX/ has no config.json of an index";
     for (code, expected) in [(401, closed), (403, closed), (404, missing), (500, unknown)] {
         let rules = requests("/index/config.json", move |_| status(code, "oops"));

@@ -166,9 +166,7 @@ impl Registry {
                 Ok((200, body)) => return Ok(Some(body)),
                 // "Sparse protocol" in the Cargo book: all three say that there is no such crate.
                 Ok((404 | 410 | 451, _)) => return Ok(None),
-                Ok((status @ (401 | 403), _)) => {
-                    bail!("{address}: status {status}: it {NEEDS_TOKEN}")
-                }
+                Ok((401 | 403, _)) => bail!("{address}: it {NEEDS_TOKEN}"),
                 Ok((status, _)) => format!("status {status}"),
                 Err(error) => error.to_string(),
             };
