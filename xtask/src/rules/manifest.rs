@@ -174,11 +174,8 @@ impl Manifest {
 
     /// `file:line` of an item, for messages.
     pub fn at(&self, item: &Item) -> String {
-        format!(
-            "{}:{}",
-            self.file,
-            line_at(self.document.raw(), item.span())
-        )
+        let line = line_at(self.document.raw(), item.span());
+        format!("{}:{line}", self.file)
     }
 
     /// The text with some strings replaced; every other byte stays.

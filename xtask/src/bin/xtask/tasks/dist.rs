@@ -158,10 +158,8 @@ fn path_flags(sh: &Shell, workspace: &Workspace) -> Result<Vec<String>> {
     let home = std::env::var_os("CARGO_HOME").map_or(home, PathBuf::from);
     let sysroot = PathBuf::from(output_of(cmd!(sh, "rustc --print sysroot"))?);
     let rustc = output_of(cmd!(sh, "rustc --version --verbose"))?;
-    let mut commits = rustc
-        .lines()
-        .filter_map(|it| it.strip_prefix("commit-hash: "));
-    let library = format!("/rustc/{}", commits.next().unwrap_or_default());
+    let (_, commit) = rustc.split_once("commit-hash: ").unwrap_or_default();
+    let library = format!("/rustc/{}", commit.lines().next().unwrap_or_default());
     let mapped = [
         (&workspace.root, "/source"),
         (&home, "/cargo"),

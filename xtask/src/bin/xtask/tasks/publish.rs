@@ -46,10 +46,8 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     // Cargo takes members that git does not track, too.
     let (root, published) = (&workspace.root, workspace.published());
     let files = published.map(|member| &workspace.manifests[member.manifest].file);
-    output_of(cmd!(
-        sh,
-        "git -C {root} ls-files --error-unmatch -- {files...}"
-    ))?;
+    let known = cmd!(sh, "git -C {root} ls-files --error-unmatch");
+    output_of(known.arg("--").args(files))?;
     if let Some(first) = not_checked_out(sh, &workspace)?.first() {
         bail!("{first}");
     }

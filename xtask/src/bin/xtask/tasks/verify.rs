@@ -438,9 +438,7 @@ impl<'a> Check<'a> {
             _ => {
                 let failed = format!("Cargo.toml: cargo-semver-checks failed: {status}: see above");
                 let install = "cargo install --locked \"$(tail -n 1 xtask/toolchain)\"";
-                self.error(&format!(
-                    "{failed}; `{install}` installs the version to use"
-                ));
+                self.error(&format!("{failed}; it is installed by `{install}`"));
             }
         }
         Ok(())
