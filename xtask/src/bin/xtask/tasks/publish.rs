@@ -14,7 +14,7 @@ use crate::tasks::{at_tag, cargo_package, not_checked_out};
 use release_train::rules::notes;
 use release_train::world::git::{Remote, committed};
 use release_train::world::process::{one_line, output_of, search_output};
-use release_train::world::registry::Registry;
+use release_train::world::registry::{Registry, Versions};
 use release_train::world::workspace::{Crate, Workspace};
 use release_train::{Arguments, Result, bail, finish, say};
 
@@ -52,8 +52,9 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         bail!("{first}");
     }
     let registry = Registry::of(&workspace, registry, timeout)?;
-    refuse_strangers(sh, &registry, &workspace, &accepted)?;
-    publish(sh, &registry, &workspace, timeout)
+    let versions = registry.versions_of_all(&workspace)?;
+    refuse_strangers(sh, &registry, &workspace, &versions, &accepted)?;
+    publish(sh, &registry, &workspace, versions, timeout)
 }
 
 /// Fails if a crate that the registry has at this version alone is not the one that is packaged here: anyone can publish under a
@@ -62,15 +63,16 @@ fn refuse_strangers(
     sh: &Shell,
     registry: &Registry,
     of: &Workspace,
+    versions: &[(&Crate, Versions)],
     accepted: &[String],
 ) -> Result<()> {
     let (mut all, mut firsts) = (Vec::new(), Vec::new());
-    for (member, published) in registry.versions_of_all(of)? {
+    for (member, published) in versions {
         let only_this = published.len() == 1 && published.contains_key(&member.version);
         if member.follows_train && only_this && !accepted.contains(&member.name) {
             firsts.push(member);
         }
-        all.push(member);
+        all.push(*member);
     }
     if firsts.is_empty() {
         return Ok(());
@@ -109,7 +111,14 @@ fn refuse_strangers(
     Ok(())
 }
 
-fn publish(sh: &Shell, registry: &Registry, of: &Workspace, timeout: Duration) -> Result<()> {
+/// Publishes what is missing, from the versions that the index has now.
+fn publish<'a>(
+    sh: &Shell,
+    registry: &Registry,
+    of: &'a Workspace,
+    mut versions: Vec<(&'a Crate, Versions)>,
+    timeout: Duration,
+) -> Result<()> {
     let head = || output_of(cmd!(sh, "git rev-parse HEAD"));
     let tagged = head()?;
     let mut last_progress = Instant::now();
@@ -117,7 +126,6 @@ fn publish(sh: &Shell, registry: &Registry, of: &Workspace, timeout: Duration) -
     let mut last_error = String::new();
     let mut same_errors = 0; // in a row, each before anything was sent
     loop {
-        let versions = registry.versions_of_all(of)?;
         let mut missing = Vec::new();
         for (Crate { name, version, .. }, published) in &versions {
             if let Some(is_yanked) = published.get(version) {
@@ -187,6 +195,7 @@ fn publish(sh: &Shell, registry: &Registry, of: &Workspace, timeout: Duration) -
             bail!("{error}; {left}");
         }
         last_error = error;
+        versions = registry.versions_of_all(of)?;
     }
 }
 
