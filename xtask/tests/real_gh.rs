@@ -28,7 +28,7 @@ fn world(rules: Rules) -> Option<(World, GitHub)> {
     // gh would take it first.
     let upstream = "http://github.localhost/upstream/r";
     world.git("clone", &["remote", "add", "upstream", upstream]);
-    // What makes gh write for eyes.
+    // What makes gh write for a terminal.
     for (name, value) in [
         ("CLICOLOR_FORCE", "1"),
         ("GH_FORCE_TTY", "100%"),
@@ -137,6 +137,25 @@ fn two_drafts_and_one_that_broke_off() {
         (&release["draft"], &release["assets"][0]["size"]),
         (&json!(false), &json!(7))
     );
+}
+
+#[test]
+fn a_release_that_was_started_twice_is_not_started_again() {
+    let Some((world, _github)) = world(Rules::default()) else {
+        return;
+    };
+    world.cut("2026-03-05");
+    world.release("12.0.0", "2026-03-20");
+    world.set_stand_in(|state| {
+        let runs = state["runs"].as_array_mut().unwrap();
+        runs.push(runs[0].clone());
+    });
+    let said = world.done("push-tag --branch release-12.0.0");
+    assert!(
+        said.contains("v12.0.0 has a run of release-tag.yml"),
+        "{said}"
+    );
+    assert_eq!(world.stand_in()["runs"].as_array().unwrap().len(), 2);
 }
 
 /// What `status` says of the CI of the bump.

@@ -102,7 +102,7 @@ pub struct Asset {
 
 /// All releases, with the drafts that the token can see.
 pub fn releases(sh: &Shell) -> Result<Vec<Release>> {
-    let printed = api(sh, "releases?per_page=100")?;
+    let printed = api(sh, "releases?per_page=100", &["--paginate"])?;
     let mut found = Vec::new();
     // Each page is a list.
     for page in Deserializer::from_str(&printed).into_iter::<Vec<Value>>() {
@@ -128,7 +128,8 @@ pub fn releases(sh: &Shell) -> Result<Vec<Release>> {
 pub fn run_at(sh: &Shell, workflow: &str, tag: &str) -> Result<Option<(String, String)>> {
     let tag = tag.replace('+', "%2B");
     let filters = format!("branch={tag}&event=workflow_dispatch&per_page=1");
-    let printed = api(sh, &format!("actions/workflows/{workflow}/runs?{filters}"))?;
+    let path = format!("actions/workflows/{workflow}/runs?{filters}");
+    let printed = api(sh, &path, &[])?;
     let runs: Value = serde_json::from_str(&printed).context("gh api")?;
     Ok(items(&runs["workflow_runs"]).first().map(|run| {
         let mut state = text(&run["conclusion"]);
@@ -141,7 +142,7 @@ pub fn run_at(sh: &Shell, workflow: &str, tag: &str) -> Result<Option<(String, S
 
 /// The tag of the release that GitHub shows as the latest, if any.
 pub fn latest_release(sh: &Shell) -> Result<Option<String>> {
-    match api(sh, "releases/latest") {
+    match api(sh, "releases/latest", &[]) {
         Err(error) if error.to_string().contains("HTTP 404") => Ok(None),
         printed => {
             let latest: Value = serde_json::from_str(&printed?).context("gh api")?;
@@ -174,10 +175,13 @@ fn output_of(sh: &Shell, gh: Cmd) -> Result<String> {
     process::output_of(gh.args(repo(sh)?)).context("gh")
 }
 
-/// What GitHub's REST API says of something in the repository, all pages.
-fn api(sh: &Shell, path: &str) -> Result<String> {
+/// What GitHub's REST API says of something in the repository. With `--paginate`, one list after the other.
+fn api(sh: &Shell, path: &str, options: &[&str]) -> Result<String> {
     let (host, repository) = repository(sh)?;
     let host = host.map(|host| format!("--hostname={host}"));
-    let api = cmd!(sh, "gh api --paginate {host...} repos/{repository}/{path}");
+    let api = cmd!(
+        sh,
+        "gh api {options...} {host...} repos/{repository}/{path}"
+    );
     process::output_of(api).context("gh")
 }

@@ -145,7 +145,7 @@ pub enum Tokens {
 }
 
 /// The command without what is not meant for it in our environment: other tokens; what git sets for hooks, which would point
-/// its children at the user's index; what makes gh write for eyes; and what `cargo run` and rustup's proxy set for us, with which a child would build with
+/// its children at the user's index; what makes gh write for a terminal; and what `cargo run` and rustup's proxy set for us, with which a child would build with
 /// our toolchain, whatever the tree asks for.
 pub fn prepared(command: impl Into<Command>, tokens: Tokens) -> Command {
     let mut command = command.into();
@@ -155,9 +155,9 @@ pub fn prepared(command: impl Into<Command>, tokens: Tokens) -> Command {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         let for_hooks = is_among(SET_FOR_HOOKS, &text);
-        let for_eyes = is_gh && is_among(SET_FOR_EYES, &text);
+        let for_terminals = is_gh && is_among(SET_FOR_TERMINALS, &text);
         let of_cargo_run = by_cargo && is_of_cargo_run(&text);
-        if for_hooks || for_eyes || of_cargo_run || is_for_others(&text, tokens) {
+        if for_hooks || for_terminals || of_cargo_run || is_for_others(&text, tokens) {
             command.env_remove(&name);
         }
     }
@@ -166,7 +166,7 @@ pub fn prepared(command: impl Into<Command>, tokens: Tokens) -> Command {
 
 const SET_FOR_HOOKS: &str = "GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_PREFIX GIT_COMMON_DIR \
     GIT_OBJECT_DIRECTORY GIT_NAMESPACE";
-const SET_FOR_EYES: &str = "CLICOLOR_FORCE DEBUG GH_DEBUG GH_FORCE_TTY";
+const SET_FOR_TERMINALS: &str = "CLICOLOR_FORCE DEBUG GH_DEBUG GH_FORCE_TTY";
 const SET_BY_CARGO_RUN: &str = "CARGO RUSTUP_TOOLCHAIN RUSTUP_TOOLCHAIN_SOURCE RUST_RECURSION_COUNT \
     LD_LIBRARY_PATH DYLD_FALLBACK_LIBRARY_PATH";
 

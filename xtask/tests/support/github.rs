@@ -68,6 +68,9 @@ struct Here {
 
 const HOST: &str = "github.localhost";
 
+/// Where `gh api --paginate` goes on.
+const NEXT: &str = "Link: <http://api.github.localhost/repos/o/r/actions/workflows/x/runs?page=2>; rel=\"next\"\r\n";
+
 /// An answer: status, further headers, body.
 type Answer = (u16, &'static str, String);
 
@@ -498,7 +501,13 @@ impl Here {
                         }));
                     }
                 }
-                found(&json!({ "total_count": runs.len(), "workflow_runs": runs }))
+                let total = runs.len();
+                let per_page: usize =
+                    parameter("per_page").map_or(30, |count| count.parse().unwrap());
+                let next = if total > per_page { NEXT } else { "" };
+                runs.truncate(per_page);
+                let page = json!({ "total_count": total, "workflow_runs": runs });
+                (200, next, page.to_string())
             }
             ("POST", ["actions", "workflows", _, "dispatches"]) => {
                 let reference = query["ref"].as_str().unwrap();
