@@ -792,19 +792,7 @@ fn the_proxy_of_cargos_own_variable_is_used() {
 #[test]
 fn what_git_did_not_check_out_is_not_published() {
     let publishing = Publishing::new(&["a", "b"], Rules::default());
-    let git = |line: &str| {
-        let mut git = Command::new("git");
-        let output = git
-            .args(line.split(' '))
-            .current_dir(publishing.tree.path())
-            .output()
-            .unwrap();
-        assert!(
-            output.status.success(),
-            "git {line}: {}",
-            text(&output.stderr)
-        );
-    };
+    let git = |line: &str| publishing.git(line);
     let leave_out = |name: &str, pattern: &str| {
         publishing.member(name, "1.0.0", &format!("exclude = [\"{pattern}\"]\n"));
     };

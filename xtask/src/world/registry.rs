@@ -196,10 +196,8 @@ pub fn configured(root: &Path, keys: &[&str]) -> Result<Option<Item>> {
     if let Ok(value) = std::env::var(variable) {
         return Ok(Some(toml_edit::value(value)));
     }
-    let home = std::env::home_dir().unwrap_or_default().join(".cargo");
-    let home = std::env::var_os("CARGO_HOME").map_or(home, PathBuf::from);
     let above = root.ancestors().map(|folder| folder.join(".cargo"));
-    for folder in above.chain([home]) {
+    for folder in above.chain([cargo_home()]) {
         for name in ["config", "config.toml"] {
             let file = folder.join(name);
             let Ok(text) = fs::read_to_string(&file) else {
@@ -216,6 +214,12 @@ pub fn configured(root: &Path, keys: &[&str]) -> Result<Option<Item>> {
         }
     }
     Ok(None)
+}
+
+/// The folder of cargo's own configuration and of the packages that it has downloaded.
+pub fn cargo_home() -> PathBuf {
+    let home = std::env::home_dir().unwrap_or_default().join(".cargo");
+    std::env::var_os("CARGO_HOME").map_or(home, PathBuf::from)
 }
 
 fn string(item: Option<Item>) -> Option<String> {

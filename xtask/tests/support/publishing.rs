@@ -123,25 +123,25 @@ impl Publishing {
         command
     }
 
+    /// Runs git in the tree.
+    pub fn git(&self, line: &str) -> String {
+        let mut git = Command::new("git");
+        let git = git.args(line.split(' ')).current_dir(self.tree.path());
+        let output = git.output().unwrap();
+        assert!(
+            output.status.success(),
+            "git {line}: {}",
+            text(&output.stderr)
+        );
+        text(&output.stdout)
+    }
+
     /// Commits what is in the tree, and tags it at origin with each version that it names.
     pub fn tag(&self) {
-        let (tree, origin) = (self.tree.path(), self.home.path().join("origin.git"));
-        let git = |line: &str| {
-            let mut command = Command::new("git");
-            let output = command
-                .args(line.split(' '))
-                .current_dir(tree)
-                .output()
-                .unwrap();
-            assert!(
-                output.status.success(),
-                "git {line}: {}",
-                text(&output.stderr)
-            );
-            text(&output.stdout)
-        };
+        let git = |line: &str| self.git(line);
+        let origin = self.home.path().join("origin.git");
         let origin = origin.display();
-        if !tree.join(".git").exists() {
+        if !self.tree.path().join(".git").exists() {
             git(&format!("init -q --bare -b main {origin}"));
             git("init -q -b main");
             git(&format!("remote add origin {origin}"));

@@ -12,7 +12,7 @@ use crate::tasks::{not_checked_out, project_name, submodules};
 use release_train::world::git::{commit_time, committed};
 use release_train::world::items;
 use release_train::world::process::{output_of, output_with_input, visible_output};
-use release_train::world::registry::configured;
+use release_train::world::registry::{cargo_home, configured};
 use release_train::world::workspace::{Workspace, relative};
 use release_train::{Arguments, Context, Result, bail, finish, say};
 
@@ -154,23 +154,21 @@ fn build(sh: &Shell, workspace: &Workspace, target: &str) -> Result<Vec<PathBuf>
 /// The flags that leave out of the binaries where the sources lie, which differs from machine to machine: those of the
 /// workspace, of its dependencies, and of the standard library, which a toolchain may have or not.
 fn path_flags(sh: &Shell, workspace: &Workspace) -> Result<Vec<String>> {
-    let home = std::env::home_dir().unwrap_or_default().join(".cargo");
-    let home = std::env::var_os("CARGO_HOME").map_or(home, PathBuf::from);
     let sysroot = PathBuf::from(output_of(cmd!(sh, "rustc --print sysroot"))?);
     let rustc = output_of(cmd!(sh, "rustc --version --verbose"))?;
     let (_, commit) = rustc.split_once("commit-hash: ").unwrap_or_default();
     let library = format!("/rustc/{}", commit.lines().next().unwrap_or_default());
     let mapped = [
         (&workspace.root, "/source"),
-        (&home, "/cargo"),
+        (&cargo_home(), "/cargo"),
         (&sysroot.join("lib/rustlib/src/rust"), &library),
     ];
     let flag = |(from, to): (&PathBuf, _)| format!("--remap-path-prefix={}={to}", from.display());
     Ok(mapped.into_iter().map(flag).collect())
 }
 
-/// Adds flags for rustc to the user's, in the one place that cargo takes them from: a variable, the target's or those of all
-/// builds ("build.rustflags" in the Cargo book).
+/// Adds flags for rustc to the user's, in the one place that cargo takes them from: a variable, the target's flags or those of
+/// all builds ("build.rustflags" in the Cargo book).
 fn with_flags<'a>(build: Cmd<'a>, root: &Path, target: &str, ours: &[String]) -> Result<Cmd<'a>> {
     let encode = |flags: &str| Vec::from_iter(flags.split_whitespace()).join("\x1f");
     let set = |name| std::env::var(name).ok();
