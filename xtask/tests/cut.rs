@@ -205,7 +205,7 @@ fn main_that_was_not_bumped_is_not_cut_again() {
         "Back to 12",
         &back.each_ref().map(|(file, text)| (*file, &**text)),
     );
-    expect!["error: main is at 12.0.0, which is tagged: bump it first, with `cargo xtask bump`"]
+    expect!["error: main is at 12.0.0, which is tagged as v12.0.0: bump it first, with `cargo xtask bump`"]
         .assert_eq(&world.refused("cut --date 2026-04-05"));
     let old = back
         .each_ref()
@@ -291,6 +291,95 @@ fn an_archive_gets_its_link() {
         world.pulls(),
         ["OPEN ci/bump-to-13.0.0 -> main: Bump origin to 13.0.0"]
     );
+}
+
+#[test]
+fn a_version_that_is_out_is_not_cut_again() {
+    for (notes, tag, why) in [
+        ("Unreleased.", "12.0.0", "is tagged as 12.0.0"),
+        ("Unreleased.", "v12.0.0", "is tagged as v12.0.0"),
+        ("Unreleased.", "other-12.0.0", ""),
+        (
+            "Released 2026-02-20.",
+            "w1",
+            "is dated 2026-02-20 in RELEASES.md",
+        ),
+    ] {
+        let notes = format!("## 12.0.0\n\n{notes}\n");
+        let world = World::with("tag = \"demo-v{version}\"\n", "12.0.0", &notes);
+        let tag = format!("HEAD:refs/tags/{tag}");
+        world.git("github", &["push", "-q", "origin", &tag]);
+        world.today("2026-03-05");
+        if why.is_empty() {
+            world.done("cut --date 2026-03-05");
+            continue;
+        }
+        let bump = "bump it first, with `cargo xtask bump`";
+        assert_eq!(
+            world.refused("cut --date 2026-03-05"),
+            format!("error: main is at 12.0.0, which {why}: {bump}")
+        );
+        let next = world.task("status --date 2026-03-05");
+        let next = text(&next.stdout);
+        let advice = format!("# -> bump main, which is at 12.0.0: that {why}\n");
+        assert!(next.contains(&advice), "{next}");
+        assert!(!next.contains("cargo xtask cut"), "{next}");
+    }
+}
+
+#[test]
+fn a_train_of_minor_versions_goes_from_the_cut_to_the_release() {
+    let config = "train = \"minor\"\nlts-every = 12\n";
+    let world = World::with(config, "1.12.0", "## 1.12.0\n\nUnreleased.\n");
+    world.cut("2026-03-05");
+    assert_eq!(
+        world.pulls(),
+        ["MERGED ci/bump-to-1.13.0 -> main: Bump origin to 1.13.0"]
+    );
+    assert!(world.file("main", "RELEASES.md").starts_with("## 1.13.0"));
+    // One cut a month, as for major versions.
+    assert!(
+        world
+            .done("cut --date 2026-03-06")
+            .contains("nothing to do: ")
+    );
+    world.release("1.12.0", "2026-03-20");
+    // Every twelfth minor version is supported for long.
+    let board = text(&world.task("status --date 2026-03-21").stdout);
+    assert!(board.contains("| release-1.12.0   | 1.12.0 "), "{board}");
+    assert!(board.contains("| 2028-03-01      |"), "{board}");
+    assert!(board.contains("next cut 2026-04-05"), "{board}");
+    world.cut("2026-04-05");
+    assert!(world.refs().contains_key("refs/heads/release-1.13.0"));
+}
+
+#[test]
+fn a_train_of_minor_versions_begins_at_1() {
+    let notes = "## 0.12.0\n\nUnreleased.\n";
+    let world = World::with("train = \"minor\"\n", "0.12.0", notes);
+    assert_eq!(
+        world.refused("cut"),
+        "error: the train after 0.12.0 would be 0.12.1, which is not X.Y.0: set `train = \"major\"` in Cargo.toml"
+    );
+}
+
+#[test]
+fn what_only_the_checkout_has_is_named_and_not_cut() {
+    let world = World::new();
+    world.today("2026-03-05");
+    let commit = ["commit", "-q", "--allow-empty", "-m", "Only here"];
+    world.git("clone", &commit);
+    std::fs::write(world.path("clone/new.txt"), "").unwrap();
+    let main = &world.refs()["refs/heads/main"];
+    let said = world.done("cut --date 2026-03-05");
+    for line in [
+        format!("main is cut as it is on origin, at {main}\n"),
+        "left out: not pushed: Only here\n".to_string(),
+        "left out: not committed: new.txt\n".to_string(),
+    ] {
+        assert!(said.contains(&line), "{said}");
+    }
+    assert_eq!(world.refs()["refs/heads/release-12.0.0"], *main);
 }
 
 #[test]

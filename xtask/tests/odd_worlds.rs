@@ -76,13 +76,11 @@ fn a_branch_that_was_merged_back_to_main_is_tagged_all_the_same() {
 }
 
 #[test]
-fn notes_that_were_dated_before_the_cut_are_tagged_by_the_command_that_is_printed() {
-    let world = World::with(
-        "name = \"Demo\"",
-        "12.0.0",
-        "## 12.0.0\n\nReleased 2026-03-20.\n",
-    );
+fn notes_that_were_dated_by_hand_are_tagged_by_the_command_that_is_printed() {
+    let world = World::new();
     world.cut("2026-03-05");
+    let dated = "## 12.0.0\n\nReleased 2026-03-20.\n";
+    world.commit("release-12.0.0", "Date", &[("RELEASES.md", dated)]);
     assert!(
         world
             .done("release-latest --date 2026-03-20")

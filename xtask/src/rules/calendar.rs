@@ -4,7 +4,8 @@ use semver::Version;
 use time::format_description::well_known::Iso8601;
 use time::{Date, Month};
 
-use crate::rules::{config::Config, version::train_number};
+use crate::rules::config::Config;
+use crate::rules::version::{Bump, train_number};
 use crate::{Result, bail};
 
 /// Reads `YYYY-MM-DD`.
@@ -33,7 +34,10 @@ pub fn same_month(one: Date, other: Date) -> bool {
 
 /// The last day on which the release line of a version is supported; `released` is the date of its X.Y.0.
 pub fn supported_until(config: &Config, version: &Version, released: Date) -> Date {
-    let train = train_number(version);
+    let train = match config.train {
+        Bump::Minor => version.minor,
+        _ => train_number(version),
+    };
     match config.lts_every {
         Some(every) if train.is_multiple_of(every) => plus_months(released, config.lts_months),
         _ => plus_months(released, config.support_months),

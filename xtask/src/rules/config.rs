@@ -7,7 +7,7 @@ use std::num::NonZero;
 use semver::Version;
 use serde_json::{Map, Value, from_value};
 
-use crate::rules::version::TagForm;
+use crate::rules::version::{Bump, TagForm};
 use crate::{Result, bail};
 
 /// The configuration of one workspace. Each field is the key of that name; the README explains them.
@@ -28,6 +28,8 @@ pub struct Config {
     pub notes_template: Option<String>,
     /// The form of tags.
     pub tag: TagForm,
+    /// What a cut bumps main by: `Major` or `Minor`.
+    pub train: Bump,
     pub release_candidates: bool,
     /// Every how many trains one has long-term support; `None` for never.
     pub lts_every: Option<u64>,
@@ -93,6 +95,7 @@ impl Config {
             checks: commands(keys, "checks")?,
             notes_template: take(keys, "notes-template", STRING)?,
             tag: TagForm::parse(take(keys, "tag", STRING)?.as_deref())?,
+            train: train(keys)?,
             release_candidates: take(keys, "release-candidates", BOOLEAN)?.unwrap_or_default(),
             lts_every: take(keys, "lts-every", NUMBER)?.map(NonZero::get),
             lts_months: take(keys, "lts-months", NUMBER)?.map_or(24, NonZero::get),
@@ -102,6 +105,26 @@ impl Config {
             bail!("unknown key `{key}`: remove it, or see the README for the keys");
         }
         Ok(config)
+    }
+}
+
+fn train(keys: &mut Map<String, Value>) -> Result<Bump> {
+    match take(keys, "train", STRING)?.as_deref() {
+        None | Some("major") => Ok(Bump::Major),
+        Some("minor") => Ok(Bump::Minor),
+        Some(_) => bail!("`train` must be \"major\" or \"minor\""),
+    }
+}
+
+impl Config {
+    /// Whether a bump leads to a development version: with candidates, that of a new train does.
+    pub fn leads_to_dev(&self, bump: &Bump) -> bool {
+        self.release_candidates && [&Bump::Major, &self.train].contains(&bump)
+    }
+
+    /// The version of the train after one.
+    pub fn next_train(&self, now: &Version) -> Result<Version> {
+        self.train.next(now, self.release_candidates)
     }
 }
 

@@ -3,7 +3,8 @@
 
 use semver::Version;
 
-use crate::rules::version::{branch_version, release_branch};
+use crate::rules::notes;
+use crate::rules::version::{TagForm, branch_version, release_branch};
 
 /// What a task does.
 #[derive(Debug, PartialEq)]
@@ -14,18 +15,35 @@ pub enum Decision<T> {
     Refuse(String),
 }
 
+/// How a version is released, if it is: it has a tag, in the configured form or as `X.Y.Z` or `vX.Y.Z`, or its notes are dated.
+pub fn released_as(
+    version: &Version,
+    form: &TagForm,
+    tags: &[String],
+    notes: &str,
+) -> Option<String> {
+    let plain = version.to_string();
+    let forms = [form.tag(version), format!("v{plain}"), plain];
+    let tag = forms.iter().find(|tag| tags.contains(tag));
+    let date = notes::released_on(notes, version);
+    let dated = date.map(|date| format!("is dated {date} in {}", notes::FILE));
+    tag.map(|tag| format!("is tagged as {tag}")).or(dated)
+}
+
 /// What decides whether main is cut.
 pub struct CutFacts<'a> {
     pub main: &'a str,
     /// Main's version without a suffix.
     pub version: &'a Version,
+    /// The version after the cut.
+    pub next: &'a Version,
     pub force: bool,
     /// The URL of the pull request that bumped main after a cut of this month.
     pub cut_this_month: Option<String>,
     /// Whether this cut has pushed or opened something before.
     pub begun: bool,
-    /// Whether main's version is tagged.
-    pub tagged: bool,
+    /// How main's version is released, if it is.
+    pub released: Option<String>,
     /// Whether the release branch, if there is one, has only commits of main.
     pub on_main: bool,
     /// The highest other release branch: its version, and whether a release of it is tagged.
@@ -36,25 +54,29 @@ pub fn cut(facts: &CutFacts) -> Decision<()> {
     let CutFacts { main, version, .. } = facts;
     let branch = release_branch(version);
     let bump_first = "bump it first, with `cargo xtask bump`";
-    match (&facts.cut_this_month, &facts.previous) {
+    match (&facts.cut_this_month, &facts.released, &facts.previous) {
+        _ if branch_version(&release_branch(facts.next)).is_none() => Decision::Refuse(format!(
+            "the train after {version} would be {}, which is not X.Y.0: set `train = \"major\"` in Cargo.toml",
+            facts.next
+        )),
         _ if branch_version(&branch).is_none() => Decision::Refuse(format!(
             "{main} is at {version}, not at X.Y.0: {bump_first}"
         )),
-        (Some(url), _) if !facts.force => {
+        (Some(url), ..) if !facts.force => {
             Decision::Nothing(format!("{url} is this month's cut; --force makes another"))
         }
         // A cut that was begun is completed, whatever has happened since.
         _ if facts.begun => Decision::Go(()),
-        _ if facts.tagged => Decision::Refuse(format!(
-            "{main} is at {version}, which is tagged: {bump_first}"
+        (_, Some(released), _) => Decision::Refuse(format!(
+            "{main} is at {version}, which {released}: {bump_first}"
         )),
         _ if !facts.on_main => Decision::Refuse(format!(
             "`{branch}` is on origin with commits that are not on {main}: rename it if it is not a release branch"
         )),
-        (_, Some((ahead, _))) if ahead > version => Decision::Refuse(format!(
+        (.., Some((ahead, _))) if ahead > version => Decision::Refuse(format!(
             "{main} is at {version}, behind `release-{ahead}`: {bump_first}"
         )),
-        (_, Some((previous, false))) if !facts.force => Decision::Refuse(format!(
+        (.., Some((previous, false))) if !facts.force => Decision::Refuse(format!(
             "{previous} is not released yet: it has no tag; run `cargo xtask status` for the next step, or pass --force"
         )),
         _ => Decision::Go(()),
@@ -117,13 +139,15 @@ mod tests {
     #[test]
     fn a_train_is_cut_once_a_month_and_after_the_previous_release() {
         let version = Version::new(13, 0, 0);
+        let next = Version::new(14, 0, 0);
         let facts = || CutFacts {
             main: "main",
             version: &version,
+            next: &next,
             force: false,
             cut_this_month: None,
             begun: false,
-            tagged: false,
+            released: None,
             on_main: true,
             previous: Some((Version::new(12, 0, 0), true)),
         };
@@ -165,7 +189,7 @@ mod tests {
             (
                 CutFacts {
                     begun: true,
-                    tagged: true,
+                    released: Some("is tagged as v13.0.0".into()),
                     on_main: false,
                     previous: unreleased(),
                     ..facts()
@@ -174,14 +198,14 @@ mod tests {
             ),
             (
                 CutFacts {
-                    tagged: true,
+                    released: Some("is tagged as v13.0.0".into()),
                     ..facts()
                 },
                 "refuse: main is at 13.0.0, which is tagged",
             ),
             (
                 CutFacts {
-                    tagged: true,
+                    released: Some("is tagged as v13.0.0".into()),
                     force: true,
                     ..facts()
                 },

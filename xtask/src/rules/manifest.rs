@@ -93,10 +93,15 @@ impl Manifest {
         Some((Version::parse(item.as_str()?).ok()?, item))
     }
 
+    /// The configuration, `[workspace.metadata.release-train]`.
+    pub fn configuration(&self) -> Option<&Item> {
+        let mut keys = ["workspace", "metadata", "release-train"].iter();
+        keys.try_fold(self.document.as_item(), |item, key| item.get(key))
+    }
+
     /// The form of tags in the configuration.
     pub fn tag_form(&self) -> Result<TagForm> {
-        let mut keys = ["workspace", "metadata", "release-train", "tag"].iter();
-        let tag = keys.try_fold(self.document.as_item(), |item, key| item.get(key));
+        let tag = self.configuration().and_then(|table| table.get("tag"));
         TagForm::parse(tag.and_then(Item::as_str))
     }
 

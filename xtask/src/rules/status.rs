@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use semver::Version;
 use time::{Date, Duration};
 
+use crate::count;
 use crate::rules::calendar::{CUT, RELEASE, next_on, same_month};
 use crate::rules::notes::{code, plain};
 use crate::rules::version::{Bump, branch_version, release_branch, release_of, same_line};
@@ -15,6 +16,8 @@ pub struct Facts {
     pub today: Date,
     pub main: String,
     pub version: Version,
+    /// How main's version is released, if it is.
+    pub released: Option<String>,
     /// The release branches that are supported or have work under way, oldest first.
     pub branches: Vec<ReleaseBranch>,
     /// The open pull requests from branches `ci/...`, oldest first.
@@ -39,6 +42,8 @@ pub struct ReleaseBranch {
     /// Whether that version is dated, or a candidate: without a tag it waits for one.
     pub ready: bool,
     pub tagged: bool,
+    /// Whether it lacks the workflow that main has, without which nothing can be tagged on it.
+    pub lacks_workflow: bool,
     /// Whether a version of this branch other than a candidate is tagged.
     pub released: bool,
     /// How many commits came after the last tag.
@@ -119,14 +124,30 @@ impl Facts {
             run(format!("git checkout {tag}"), &why);
             run("cargo xtask github-release".to_string(), &why);
         }
-        if let Some(why) = self.cut_is_due() {
-            run("cargo xtask cut".to_string(), &why);
+        let cut = self.cut_is_due();
+        let behind = self.released.as_ref();
+        let behind = behind.filter(|_| !self.cut_is_incomplete());
+        if let (Some(why), None) = (&cut, behind) {
+            run("cargo xtask cut".to_string(), why);
         }
         if let Some(version) = &self.notes_missing
             && !self.is_open(&format!("ci/sync-notes-{version}"))
         {
             let why = format!("the notes of {version} are missing on {}", self.main);
             run("cargo xtask sync-notes".to_string(), &why);
+        }
+        if let (Some(why), Some(released)) = (cut, behind) {
+            let (main, version) = (&self.main, &self.version);
+            let sentence = format!("bump {main}, which is at {version}: that {released}");
+            let action = Action::Human(sentence, String::new());
+            steps.push(Step { action, why });
+        }
+        for ReleaseBranch { name, .. } in self.branches.iter().filter(|it| it.lacks_workflow) {
+            let what = "xtask/, .cargo/config.toml and .github/workflows";
+            let sentence = format!("backport {what} to `{name}`");
+            let action = Action::Human(sentence, String::new());
+            let why = format!("{name} has no release-tag.yml: nothing can be tagged on it");
+            steps.push(Step { action, why });
         }
         for proposal in &self.proposals {
             let action = Action::Human(self.for_human(proposal), proposal.url.clone());
@@ -155,13 +176,13 @@ impl Facts {
             let why = format!("{version} is merged and not tagged");
             (format!("push-tag --branch {name}"), why)
         } else if branch.released && self.patch_is_due(branch) {
-            let why = format!("{changes} commits of {name} are not released");
+            let why = format!("{} of {name} not released yet", count(changes, "commit"));
             (format!("release-patch --branch {name}{empty}"), why)
         } else if unreleased && (incomplete || due) {
             let why = format!("{release} is due on {}", self.release_day());
             ("release-latest".to_string(), why)
         } else if unreleased && candidate_due && !opened_here && !self.cut_is_incomplete() {
-            let why = format!("{changes} commits of {name} are in no candidate");
+            let why = format!("{} of {name} not in a candidate", count(changes, "commit"));
             (format!("release-candidate --branch {name}"), why)
         } else {
             return None;
@@ -182,8 +203,7 @@ impl Facts {
     /// Why a cut is due, if it is.
     fn cut_is_due(&self) -> Option<String> {
         let can_be_cut = branch_version(&release_branch(&self.version)).is_some();
-        let waits = self.branches.last().is_some_and(|branch| !branch.released);
-        let due = can_be_cut && !waits && self.today >= self.cut_day();
+        let due = can_be_cut && !self.waits() && self.today >= self.cut_day();
         let is_bump = |proposal: &PullRequest| proposal.branch.starts_with("ci/bump-to-");
         let open = self.proposals.iter().any(is_bump);
         let why = format!("{} is due on {}", release_of(&self.version), self.cut_day());
@@ -239,9 +259,19 @@ impl Facts {
         }
     }
 
+    /// Whether a train is cut and not released.
+    fn waits(&self) -> bool {
+        self.branches.last().is_some_and(|branch| !branch.released)
+    }
+
+    /// The day of the next release.
     fn release_day(&self) -> Date {
         let this_month = self.today.replace_day(1).unwrap_or(self.today);
-        next_on(RELEASE, self.last_cut.unwrap_or(this_month))
+        let cut = match self.waits() {
+            true => self.last_cut.unwrap_or(this_month),
+            false => self.cut_day(),
+        };
+        next_on(RELEASE, cut)
     }
 
     /// The overview in Markdown, which also fits a terminal of 100 columns.
@@ -311,7 +341,7 @@ impl ReleaseBranch {
         match (self.tagged, self.changes) {
             _ if !self.unfinished.is_empty() => "tagged, not public on GitHub".to_string(),
             (true, 0) => "released".to_string(),
-            (true, changes) => format!("released, {changes} commits since"),
+            (true, changes) => format!("released, {} since", count(changes, "commit")),
             (false, _) if self.ready => "merged, not tagged".to_string(),
             (false, _) => "not released".to_string(),
         }

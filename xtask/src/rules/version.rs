@@ -10,7 +10,7 @@ pub fn parse(text: &str) -> Result<Version> {
 }
 
 /// The kinds of bump. Each crate is bumped from its own version.
-#[derive(PartialEq)]
+#[derive(Debug, PartialEq)]
 pub enum Bump {
     /// The next version that may break users, as cargo understands it: the leftmost number that is not zero.
     Major,
@@ -39,9 +39,9 @@ impl Bump {
         })
     }
 
-    /// The version after the bump of `now`. With `candidates`, a major bump leads to `-dev`. Build metadata stays.
-    /// Fails if the level does not apply to `now`.
-    pub fn next(&self, now: &Version, candidates: bool) -> Result<Version> {
+    /// The version after the bump of `now`; `to_dev` for the development of it, `-dev`. Build metadata stays. Fails if the
+    /// level does not apply to `now`.
+    pub fn next(&self, now: &Version, to_dev: bool) -> Result<Version> {
         let mut next = release_of(now);
         let too_large = "the number cannot be increased";
         let up = |number: u64| number.checked_add(1).ok_or(too_large);
@@ -52,14 +52,14 @@ impl Bump {
                 next.pre = next_candidate(&now.pre)?;
                 return Ok(next);
             }
-            (Bump::Minor | Bump::Patch, ..) if !now.pre.is_empty() => {
+            (Bump::Minor | Bump::Patch, ..) if !now.pre.is_empty() && !to_dev => {
                 bail!("a minor or patch version follows only a release; use `bump release`");
             }
             (Bump::Major, 1.., _) => [up(now.major)?, 0, 0],
             (Bump::Major, 0, 1..) | (Bump::Minor, 1.., _) => [now.major, up(now.minor)?, 0],
             (Bump::Major | Bump::Minor | Bump::Patch, ..) => [now.major, now.minor, up(now.patch)?],
         };
-        if candidates && *self == Bump::Major {
+        if to_dev {
             next.pre = Prerelease::new("dev")?;
         }
         Ok(next)

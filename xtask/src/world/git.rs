@@ -23,6 +23,8 @@ pub struct Remote {
     pub branches: BTreeMap<String, String>,
     /// From the version of each release tag to its commit, peeled. Other tags are left out.
     pub tags: BTreeMap<Version, String>,
+    /// The names of all tags.
+    pub tag_names: Vec<String>,
     pub form: TagForm,
 }
 
@@ -36,6 +38,7 @@ impl Remote {
     /// Reads what `git ls-remote --symref` prints. `heads` comes before the name of a branch; `head` names the default one.
     pub fn parse(listing: &str, heads: &str, head: &str, form: TagForm) -> Remote {
         let (mut branches, mut tags) = (BTreeMap::new(), BTreeMap::new());
+        let mut tag_names = Vec::new();
         let mut main = "main".to_string();
         for (value, name) in listing.lines().filter_map(|line| line.split_once('\t')) {
             let target = value.strip_prefix("ref: ");
@@ -46,7 +49,9 @@ impl Remote {
                 branches.insert(branch.to_string(), value.to_string());
             } else if let Some(tag) = name.strip_prefix("refs/tags/") {
                 // The peeled line of an annotated tag follows its own.
-                let version = form.version(tag.trim_end_matches("^{}"));
+                let tag = tag.trim_end_matches("^{}");
+                tag_names.push(tag.to_string());
+                let version = form.version(tag);
                 tags.extend(version.map(|version| (version, value.to_string())));
             }
         }
@@ -54,6 +59,7 @@ impl Remote {
             main,
             branches,
             tags,
+            tag_names,
             form,
         }
     }

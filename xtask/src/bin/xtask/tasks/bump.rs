@@ -15,44 +15,60 @@ use release_train::rules::manifest::{self, Manifest};
 use release_train::rules::version::{Bump, follow};
 use release_train::world::process::{output_of, run_configured};
 use release_train::world::workspace::{self, Edit, Workspace, relative, write};
-use release_train::{Arguments, Context, Result, bail, finish, free, print, say};
+use release_train::{Arguments, Context, Result, bail, count, finish, free, print, say};
 
 pub const HELP: &str = "\
 Writes the next version into every manifest, Cargo.lock and the configured
 version strings. Published members are bumped, each from its own version, and so
-is every inherited version. Prints the bumped crates on stderr, and the train's
-new version alone on stdout. `git restore :/` undoes it.
+is every inherited version. Prints the train's new version on stdout, the rest
+on stderr. `git restore :/` undoes it.
 
-cargo xtask bump [major|minor|patch|rc|release|X.Y.Z]
+cargo xtask bump [major|minor|patch|rc|release|X.Y.Z] [--verbose]
 
-  major    the next version that may break users: 12.0.0 -> 13.0.0,
-           0.99.0 -> 0.100.0, 0.0.1 -> 0.0.2; with `release-candidates`, to
-           -dev. This is the default
-  minor    the next one that adds: 12.0.0 -> 12.1.0, 0.99.0 -> 0.99.1
-  patch    the next one that fixes: 12.0.0 -> 12.0.1
-  rc       the next candidate: -dev -> -rc.1 -> -rc.2
-  release  the version without its suffix
-  X.Y.Z    this version, for the crates that have the train's
+  major      the next version that may break users: 12.0.0 -> 13.0.0,
+             0.99.0 -> 0.100.0, 0.0.1 -> 0.0.2
+  minor      the next one that adds: 12.0.0 -> 12.1.0, 0.99.0 -> 0.99.1
+  patch      the next one that fixes: 12.0.0 -> 12.0.1
+  rc         the next candidate: -dev -> -rc.1 -> -rc.2
+  release    the version without its suffix
+  X.Y.Z      this version, for the crates that have the train's
+  --verbose  names every crate and file
+
+The default is the next train: `major`, or what `train` in Cargo.toml says. With
+`release-candidates`, that leads to -dev.
 ";
 
 /// Reads the command line, bumps, and prints the train's new version.
 pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
-    let bump = match free(&mut arguments)? {
-        Some(text) => Bump::parse(&text)?,
-        None => Bump::Major,
-    };
+    let verbose = arguments.contains("--verbose");
+    let bump = free(&mut arguments)?;
+    let bump = bump.map(|text| Bump::parse(&text)).transpose()?;
     finish(arguments)?;
-    let version = bump_workspace(sh, &sh.current_dir(), &bump)?;
-    print(&format!("{version}\n"))
+    let workspace = Workspace::load(sh)?;
+    let (plan, edits) = write_versions(&workspace, bump.as_ref())?;
+    plan.report(&edits, verbose);
+    plan.finish(sh)?;
+    print(&format!("{}\n", plan.train))
 }
 
-/// Bumps the workspace around a folder, runs `after-bump` in it, and returns the train's version.
-pub fn bump_workspace(sh: &Shell, folder: &Path, bump: &Bump) -> Result<Version> {
+/// Bumps the workspace in a folder, by default to the next train, runs `after-bump` in it, and returns the train's version.
+pub fn bump_workspace(sh: &Shell, folder: &Path, bump: Option<&Bump>) -> Result<Version> {
     let workspace = Workspace::load_in(sh, folder)?;
+    let (plan, _) = write_versions(&workspace, bump)?;
+    plan.finish(sh)?;
+    Ok(plan.train)
+}
+
+/// Writes the versions after a bump. Returns what they are, and what was written.
+fn write_versions<'a>(
+    workspace: &'a Workspace,
+    bump: Option<&Bump>,
+) -> Result<(Plan<'a>, Vec<Edit>)> {
+    let bump = bump.unwrap_or(&workspace.config.train);
     if let Some(first) = workspace.inconsistencies().first() {
         bail!("{first}");
     }
-    let plan = Plan::of(&workspace, bump)?;
+    let plan = Plan::of(workspace, bump)?;
     let mut edits = Edits::default();
     for (place, manifest) in workspace.manifests.iter().enumerate() {
         *edits.text(&manifest.path)? = plan.manifest(bump, place, manifest)?;
@@ -64,14 +80,7 @@ pub fn bump_workspace(sh: &Shell, folder: &Path, bump: &Bump) -> Result<Version>
     edits.retain(|edit| edit.before != edit.after);
 
     write(&workspace.root, &edits)?;
-    let _root = sh.push_dir(&workspace.root);
-    plan.report(&edits);
-    plan.report_other_workspaces(sh);
-    for command in &workspace.config.after_bump {
-        let done = run_configured(sh.cmd(&command[0]).args(&command[1..]));
-        done.map_err(|error| format!("after-bump: {error}; the versions are written"))?;
-    }
-    Ok(plan.train)
+    Ok((plan, edits))
 }
 
 /// Version strings and a lock file that do not hold the present version, as `file: what is wrong`.
@@ -107,19 +116,21 @@ struct Plan<'a> {
 }
 
 /// The version after the bump of `name`, which is at `now`. A bump to a version is for what has the train's, and a pre-release
-/// of a crate's own stays, but for a major one.
+/// of a crate's own stays, but for the next train.
 fn next(workspace: &Workspace, bump: &Bump, name: &str, now: &Version) -> Result<Version> {
     let pre = now.pre.as_str();
+    let is_ours = pre == "dev" || pre.starts_with("rc.");
+    let to_dev = workspace.config.leads_to_dev(bump);
     let stays = match bump {
         Bump::To(_) => true,
-        Bump::Minor | Bump::Patch => !pre.is_empty(),
-        Bump::Rc | Bump::Release => !pre.is_empty() && pre != "dev" && !pre.starts_with("rc."),
+        Bump::Minor | Bump::Patch => !pre.is_empty() && !(is_ours && to_dev),
+        Bump::Rc | Bump::Release => !pre.is_empty() && !is_ours,
         Bump::Major => false,
     };
     if stays && *now != workspace.version {
         return Ok(now.clone());
     }
-    let next = bump.next(now, workspace.config.release_candidates);
+    let next = bump.next(now, to_dev);
     next.context(format_args!("{name} is at {now}"))
 }
 
@@ -217,6 +228,17 @@ impl Plan<'_> {
         Ok(())
     }
 
+    /// What is left once the versions are written.
+    fn finish(&self, sh: &Shell) -> Result<()> {
+        let _root = sh.push_dir(&self.workspace.root);
+        self.report_other_workspaces(sh);
+        for command in &self.workspace.config.after_bump {
+            let done = run_configured(sh.cmd(&command[0]).args(&command[1..]));
+            done.map_err(|error| format!("after-bump: {error}; the versions are written"))?;
+        }
+        Ok(())
+    }
+
     /// Prints which packages of the same repository are not members and need an update after the bump, as `file:line: what`.
     /// cargo does not know them here.
     fn report_other_workspaces(&self, sh: &Shell) {
@@ -244,26 +266,35 @@ impl Plan<'_> {
         }
     }
 
-    fn report(&self, edits: &[Edit]) {
+    fn report(&self, edits: &[Edit], verbose: bool) {
         let (workspace, train) = (self.workspace, &self.train);
         if edits.is_empty() {
             return say!("nothing to do: the version is {train}");
         }
-        let mut moved = false;
+        let mut moved: BTreeMap<_, Vec<&str>> = BTreeMap::new();
         for (member, to) in workspace.crates.iter().zip(&self.crates) {
             let (name, from) = (&member.name, &member.version);
             if from != to {
-                moved = true;
-                say!("{name} {from} -> {to}");
+                moved.entry((from, to)).or_default().push(name);
             } else if member.follows_train && to != train {
                 say!("{name} {to} left alone: its version is not the train's");
             }
         }
-        if !moved {
-            say!("[workspace.package] {} -> {train}", workspace.version);
+        if moved.is_empty() {
+            let package = vec!["[workspace.package]"];
+            moved.insert((&workspace.version, train), package);
         }
-        for Edit { path, .. } in edits {
-            say!("changed {}", relative(&workspace.root, path));
+        for ((from, to), names) in moved {
+            match &names[..] {
+                [_, _, ..] if !verbose => say!("{} {from} -> {to}", count(names.len(), "crate")),
+                names => names.iter().for_each(|name| say!("{name} {from} -> {to}")),
+            }
+        }
+        match edits {
+            [_, _, ..] if !verbose => say!("changed {}", count(edits.len(), "file")),
+            edits => edits
+                .iter()
+                .for_each(|edit| say!("changed {}", relative(&workspace.root, &edit.path))),
         }
     }
 }

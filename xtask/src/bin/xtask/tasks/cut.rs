@@ -8,12 +8,13 @@ use crate::tasks::bump::bump_workspace;
 use crate::tasks::{notes, project_name, release};
 use release_train::rules::calendar::same_month;
 use release_train::rules::config::Config;
-use release_train::rules::decisions::{self, CutFacts, Decision};
+use release_train::rules::decisions::{self, CutFacts, Decision, released_as};
+use release_train::rules::notes::plain;
 use release_train::rules::status::PullRequest;
-use release_train::rules::version::{Bump, bump_branch, release_branch, release_of};
-use release_train::world::git::{Remote, is_ancestor, lock_and_read_remote};
+use release_train::rules::version::{bump_branch, release_branch, release_of};
+use release_train::world::git::{self, Remote, is_ancestor, lock_and_read_remote};
 use release_train::world::github::pull_requests;
-use release_train::world::workspace::Workspace;
+use release_train::world::workspace::{Workspace, read_notes};
 use release_train::{Arguments, Context, Result, finish, say};
 
 /// The pull requests that bumped main after the last cut, whatever its version is now: after that of the highest release branch
@@ -29,13 +30,26 @@ pub fn last_bumps(
     let Some((last, _)) = branches.pop_last() else {
         return Ok(Vec::new());
     };
-    let next = Bump::Major.next(&last, config.release_candidates)?;
+    let next = config.next_train(&last)?;
     pull_requests(sh, &bump_branch(&next), &remote.main)
+}
+
+/// What the checkout has and origin's main does not, if main is checked out.
+fn only_here(sh: &Shell, main: &str, head: &str) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    if git::current_branch(sh).is_ok_and(|branch| branch == main) {
+        let commits = git::subjects(sh, head, "HEAD")?.into_iter();
+        found.extend(commits.map(|subject| format!("not pushed: {}", plain(&subject))));
+        let changed = git::uncommitted(sh, "normal")?;
+        found.extend(changed.map(|file| format!("not committed: {file}")));
+    }
+    Ok(found)
 }
 
 pub const HELP: &str = "\
 Pushes main, at X.Y.0, to release-X.Y.0, and opens a pull request that bumps
-main to the next major version and adds its section to RELEASES.md. With
+main to the next version and adds its section to RELEASES.md: the next major
+version, or with `train` the next minor one. With
 `release-candidates` it also opens the pull request of the first candidate.
 It takes main as it is on origin, whatever is checked out. To undo a cut, delete
 release-X.Y.0 and ci/bump-to-... on origin, and close the pull requests.
@@ -54,10 +68,11 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let (_lock, remote) = lock_and_read_remote(sh)?;
     let main = &remote.main;
     let head = remote.branch(main)?;
-    let (_, workspace) = release::fetch_trains(sh, &remote)?;
+    let (tree, workspace) = release::fetch_trains(sh, &remote)?;
+    let notes = read_notes(&tree.root).unwrap_or_default();
     let version = release_of(&workspace.version);
     let branch = release_branch(&version);
-    let next = Bump::Major.next(&workspace.version, workspace.config.release_candidates)?;
+    let next = workspace.config.next_train(&workspace.version)?;
     let next_branch = bump_branch(&next);
 
     let commit = remote.branches.get(&branch).unwrap_or(head);
@@ -70,11 +85,12 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let decision = decisions::cut(&CutFacts {
         main,
         version: &version,
+        next: &next,
         force,
         cut_this_month: last_bumps.pop().map(|bump| bump.url),
         begun: remote.branches.contains_key(&next_branch)
             || remote.branches.contains_key(&branch) && opened,
-        tagged: remote.tags.contains_key(&version),
+        released: released_as(&version, &remote.form, &remote.tag_names, &notes),
         on_main: is_ancestor(sh, commit, head)?,
         previous: others.into_keys().next_back().map(|last| {
             let released = remote.first_release(&last).is_some();
@@ -88,6 +104,12 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
             return Ok(());
         }
         Decision::Refuse(why) => return Err(why.into()),
+    }
+    if !remote.branches.contains_key(&branch) {
+        say!("{main} is cut as it is on origin, at {head}");
+        for left_out in only_here(sh, main, head)? {
+            say!("left out: {left_out}");
+        }
     }
 
     let body = format!(
@@ -104,8 +126,9 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         date: today,
         change: Box::new(|root, _| {
             let workspace = Workspace::load_in(sh, root).context(main)?;
-            let next = bump_workspace(sh, root, &Bump::Major).context(main)?;
-            notes::open(&workspace, &release_of(&next)).context(main)
+            let next = bump_workspace(sh, root, None).context(main)?;
+            let added = notes::open(&workspace, &release_of(&next));
+            added.context(main).map(drop)
         }),
     };
     let mut proposals = Vec::new();

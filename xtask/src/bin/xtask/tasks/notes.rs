@@ -35,37 +35,42 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let version = version::parse(&version)?;
 
     let workspace = Workspace::load(sh)?;
-    match action.as_str() {
+    let (changed, done) = match action.as_str() {
         "show" => {
             let text = read_notes(&workspace.root)?;
             let section = notes::standalone(&text, &version).context(FILE)?;
-            print(&format!("{section}\n"))
+            return print(&format!("{section}\n"));
         }
-        "new" => open(&workspace, &version),
-        _ => date(&workspace.root, &version, today),
-    }
+        "new" => (open(&workspace, &version)?, "added"),
+        _ => (date(&workspace.root, &version, today)?, "dated"),
+    };
+    let before = if changed {
+        ""
+    } else {
+        "nothing to do: already "
+    };
+    say!("{before}{FILE}: {done} the section of {version}");
+    Ok(())
 }
 
-/// Adds a section to the notes of a workspace, from its template.
-pub fn open(workspace: &Workspace, version: &Version) -> Result<()> {
+/// Adds a section to the notes of a workspace, from its template. Returns whether it was missing.
+pub fn open(workspace: &Workspace, version: &Version) -> Result<bool> {
     let section = workspace.new_section(version)?;
     add(&workspace.root, version, &section)
 }
 
-/// Adds a section to the notes, in version order.
-pub fn add(root: &Path, version: &Version, section: &str) -> Result<()> {
+/// Adds a section to the notes, in version order. Returns whether it was missing.
+pub fn add(root: &Path, version: &Version, section: &str) -> Result<bool> {
     let before = read_notes(root)?;
     let after = notes::open(&before, version, section).context(FILE)?;
-    let done = format!("{FILE}: added the section of {version}");
-    write(root, before, after, &done)
+    write(root, before, after)
 }
 
-/// Dates a section of the notes.
-pub fn date(root: &Path, version: &Version, date: Date) -> Result<()> {
+/// Dates a section of the notes. Returns whether it had no date.
+pub fn date(root: &Path, version: &Version, date: Date) -> Result<bool> {
     let before = read_notes(root)?;
     let after = notes::date(&before, version, date).context(FILE)?;
-    let done = format!("{FILE}: dated the section of {version}");
-    write(root, before, after, &done)
+    write(root, before, after)
 }
 
 /// Whether the notes of a workspace have a dated section of a version.
@@ -73,10 +78,9 @@ pub fn is_dated(root: &Path, version: &Version) -> Result<bool> {
     notes::is_dated(&read_notes(root)?, version).context(FILE)
 }
 
-fn write(root: &Path, before: String, after: Option<String>, done: &str) -> Result<()> {
+fn write(root: &Path, before: String, after: Option<String>) -> Result<bool> {
     let Some(after) = after else {
-        say!("nothing to do: already {done}");
-        return Ok(());
+        return Ok(false);
     };
     let path = root.join(FILE);
     let edit = Edit {
@@ -85,6 +89,5 @@ fn write(root: &Path, before: String, after: Option<String>, done: &str) -> Resu
         after,
     };
     workspace::write(root, &[edit])?;
-    say!("{done}");
-    Ok(())
+    Ok(true)
 }

@@ -49,15 +49,18 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
 
     let (_lock, remote) = lock_and_read_remote(sh)?;
     let head = remote.branch(&branch)?;
-    git::fetch(sh, &[&branch, &remote.main])?;
-    let (version, ready) = state_of(sh, &branch, head)?;
+    let mut refs = release::refs_of(&remote, &branch);
+    refs.push(remote.main.clone());
+    git::fetch(sh, &refs)?;
+    let (version, ready) = state_of(sh, &remote, &branch, head)?;
     let named = named.map(|commit| resolve(sh, &commit)).transpose()?;
     let tagged = remote.tags.get(&version);
 
     let mut chosen = None;
     if tagged.is_none() && ready {
         let is_this_release = |commit: &String| {
-            state_of(sh, &branch, commit).is_ok_and(|state| state == (version.clone(), true))
+            state_of(sh, &remote, &branch, commit)
+                .is_ok_and(|state| state == (version.clone(), true))
         };
         let commits = first_parents(sh, head)?;
         let candidate = match &named {
@@ -95,6 +98,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
                 commit.clone()
             }
             _ => {
+                release::check_newest_tag(sh, &remote, &branch, &version)?;
                 say!("nothing to do: {why}");
                 return Ok(());
             }
@@ -127,8 +131,13 @@ fn newest_marked(sh: &Shell, remote: &Remote, commits: &[String]) -> Result<Opti
 }
 
 /// The version of a commit of a branch, and whether it can be tagged: dated, or a candidate.
-pub fn state_of(sh: &Shell, branch: &str, commit: &str) -> Result<(Version, bool)> {
-    let (tree, Workspace { version, .. }) = release::load(sh, branch, commit)?;
+pub fn state_of(
+    sh: &Shell,
+    remote: &Remote,
+    branch: &str,
+    commit: &str,
+) -> Result<(Version, bool)> {
+    let (tree, Workspace { version, .. }) = release::load(sh, remote, branch, commit)?;
     let ready = match version.pre.as_str() {
         "" => notes::is_dated(&tree.root, &version).context(branch)?,
         pre => pre.starts_with("rc."),
@@ -161,7 +170,7 @@ fn push(sh: &Shell, commit: &str, version: &Version, tag: &str) -> Result<bool> 
 }
 
 /// Whether the tree of a commit has the workflow that releases a tag, and not another file of that name.
-fn has_workflow(sh: &Shell, commit: &str) -> Result<bool> {
+pub fn has_workflow(sh: &Shell, commit: &str) -> Result<bool> {
     let file = format!(":(top).github/workflows/{WORKFLOW}");
     let line = "^name: release-tag[[:space:]]*$";
     let lines = cmd!(sh, "git grep -a -G -e {line} {commit} -- {file}");

@@ -1,12 +1,15 @@
 //! `release-latest`, `release-patch` and `release-candidate`: pull requests to release branches. Merging one tags and releases
 //! its version.
 
+use std::path::Path;
+
 use semver::Version;
 use time::Date;
 use xshell::Shell;
 
 use crate::proposal::{Change, Proposal, propose};
 use crate::tasks::{bump::bump_workspace, notes, project_name};
+use release_train::rules::manifest::Manifest;
 use release_train::rules::notes::{FILE, draft, has, is_dated, released_on};
 use release_train::rules::version::{Bump, MARKER, branch_version, release_of, same_line};
 use release_train::rules::{calendar, config::Config};
@@ -59,7 +62,7 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
     let main = &remote.main;
     git::fetch(sh, &[main.as_str(), branch])?;
 
-    let (tree, workspace) = load(sh, branch, remote.branch(branch)?)?;
+    let (tree, workspace) = load(sh, &remote, branch, remote.branch(branch)?)?;
     let now = &workspace.version;
     if release_of(now) != version {
         bail!(
@@ -85,7 +88,10 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
             body: format!("Dates {version} in {places}. Check the date.\n"),
             dates: Some(version.clone()),
             date: dated.unwrap_or(today),
-            change: Box::new(|root, date| notes::date(root, &version, date).context(main)),
+            change: Box::new(|root, date| {
+                let dated = notes::date(root, &version, date);
+                dated.context(main).map(drop)
+            }),
         });
     }
     // The release comes last: once it is tagged, nothing is left to do.
@@ -94,9 +100,9 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
     } else {
         let change: Change = Box::new(|root, date| {
             if is_candidate {
-                bump_workspace(sh, root, &Bump::Release).context(branch)?;
+                bump_workspace(sh, root, Some(&Bump::Release)).context(branch)?;
             }
-            notes::date(root, &version, date).context(branch)
+            notes::date(root, &version, date).context(branch).map(drop)
         });
         let checks = "- [ ] The [open issues that mention RUSTSEC](../issues?q=is:open+RUSTSEC).\n";
         let proposal = release(&remote, &name, branch, &version, checks, today, change);
@@ -116,6 +122,14 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     if all {
         let (_, workspace) = fetch_trains(sh, &remote)?;
         let supported = supported(sh, &remote, &workspace.config, today)?;
+        let is_left_out =
+            |name: &&&str| !supported.iter().any(|(supported, _)| supported == **name);
+        let trains = remote.release_branches();
+        let left_out = Vec::from_iter(trains.values().filter(is_left_out).copied());
+        if !left_out.is_empty() {
+            let left_out = left_out.join(", ");
+            say!("left out, not released yet or not supported any more: {left_out}");
+        }
         if supported.is_empty() {
             bail!("no release branch is released: there is nothing to patch");
         }
@@ -131,7 +145,8 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         }
         remote.branch(branch)?;
     }
-    git::fetch(sh, &branches)?;
+    let main = [&remote.main];
+    git::fetch(sh, &Vec::from_iter(main.into_iter().chain(&branches)))?;
     let mut proposals = Vec::new();
     for branch in &branches {
         proposals.extend(patch_of(sh, &remote, branch, today, allow_empty)?);
@@ -148,7 +163,7 @@ fn patch_of<'a>(
     allow_empty: bool,
 ) -> Result<Option<Proposal<'a>>> {
     let head = remote.branch(branch)?;
-    let (tree, workspace) = load(sh, branch, head)?;
+    let (tree, workspace) = load(sh, remote, branch, head)?;
     let now = &workspace.version;
     if !now.pre.is_empty() {
         bail!("`{branch}` is at {now}: `cargo xtask release-latest` releases it");
@@ -182,13 +197,13 @@ fn patch_of<'a>(
     }
     let of = next.clone();
     let change: Change = Box::new(move |root, date| {
-        bump_workspace(sh, root, &Bump::Patch).context(branch)?;
+        bump_workspace(sh, root, Some(&Bump::Patch)).context(branch)?;
         if has(&read_notes(root)?, &of).context(branch)? {
-            return notes::date(root, &of, date).context(branch);
+            return notes::date(root, &of, date).context(branch).map(drop);
         }
         let _root = sh.push_dir(root);
         let section = draft(&of, date, &git::subjects(sh, tagged, "HEAD")?);
-        notes::add(root, &of, &section).context(branch)
+        notes::add(root, &of, &section).context(branch).map(drop)
     });
     let name = project_name(sh, &workspace.config)?;
     let proposal = release(remote, &name, branch, &next, &checks, today, change);
@@ -204,7 +219,7 @@ pub fn next_candidate(sh: &Shell, mut arguments: Arguments, today: Date) -> Resu
         Some(branch) => branch,
         None => highest(&remote)?.1.to_string(),
     };
-    git::fetch(sh, &[&branch])?;
+    git::fetch(sh, &[&branch, &remote.main])?;
     let proposal = candidate(sh, &remote, &branch, remote.branch(&branch)?, today)?;
     if proposal.is_none() {
         say!(
@@ -223,7 +238,7 @@ pub fn candidate<'a>(
     commit: &str,
     today: Date,
 ) -> Result<Option<Proposal<'a>>> {
-    let (_, workspace) = load(sh, branch, commit)?;
+    let (_, workspace) = load(sh, remote, branch, commit)?;
     let now = &workspace.version;
     if !workspace.config.release_candidates {
         bail!("`{branch}` has no candidates: Cargo.toml there says `release-candidates = false`");
@@ -239,7 +254,7 @@ pub fn candidate<'a>(
     }
     let next = Bump::Rc.next(now, true)?;
     let change: Change = Box::new(move |root, _| {
-        let bumped = bump_workspace(sh, root, &Bump::Rc).context(branch);
+        let bumped = bump_workspace(sh, root, Some(&Bump::Rc)).context(branch);
         bumped.map(drop)
     });
     let name = project_name(sh, &workspace.config)?;
@@ -280,10 +295,22 @@ fn release<'a>(
     }
 }
 
-/// The tree and workspace of a commit of a branch. Fails if its version does not belong to the branch.
-pub fn load<'a>(sh: &'a Shell, branch: &str, commit: &str) -> Result<(Worktree<'a>, Workspace)> {
+/// The tree and workspace of a commit of a branch. Fails if its version does not belong to the branch, or if it has no
+/// configuration and main has one: without it, less would be released than is meant. Main must have been fetched.
+pub fn load<'a>(
+    sh: &'a Shell,
+    remote: &Remote,
+    branch: &str,
+    commit: &str,
+) -> Result<(Worktree<'a>, Workspace)> {
     let tree = Worktree::add(sh, commit)?;
     let workspace = Workspace::load_in(sh, &tree.root).context(branch)?;
+    if is_older_than_the_tool(sh, remote, &workspace)? {
+        let main = &remote.main;
+        bail!(
+            "`{branch}`: Cargo.toml has no [workspace.metadata.release-train], which {main} has: backport it, with xtask/, .cargo/config.toml and the workflows"
+        );
+    }
     let version = &workspace.version;
     if !branch_version(branch).is_some_and(|first| same_line(&first, version)) {
         bail!("`{branch}` is at {version}, which does not belong to it");
@@ -292,6 +319,48 @@ pub fn load<'a>(sh: &'a Shell, branch: &str, commit: &str) -> Result<(Worktree<'
         bail!("`{branch}` has another form of tags: write `tag` as it is here");
     }
     Ok((tree, workspace))
+}
+
+/// Whether a workspace lacks the configuration that main has.
+fn is_older_than_the_tool(sh: &Shell, remote: &Remote, workspace: &Workspace) -> Result<bool> {
+    if workspace.manifests[0].configuration().is_some() {
+        return Ok(false);
+    }
+    let main = remote.branch(&remote.main)?;
+    let file = "Cargo.toml".to_string();
+    let text = git::file_at(sh, main, &file).unwrap_or_default();
+    let manifest = Manifest::parse(Path::new(&file), file.clone(), text).context(main)?;
+    Ok(manifest.configuration().is_some())
+}
+
+/// Fails if the newest tag of a release branch is at a commit of another version, as one that was made by hand, unless the
+/// branch is at a higher version, `now`. What `refs_of` names must have been fetched.
+pub fn check_newest_tag(sh: &Shell, remote: &Remote, branch: &str, now: &Version) -> Result<()> {
+    let Some((tagged, commit)) = remote.line(now).pop().filter(|(tagged, _)| now <= tagged) else {
+        return Ok(());
+    };
+    let tree = Worktree::add(sh, commit)?;
+    // A tag from before the tool tells nothing.
+    let Ok(at) = Workspace::load_in(sh, &tree.root) else {
+        return Ok(());
+    };
+    if at.version != *tagged && !is_older_than_the_tool(sh, remote, &at)? {
+        let (tag, version) = (remote.tag(tagged), at.version);
+        bail!(
+            "{tag} is at a commit of {version} and cannot be released: delete the tag on origin; if something uses it, bump `{branch}` past it, in a pull request"
+        );
+    }
+    Ok(())
+}
+
+/// A release branch and its tags, as refs to fetch.
+pub fn refs_of(remote: &Remote, branch: &str) -> Vec<String> {
+    let mut refs = vec![branch.to_string()];
+    if let Some(first) = branch_version(branch) {
+        let line = remote.line(&first).into_iter();
+        refs.extend(line.map(|(version, _)| remote.tag_ref(version)));
+    }
+    refs
 }
 
 fn highest(remote: &Remote) -> Result<(Version, &str)> {
@@ -303,11 +372,8 @@ fn highest(remote: &Remote) -> Result<(Version, &str)> {
 pub fn fetch_trains<'a>(sh: &'a Shell, remote: &Remote) -> Result<(Worktree<'a>, Workspace)> {
     let main = &remote.main;
     let mut refs = vec![main.clone()];
-    for (first, name) in remote.release_branches() {
-        refs.push(name.to_string());
-        for (version, _) in remote.line(&first) {
-            refs.push(remote.tag_ref(version));
-        }
+    for (_, name) in remote.release_branches() {
+        refs.extend(refs_of(remote, name));
     }
     git::fetch(sh, &refs)?;
     let tree = Worktree::add(sh, remote.branch(main)?)?;

@@ -9,7 +9,9 @@ use xshell::Shell;
 
 use crate::tasks::github_release::wrongly_not_latest;
 use crate::tasks::{cut, project_name, push_tag, release, sync_notes};
+use release_train::rules::decisions::released_as;
 use release_train::rules::status::{Action, Facts, ReleaseBranch, Step};
+use release_train::rules::version::{release_branch, release_of, same_line};
 use release_train::world::git::{self, Remote, lock_and_read_remote};
 use release_train::world::github::{self, Release};
 use release_train::world::workspace::read_notes;
@@ -68,6 +70,13 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
             }
         }
     }
+    if github_answers {
+        for (tag, branch, commit) in without_branch(sh, &remote, &pages, today)? {
+            unknown.push(format!(
+                "{tag} has no public release on GitHub, and `{branch}` was deleted: push {commit} to it again"
+            ));
+        }
+    }
     let notes = read_notes(&tree.root).context(main)?;
     let mut missing = sync_notes::missing(sh, &remote, &notes).context(main)?;
     let latest = latest.as_deref();
@@ -77,6 +86,12 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         last_cut: bumps.iter().map(|bump| bump.opened).max(),
         wrongly_not_latest: wrongly_not_latest(&remote.form, &pages, latest),
         notes_missing: missing.pop().map(|(version, _)| version),
+        released: released_as(
+            &release_of(&workspace.version),
+            &remote.form,
+            &remote.tag_names,
+            &notes,
+        ),
         version: workspace.version.clone(),
         proposals: opened,
         branches,
@@ -108,7 +123,9 @@ fn note<T: Default>(unknown: &mut Vec<String>, error: Error) -> T {
 /// A release branch, as far as git knows it.
 fn read_branch(sh: &Shell, remote: &Remote, first: &Version, name: &str) -> Result<ReleaseBranch> {
     let head = remote.branch(name)?;
-    let (version, ready) = push_tag::state_of(sh, name, head)?;
+    let (version, ready) = push_tag::state_of(sh, remote, name, head)?;
+    release::check_newest_tag(sh, remote, name, &version)?;
+    let main_has_it = push_tag::has_workflow(sh, remote.branch(&remote.main)?)?;
     let changes = match remote.line(first).pop() {
         Some((_, tagged)) => git::subjects(sh, tagged, head)?.len(),
         None => 0,
@@ -119,10 +136,39 @@ fn read_branch(sh: &Shell, remote: &Remote, first: &Version, name: &str) -> Resu
         released: remote.first_release(first).is_some(),
         version,
         ready,
+        lacks_workflow: main_has_it && !push_tag::has_workflow(sh, head)?,
         changes,
         unfinished: Vec::new(),
         until: None,
     })
+}
+
+/// Tags without a public release whose release branch was deleted, each with the name of the branch and the commit. Tags below
+/// the first release branch are older than the train.
+fn without_branch(
+    sh: &Shell,
+    remote: &Remote,
+    pages: &[Release],
+    today: Date,
+) -> Result<Vec<(String, String, String)>> {
+    let trains = remote.release_branches();
+    let Some((oldest, _)) = trains.first_key_value() else {
+        return Ok(Vec::new());
+    };
+    let mut found = Vec::new();
+    for (version, commit) in remote.tags.range(oldest..) {
+        let has_branch = trains.keys().any(|first| same_line(first, version));
+        let line = remote.line(version);
+        if has_branch || line.last() != Some(&(version, commit)) {
+            continue;
+        }
+        git::fetch(sh, &[remote.tag_ref(version)])?;
+        let branch = release_branch(line[0].0);
+        for tag in unfinished(sh, remote, pages, version, today)? {
+            found.push((tag, branch.clone(), commit.clone()));
+        }
+    }
+    Ok(found)
 }
 
 /// The tags of a release branch without a public release: those with a draft, and the last one, if it is not old.
