@@ -304,7 +304,7 @@ fn a_release_branch_that_cannot_be_read_hides_no_other_from_status() {
     let shown = support::text(&output.stdout);
     assert!(
         shown.contains("| release-12.0.0 ")
-            && shown.contains("Unknown: `release-99.0.0` is at 12.0.0"),
+            && shown.contains("Problem: `release-99.0.0` is at 12.0.0"),
         "{shown}"
     );
 }

@@ -523,3 +523,49 @@ fn a_train_without_candidates_has_none() {
     expect!["error: `release-12.0.0` has no candidates: Cargo.toml there says `release-candidates = false`"]
         .assert_eq(&world.refused("release-candidate"));
 }
+
+#[test]
+fn a_release_branch_without_the_configuration_of_main_is_refused_by_every_task() {
+    let world = World::proposed();
+    let manifest = world.file("release-12.0.0", "Cargo.toml");
+    let (before, _) = manifest.split_once("[workspace.metadata").unwrap();
+    world.merge("ci/release-12.0.0", Merge::Commit);
+    world.commit("release-12.0.0", "Lose it", &[("Cargo.toml", before)]);
+    let backport = "`release-12.0.0`: Cargo.toml has no [workspace.metadata.release-train], which main has: backport it, with xtask/, .cargo/config.toml and the workflows";
+    for task in [
+        "release-latest",
+        "release-patch --branch release-12.0.0",
+        "release-candidate",
+        "push-tag --branch release-12.0.0",
+    ] {
+        assert_eq!(world.refused(task), format!("error: {backport}"), "{task}");
+    }
+    let board = world.task("status --date 2026-03-20");
+    assert!(support::text(&board.stdout).contains(backport));
+    // Where main has none, either, nothing is missing.
+    let manifest = world.file("main", "Cargo.toml");
+    let (before, _) = manifest.split_once("[workspace.metadata").unwrap();
+    world.commit("main", "Lose it, too", &[("Cargo.toml", before)]);
+    assert!(!world.refused("release-candidate").contains("backport it"));
+}
+
+#[test]
+fn the_branches_that_all_supported_leaves_out_are_named() {
+    let mut world = World::new();
+    for (month, version) in [(3, "12.0.0"), (4, "13.0.0"), (7, "14.0.0")] {
+        let date = format!("2026-0{month}-20T00:00:00Z");
+        world.env.push(("GIT_COMMITTER_DATE".into(), date));
+        world.cut(&format!("2026-0{month}-05"));
+        world.release(version, &format!("2026-0{month}-20"));
+    }
+    world.cut("2026-08-05");
+    let said = world.done("release-patch --all-supported --allow-empty --date 2026-08-06");
+    let mut left_out = Vec::from_iter(said.lines().filter(|it| it.starts_with("left out")));
+    left_out.sort();
+    expect![[r#"
+        left out: `release-12.0.0` is not supported any more
+        left out: `release-13.0.0` is not supported any more
+        left out: `release-15.0.0` is not released yet"#]]
+    .assert_eq(&left_out.join("\n"));
+    assert_eq!(world.pulls().len(), 4 + 3 * 2 + 1);
+}

@@ -123,7 +123,7 @@ fn the_overview_shows_every_release_branch_and_what_is_next() {
         json["supported"],
         json!(["release-12.0.0", "release-13.0.0"])
     );
-    assert_eq!(json["unknown"], json!([]));
+    assert_eq!(json["problems"], json!([]));
     expect![[
         r#"{"command":"cargo xtask sync-notes","why":"the notes of 13.0.1 are missing on main"}"#
     ]]
@@ -146,12 +146,12 @@ fn what_github_does_not_answer_is_named_and_the_rest_is_shown() {
         | release-12.0.0   | 12.0.0       | released                               | 2026-05-01      |
         | main             | 13.0.0       | development                            |                 |
 
-        Unknown: gh: error connecting to api.github.com
+        Problem: gh: error connecting to api.github.com
 
         Next:
 
         ```sh
-        # see what is unknown
+        # see the problems above
         ```
     "#]].assert_eq(&board(&world, "--date 2026-04-04"));
     assert_eq!(json(&world, "--date 2026-04-05")["next"], json!([]));
@@ -277,4 +277,34 @@ fn the_last_day_of_support_is_included() {
             "{day}"
         );
     }
+}
+
+#[test]
+fn a_tag_whose_release_branch_was_deleted_is_not_forgotten() {
+    let world = World::released();
+    world.cut("2026-04-05");
+    let (refs, delete) = (world.refs(), ":refs/heads/release-12.0.0");
+    world.git("github", &["push", "-q", "origin", delete]);
+    let shown = board(&world, "--date 2026-03-31");
+    let commit = &refs["refs/tags/v12.0.0"];
+    let lost = format!(
+        "v12.0.0 has no public release on GitHub, and `release-12.0.0` was deleted: push {commit} to it again"
+    );
+    assert!(shown.contains(&lost), "{shown}");
+    // One that is old was never to have a release on GitHub.
+    let shown = board(&world, "--date 2026-04-05");
+    assert!(!shown.contains("v12.0.0"), "{shown}");
+}
+
+#[test]
+fn a_branch_without_the_workflows_of_main_is_named() {
+    let world = World::released();
+    let said = || next(&world, "--date 2026-03-21");
+    let backport = "backport xtask/, .cargo/config.toml and .github/workflows to `release-12.0.0`";
+    assert!(!said().contains(&backport.to_string()));
+    let workflow = [(".github/workflows/release-tag.yml", "name: release-tag\n")];
+    world.commit("main", "Adopt the train", &workflow);
+    assert!(said().contains(&backport.to_string()));
+    world.commit("release-12.0.0", "Adopt the train", &workflow);
+    assert!(!said().contains(&backport.to_string()));
 }

@@ -32,8 +32,8 @@ pub struct Facts {
     pub notes_missing: Option<Version>,
     /// Without its answers, nothing is advised.
     pub github_answers: bool,
-    /// What could not be asked, and release branches that cannot be read.
-    pub unknown: Vec<String>,
+    /// What could not be asked, and what stops the release of a branch or tag.
+    pub problems: Vec<String>,
 }
 
 pub struct ReleaseBranch {
@@ -300,8 +300,8 @@ impl Facts {
             let title = code(&proposal.title);
             text += &format!("- {} to {}, {ci}: {title}\n", proposal.url, proposal.base);
         }
-        for unknown in &self.unknown {
-            text += &format!("\nUnknown: {}\n", plain(unknown));
+        for problem in &self.problems {
+            text += &format!("\nProblem: {}\n", plain(problem));
         }
         text += "\nNext:\n\n```sh\n";
         text += &self.commands();
@@ -312,9 +312,9 @@ impl Facts {
     fn commands(&self) -> String {
         let steps = self.next();
         if steps.is_empty() {
-            let known = match self.unknown.is_empty() {
+            let known = match self.problems.is_empty() {
                 true => "nothing is due",
-                false => "see what is unknown",
+                false => "see the problems above",
             };
             return format!("# {known}\n");
         }

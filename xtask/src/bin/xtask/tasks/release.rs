@@ -122,13 +122,14 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     if all {
         let (_, workspace) = fetch_trains(sh, &remote)?;
         let supported = supported(sh, &remote, &workspace.config, today)?;
-        let is_left_out =
-            |name: &&&str| !supported.iter().any(|(supported, _)| supported == **name);
-        let trains = remote.release_branches();
-        let left_out = Vec::from_iter(trains.values().filter(is_left_out).copied());
-        if !left_out.is_empty() {
-            let left_out = left_out.join(", ");
-            say!("left out, not released yet or not supported any more: {left_out}");
+        for (first, name) in remote.release_branches() {
+            if !supported.iter().any(|(supported, _)| supported == name) {
+                let why = match remote.first_release(&first) {
+                    Some(_) => "is not supported any more",
+                    None => "is not released yet",
+                };
+                say!("left out: `{name}` {why}");
+            }
         }
         if supported.is_empty() {
             bail!("no release branch is released: there is nothing to patch");

@@ -36,14 +36,14 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let supported = release::supported(sh, &remote, &workspace.config, today)?;
 
     // What GitHub does not answer is named, and the rest is shown.
-    let mut unknown = Vec::new();
-    let opened = github::proposals(sh).unwrap_or_else(|error| note(&mut unknown, error));
+    let mut problems = Vec::new();
+    let opened = github::proposals(sh).unwrap_or_else(|error| note(&mut problems, error));
     let bumps = cut::last_bumps(sh, &remote, &workspace.config, "");
-    let bumps = bumps.unwrap_or_else(|error| note(&mut unknown, error));
-    let pages = github::releases(sh).unwrap_or_else(|error| note(&mut unknown, error));
-    let latest = github::latest_release(sh).unwrap_or_else(|error| note(&mut unknown, error));
-    unknown.dedup();
-    let github_answers = unknown.is_empty();
+    let bumps = bumps.unwrap_or_else(|error| note(&mut problems, error));
+    let pages = github::releases(sh).unwrap_or_else(|error| note(&mut problems, error));
+    let latest = github::latest_release(sh).unwrap_or_else(|error| note(&mut problems, error));
+    problems.dedup();
+    let github_answers = problems.is_empty();
 
     let trains = remote.release_branches();
     let is_released = |first: &&Version| remote.first_release(first).is_some();
@@ -66,13 +66,13 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
                     until,
                     ..branch
                 }),
-                Err(error) => unknown.push(error.to_string()),
+                Err(error) => problems.push(error.to_string()),
             }
         }
     }
     if github_answers {
         for (tag, branch, commit) in without_branch(sh, &remote, &pages, today)? {
-            unknown.push(format!(
+            problems.push(format!(
                 "{tag} has no public release on GitHub, and `{branch}` was deleted: push {commit} to it again"
             ));
         }
@@ -96,7 +96,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         proposals: opened,
         branches,
         github_answers,
-        unknown,
+        problems,
         main: remote.main,
     };
     if !as_json {
@@ -110,13 +110,13 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         });
     }
     let supported: Vec<_> = supported.into_iter().map(|(name, _)| name).collect();
-    let board = json!({ "supported": supported, "next": next, "unknown": facts.unknown });
+    let board = json!({ "supported": supported, "next": next, "problems": facts.problems });
     print(&format!("{board}\n"))
 }
 
 /// Notes what could not be asked, and returns an empty answer.
-fn note<T: Default>(unknown: &mut Vec<String>, error: Error) -> T {
-    unknown.push(error.to_string());
+fn note<T: Default>(problems: &mut Vec<String>, error: Error) -> T {
+    problems.push(error.to_string());
     T::default()
 }
 
@@ -143,8 +143,7 @@ fn read_branch(sh: &Shell, remote: &Remote, first: &Version, name: &str) -> Resu
     })
 }
 
-/// Tags without a public release whose release branch was deleted, each with the name of the branch and the commit. Tags below
-/// the first release branch are older than the train.
+/// Tags without a public release whose release branch was deleted, each with the name of the branch and the commit.
 fn without_branch(
     sh: &Shell,
     remote: &Remote,
@@ -152,18 +151,21 @@ fn without_branch(
     today: Date,
 ) -> Result<Vec<(String, String, String)>> {
     let trains = remote.release_branches();
-    let Some((oldest, _)) = trains.first_key_value() else {
-        return Ok(Vec::new());
-    };
+    let is_public = |tag: String| pages.iter().any(|page| page.tag == tag && !page.draft);
+    let mut newest = Vec::from_iter(&remote.tags);
+    newest.retain(|(version, commit)| {
+        !trains.keys().any(|first| same_line(first, version))
+            && !is_public(remote.tag(version))
+            && remote.line(version).last() == Some(&(version, commit))
+    });
     let mut found = Vec::new();
-    for (version, commit) in remote.tags.range(oldest..) {
-        let has_branch = trains.keys().any(|first| same_line(first, version));
-        let line = remote.line(version);
-        if has_branch || line.last() != Some(&(version, commit)) {
-            continue;
-        }
-        git::fetch(sh, &[remote.tag_ref(version)])?;
-        let branch = release_branch(line[0].0);
+    if trains.is_empty() || newest.is_empty() {
+        return Ok(found); // without release branches, main is released
+    }
+    let refs = newest.iter().map(|(version, _)| remote.tag_ref(version));
+    git::fetch(sh, &Vec::from_iter(refs))?;
+    for (version, commit) in newest {
+        let branch = release_branch(remote.line(version)[0].0);
         for tag in unfinished(sh, remote, pages, version, today)? {
             found.push((tag, branch.clone(), commit.clone()));
         }
