@@ -138,11 +138,11 @@ fn arguments_that_are_not_versions_and_bumps_that_lead_nowhere() {
         error: `1.1` is neither a level (major, minor, patch, rc, release) nor a version X.Y.Z: unexpected end of input while parsing minor version number
         error: `v1.1.0` is neither a level (major, minor, patch, rc, release) nor a version X.Y.Z: unexpected character 'v' while parsing major version number
         error: `one` is not a version X.Y.Z: unexpected character 'o' while parsing major version number
-        error: a is at 1.0.0: a candidate follows only -dev or -rc.N; use `bump X.Y.Z-rc.1`
-        error: a is at 1.0.0-dev: a minor or patch version follows only a release; use `bump release`
-        error: a is at 1.0.0-rc.1: a minor or patch version follows only a release; use `bump release`
+        error: a is at 1.0.0: a candidate follows only -dev or -rc.N: `cargo xtask bump 1.0.0-rc.1`
+        error: a is at 1.0.0-dev: a minor or patch version follows only a release: `cargo xtask bump release`
+        error: a is at 1.0.0-rc.1: a minor or patch version follows only a release: `cargo xtask bump release`
         error: a is at 18446744073709551615.0.0: the number cannot be increased
-        error: a is at 1.0.0: a candidate follows only -dev or -rc.N; use `bump X.Y.Z-rc.1`"#]].assert_eq(&all);
+        error: a is at 1.0.0: a candidate follows only -dev or -rc.N: `cargo xtask bump 1.0.0-rc.1`"#]].assert_eq(&all);
 }
 
 #[test]
@@ -343,7 +343,7 @@ fn sections_that_are_missing_or_there_twice() {
             expect!["error: RELEASES.md: the section `## 1.0.1` is missing; `cargo xtask notes new 1.0.1` adds it"]
                 .assert_eq(&error(&one, &format!("notes {action} 1.0.1")));
         }
-        expect!["error: RELEASES.md: the section `## 1.0.0` is there twice: remove one"]
+        expect!["error: RELEASES.md: line 5: the section `## 1.0.0` is there twice: remove one"]
             .assert_eq(&error(&two, &format!("notes {action} 1.0.0")));
     }
 }
@@ -359,11 +359,11 @@ fn sections_whose_first_line_is_not_a_status() {
         "Released soon.",
     ] {
         let tree = with_notes(&format!("## 1.0.0\n\n{first}\n"));
-        expect!["error: RELEASES.md: `Unreleased.` is missing below `## 1.0.0`: write it on the first line"]
+        expect!["error: RELEASES.md: line 1: `Unreleased.` is missing below `## 1.0.0`: write it on the first line"]
             .assert_eq(&error(&tree, "notes date 1.0.0 --date 2024-05-05"));
     }
     let tree = with_notes("## 1.0.0\n\nReleased 2024-01-20.\n");
-    expect!["error: RELEASES.md: `## 1.0.0` is already dated 2024-01-20, not 2024-01-21"]
+    expect!["error: RELEASES.md: line 3: `## 1.0.0` is already dated 2024-01-20, not 2024-01-21"]
         .assert_eq(&error(&tree, "notes date 1.0.0 --date 2024-01-21"));
 }
 
@@ -411,7 +411,7 @@ fn an_archive_with_text_between_the_sections() {
     ]
     .map(with_notes);
     expect![[r#"
-        error: RELEASES.md: `## Policy` stands below the newest section: move it
+        error: RELEASES.md: line 5: `## Policy` stands below the newest section: move it
     "#]]
     .assert_eq(&errors(&trees, "notes new 2.0.0"));
 }

@@ -243,7 +243,7 @@ fn only_the_tagged_commit_is_released() {
         .assert_eq(&world.refused("github-release"));
     world.git("clone", &["checkout", "-q", "."]);
     world.check_out("origin/main");
-    expect!["error: origin has no tag v13.0.0: run `cargo xtask push-tag` first"]
+    expect!["error: origin has no release branch for 13.0.0"]
         .assert_eq(&world.refused("github-release"));
 }
 

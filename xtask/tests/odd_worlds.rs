@@ -551,7 +551,7 @@ fn notes_that_cannot_be_read_are_those_of_the_branch_that_is_named() {
             "Lose the notes",
             &[("RELEASES.md", "## 12.0.0\n")],
         );
-        expect!["error: release-12.0.0: RELEASES.md: `Unreleased.` is missing below `## 12.0.0`: write it on the first line"]
+        expect!["error: release-12.0.0: RELEASES.md: line 1: `Unreleased.` is missing below `## 12.0.0`: write it on the first line"]
             .assert_eq(&world.refused(line));
         fs::remove_file(world.path("github/RELEASES.md")).unwrap();
         world.commit("release-12.0.0", "Lose the notes", &[]);

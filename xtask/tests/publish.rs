@@ -4,6 +4,7 @@ mod support;
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
@@ -559,11 +560,11 @@ fn only_the_tagged_commit_is_published() {
     let manifest = manifest.replace("\"a\", \"b\"", "\"[abs]*\"");
     world.commit("release-12.0.0", "A pattern", &[("Cargo.toml", &manifest)]);
     world.git("clone", &["fetch", "-q"]);
-    expect!["error: origin has no tag v12.0.0: run `cargo xtask push-tag` first"]
+    expect!["error: origin has no tag v12.0.0: run `cargo xtask push-tag --branch release-12.0.0`"]
         .assert_eq(&world.refused("publish"));
     let merged = world.merge("ci/release-12.0.0", Merge::Commit);
     world.done("push-tag --branch release-12.0.0");
-    expect!["error: v12.0.0 is at MERGED, not at HEAD: check it out, `git checkout v12.0.0`"]
+    expect!["error: v12.0.0 is at MERGED, not at HEAD: run `git fetch origin tag v12.0.0` and `git checkout v12.0.0`"]
         .assert_eq(&world.refused("publish").replace(&merged, "MERGED"));
     // The tag is the remote's; the next question is for the registry.
     world.git("clone", &["fetch", "-q"]);
@@ -787,6 +788,25 @@ fn the_proxy_of_cargos_own_variable_is_used() {
         .push(("CARGO_HTTP_PROXY".into(), "http://127.0.0.1:1".into()));
     let error = publishing.error("--timeout 0");
     assert!(error.contains("what is published is unknown"), "{error}");
+}
+
+#[test]
+fn a_registry_that_does_not_answer_is_named_within_seconds() {
+    // It takes connections, and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = format!("http://{}", silent.local_addr().unwrap());
+    let mut publishing = Publishing::new(&["a"], Rules::default());
+    publishing.env.push(("CARGO_HTTP_PROXY".into(), proxy));
+    let mut publish = publishing.xtask("--timeout 600");
+    let begun = Instant::now();
+    let mut child = publish.stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    stderr.read_line(&mut line).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(line.ends_with(": asked for 600 s\n"), "{line}");
+    assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
 }
 
 #[test]

@@ -752,7 +752,7 @@ fn notes_that_could_not_be_dated_on_the_20th_are_an_error_and_those_of_a_release
     for (notes, expected) in [
         (
             "## 1.0.0\n\nComing soon.\n",
-            "`Unreleased.` is missing below `## 1.0.0`",
+            "line 1: `Unreleased.` is missing below `## 1.0.0`",
         ),
         (
             "## 0.9.0\n\nReleased 2026-01-01.\n",

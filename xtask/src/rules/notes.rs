@@ -66,7 +66,8 @@ pub fn open(text: &str, version: &Version, section: &str) -> Result<Option<Strin
     {
         if let Some(other) = sections.get(1) {
             let heading = text[other.heading..].lines().next().unwrap_or_default();
-            bail!("`{heading}` stands below the newest section: move it");
+            let line = line_at(text, other.heading);
+            bail!("{line}: `{heading}` stands below the newest section: move it");
         }
         let (head, list) = (&text[..sections[0].start], &text[archive..]);
         let tail = &text[outline.end..archive];
@@ -102,7 +103,10 @@ pub fn date(text: &str, version: &Version, date: Date) -> Result<Option<String>>
             Ok(Some(format!("{before}Released {date}{after}")))
         }
         (_, Some(dated)) if dated == date => Ok(None),
-        (_, Some(dated)) => bail!("`## {version}` is already dated {dated}, not {date}"),
+        (at, Some(dated)) => {
+            let line = line_at(text, at);
+            bail!("{line}: `## {version}` is already dated {dated}, not {date}")
+        }
     }
 }
 
@@ -126,7 +130,8 @@ fn status(text: &str, version: &Version) -> Result<(usize, Option<Date>)> {
             return Ok((at, Some(date)));
         }
     }
-    bail!("`{UNRELEASED}.` is missing below `## {version}`: write it on the first line");
+    let heading = line_at(text, section.heading);
+    bail!("{heading}: `{UNRELEASED}.` is missing below `## {version}`: write it on the first line");
 }
 
 /// Whether a version has a section.
@@ -206,10 +211,16 @@ fn section(text: &str, version: &Version) -> Result<Section> {
 fn find(text: &str, version: &Version) -> Result<Option<Section>> {
     let mut sections = outline(text)?.sections;
     sections.retain(|section| section.version.as_ref() == Some(version));
-    if sections.len() > 1 {
-        bail!("the section `## {version}` is there twice: remove one");
+    if let [_, second, ..] = &sections[..] {
+        let line = line_at(text, second.heading);
+        bail!("{line}: the section `## {version}` is there twice: remove one");
     }
     Ok(sections.pop())
+}
+
+/// The line of a place in a text, for messages.
+fn line_at(text: &str, at: usize) -> String {
+    format!("line {}", text[..at].matches('\n').count() + 1)
 }
 
 /// The first pass: where each line begins, and the line without white space at its end. Comments, code blocks and `<pre>`

@@ -49,11 +49,16 @@ impl Bump {
             (Bump::To(version), ..) => return Ok(version.clone()),
             (Bump::Release, ..) => return Ok(next),
             (Bump::Rc, ..) => {
-                next.pre = next_candidate(&now.pre)?;
+                let of = format!(
+                    "a candidate follows only -dev or -rc.N: `cargo xtask bump {next}-rc.1`"
+                );
+                next.pre = next_candidate(&now.pre).ok_or(of)?;
                 return Ok(next);
             }
             (Bump::Minor | Bump::Patch, ..) if !now.pre.is_empty() && !to_dev => {
-                bail!("a minor or patch version follows only a release; use `bump release`");
+                bail!(
+                    "a minor or patch version follows only a release: `cargo xtask bump release`"
+                );
             }
             (Bump::Major, 1.., _) => [up(now.major)?, 0, 0],
             (Bump::Major, 0, 1..) | (Bump::Minor, 1.., _) => [now.major, up(now.minor)?, 0],
@@ -66,13 +71,13 @@ impl Bump {
     }
 }
 
-fn next_candidate(pre: &Prerelease) -> Result<Prerelease> {
+fn next_candidate(pre: &Prerelease) -> Option<Prerelease> {
     let last = match pre.strip_prefix("rc.") {
-        Some(number) => number.parse::<u32>().ok(),
-        None => (pre.as_str() == "dev").then_some(0),
+        Some(number) => number.parse::<u32>().ok()?,
+        None if pre.as_str() == "dev" => 0,
+        None => return None,
     };
-    let last = last.ok_or("a candidate follows only -dev or -rc.N; use `bump X.Y.Z-rc.1`")?;
-    Ok(Prerelease::new(&format!("rc.{}", u64::from(last) + 1))?)
+    Prerelease::new(&format!("rc.{}", u64::from(last) + 1)).ok()
 }
 
 /// A commit with this line in its message is tagged and released.
@@ -223,22 +228,22 @@ mod tests {
             (
                 "rc",
                 "13.0.0",
-                "error: a candidate follows only -dev or -rc.N; use `bump X.Y.Z-rc.1`",
+                "error: a candidate follows only -dev or -rc.N: `cargo xtask bump 13.0.0-rc.1`",
             ),
             (
                 "rc",
                 "13.0.0-beta.1",
-                "error: a candidate follows only -dev or -rc.N; use `bump X.Y.Z-rc.1`",
+                "error: a candidate follows only -dev or -rc.N: `cargo xtask bump 13.0.0-rc.1`",
             ),
             (
                 "rc",
                 "13.0.0-rc.18446744073709551615",
-                "error: a candidate follows only -dev or -rc.N; use `bump X.Y.Z-rc.1`",
+                "error: a candidate follows only -dev or -rc.N: `cargo xtask bump 13.0.0-rc.1`",
             ),
             (
                 "patch",
                 "13.0.0-dev",
-                "error: a minor or patch version follows only a release; use `bump release`",
+                "error: a minor or patch version follows only a release: `cargo xtask bump release`",
             ),
             (
                 "major",

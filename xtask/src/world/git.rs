@@ -192,7 +192,7 @@ pub fn committed(sh: &Shell, untracked: &str) -> Result<()> {
         let exists = || Path::new(&top).join(file).exists();
         if mark.chars().any(char::is_lowercase) || mark == "S" && exists() {
             bail!(
-                "`{file}` is marked so that git does not see its changes: git update-index --no-assume-unchanged --no-skip-worktree {file}"
+                "`{file}` is marked so that git does not see its changes: git -C {top} update-index --no-assume-unchanged --no-skip-worktree {file}"
             );
         }
     }

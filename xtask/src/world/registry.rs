@@ -18,7 +18,7 @@ use ureq::{Agent, Proxy};
 use crate::rules::manifest;
 use crate::world::text;
 use crate::world::workspace::{Crate, Workspace};
-use crate::{Context, Result, bail};
+use crate::{Context, Result, bail, say};
 
 pub const CRATES_IO: &str = "crates-io";
 
@@ -161,8 +161,12 @@ impl Registry {
     /// the error is an `io::Error`, as no other of a registry is.
     fn get(&self, address: &str) -> Result<Option<Vec<u8>>> {
         let (begun, mut pause) = (Instant::now(), Duration::from_millis(250));
+        let soon = Duration::from_secs(5);
+        // A registry is asked for its configuration first: that it does not answer is to be said soon, and once.
+        let mut to_say = address.ends_with("/config.json");
         loop {
-            let error = match self.get_once(address) {
+            let patience = if to_say { soon } else { 6 * soon };
+            let error = match self.get_once(address, patience) {
                 Ok((200, body)) => return Ok(Some(body)),
                 // "Sparse protocol" in the Cargo book: all three say that there is no such crate.
                 Ok((404 | 410 | 451, _)) => return Ok(None),
@@ -174,13 +178,18 @@ impl Registry {
                 let error = format!("{address}: {error}: what is published is unknown");
                 return Err(io::Error::new(ErrorKind::TimedOut, error).into());
             }
+            if to_say && self.timeout > soon && begun.elapsed() + 2 * pause > soon {
+                to_say = false;
+                say!("{address}: {error}: asked for {} s", self.timeout.as_secs());
+            }
             thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_secs(30));
         }
     }
 
-    fn get_once(&self, address: &str) -> Result<(u16, Vec<u8>), ureq::Error> {
-        let mut answer = self.agent.get(address).call()?;
+    fn get_once(&self, address: &str, patience: Duration) -> Result<(u16, Vec<u8>), ureq::Error> {
+        let question = self.agent.get(address).config();
+        let mut answer = question.timeout_global(Some(patience)).build().call()?;
         let body = answer.body_mut().with_config().limit(1 << 26);
         let body = body.read_to_vec()?;
         Ok((answer.status().as_u16(), body))

@@ -35,15 +35,19 @@ fn project_name(sh: &Shell, config: &Config) -> Result<String> {
 /// The tag of a version, which must be at HEAD: what is published is what everyone finds under the tag. It must also be one
 /// of ours, on its release branch along first parents: anyone who can push a tag could publish otherwise.
 fn at_tag(sh: &Shell, remote: &Remote, version: &Version) -> Result<String> {
-    let tag = remote.tag(version);
+    let (tag, branch) = (remote.tag(version), remote.branch_of(version)?);
     let head = output_of(cmd!(sh, "git rev-parse HEAD"))?;
     let Some(commit) = remote.tags.get(version) else {
-        bail!("origin has no tag {tag}: run `cargo xtask push-tag` first");
+        match branch == remote.main {
+            true => bail!("origin has no tag {tag}: tag the commit there first"),
+            false => bail!("origin has no tag {tag}: run `cargo xtask push-tag --branch {branch}`"),
+        }
     };
     if *commit != head {
-        bail!("{tag} is at {commit}, not at HEAD: check it out, `git checkout {tag}`");
+        bail!(
+            "{tag} is at {commit}, not at HEAD: run `git fetch origin tag {tag}` and `git checkout {tag}`"
+        );
     }
-    let branch = remote.branch_of(version)?;
     git::fetch(sh, &[branch])?;
     let on_branch = git::first_parents(sh, remote.branch(branch)?)?;
     if !on_branch.contains(commit) {
