@@ -268,3 +268,29 @@ fn notes_of_any_length_with_links_and_images_are_the_text_of_the_page() {
     let end = "more</b>.\n\nThe rest is in RELEASES.md at this tag.\n";
     assert!(body.chars().count() < 125_000 && body.ends_with(end));
 }
+
+#[test]
+fn nothing_is_published_before_every_configured_artifact_is_there() {
+    let config =
+        "name = \"Demo\"\nartifacts = [\"demo-v{version}-src.tar.gz\", \"setup-{major}.msi\"]\n";
+    let mut world = World::with(config, "12.0.0", "## 12.0.0\n\nUnreleased.\n");
+    let registry = world.registry(Rules::default());
+    world.cut("2026-03-05");
+    world.release("12.0.0", "2026-03-20");
+    check_out(&world, "12.0.0");
+    let missing =
+        "error: target/dist/setup-12.msi is missing, and `artifacts` in Cargo.toml names it";
+    assert_eq!(world.refused("publish"), missing);
+    let uploads = |line: &String| line.contains("/crates/new");
+    assert!(!registry.log().iter().any(uploads));
+    // One of one's own goes out as it is.
+    let installer = world.path("clone/target/dist/setup-12.msi");
+    fs::write(&installer, "mine").unwrap();
+    world.done("publish");
+    fs::remove_file(&installer).unwrap();
+    assert_eq!(world.refused("github-release"), missing);
+    fs::write(&installer, "mine").unwrap();
+    world.done("github-release");
+    let assets = released(&world, "v12.0.0")["assets"].clone();
+    assert_eq!(assets.as_array().unwrap().len(), 3, "{assets}");
+}

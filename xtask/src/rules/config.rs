@@ -26,6 +26,8 @@ pub struct Config {
     pub checks: Vec<Vec<String>>,
     /// A file, relative to the root of the workspace.
     pub notes_template: Option<String>,
+    /// Files that a release has, with placeholders that `fill` replaces.
+    pub artifacts: Vec<String>,
     /// The form of tags.
     pub tag: TagForm,
     /// What a cut bumps main by: `Major` or `Minor`.
@@ -46,7 +48,7 @@ pub struct VersionString {
     pub line: String,
 }
 
-/// The line of a version string for a version.
+/// A text for a version, in the place of the placeholders.
 pub fn fill(line: &str, version: &Version) -> String {
     line.replace("{version}", &version.to_string())
         .replace("{major}", &version.major.to_string())
@@ -94,6 +96,7 @@ impl Config {
             after_bump: commands(keys, "after-bump")?,
             checks: commands(keys, "checks")?,
             notes_template: take(keys, "notes-template", STRING)?,
+            artifacts: take(keys, "artifacts", STRINGS)?.unwrap_or_default(),
             tag: TagForm::parse(take(keys, "tag", STRING)?.as_deref())?,
             train: train(keys)?,
             release_candidates: take(keys, "release-candidates", BOOLEAN)?.unwrap_or_default(),

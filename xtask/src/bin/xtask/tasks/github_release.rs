@@ -11,7 +11,7 @@ use xshell::Shell;
 
 use crate::outward;
 use crate::tasks::dist::{file_name, is_of_another_release};
-use crate::tasks::{at_tag, project_name};
+use crate::tasks::{all_built, at_tag, project_name};
 use release_train::rules::notes::{FILE, standalone};
 use release_train::rules::version::{TagForm, release_of};
 use release_train::world::git::{committed, lock_and_read_remote};
@@ -52,6 +52,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     }
     let archives = format!("v{version}"); // whatever the form of tags
     let files = artifacts(sh, &workspace.target.join("dist"), &archives)?;
+    all_built(&workspace)?;
     all_published(&workspace, registry)?;
     let prerelease = !version.pre.is_empty();
     match found {

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use semver::Version;
 use xshell::{Cmd, Shell, cmd};
 
-use release_train::rules::config::Config;
+use release_train::rules::config::{Config, fill};
 use release_train::world::git::{self, Remote, repository_name};
 use release_train::world::process::{output_of, search_output};
 use release_train::world::registry::{CRATES_IO, Registry};
@@ -54,6 +54,18 @@ fn at_tag(sh: &Shell, remote: &Remote, version: &Version) -> Result<String> {
         bail!("{tag} is at {commit}, which is not on `{branch}` along first parents");
     }
     Ok(tag)
+}
+
+/// Fails if a file that the release is to have, by the configuration, is not in target/dist: crates that are published cannot be
+/// taken back.
+fn all_built(workspace: &Workspace) -> Result<()> {
+    for name in &workspace.config.artifacts {
+        let name = fill(name, &workspace.version);
+        if !workspace.target.join("dist").join(&name).is_file() {
+            bail!("target/dist/{name} is missing, and `artifacts` in Cargo.toml names it");
+        }
+    }
+    Ok(())
 }
 
 /// Whether git tracks the lock file.

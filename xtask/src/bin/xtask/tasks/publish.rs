@@ -10,7 +10,7 @@ use time::format_description::well_known::Rfc2822;
 use xshell::{Shell, cmd};
 
 use crate::outward;
-use crate::tasks::{at_tag, cargo_package, not_checked_out};
+use crate::tasks::{all_built, at_tag, cargo_package, not_checked_out};
 use release_train::rules::notes;
 use release_train::world::git::{Remote, committed};
 use release_train::world::process::{one_line, output_of, search_output};
@@ -51,6 +51,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     if let Some(first) = not_checked_out(sh, &workspace)?.first() {
         bail!("{first}");
     }
+    all_built(&workspace)?;
     let registry = Registry::of(&workspace, registry, timeout)?;
     let versions = registry.versions_of_all(&workspace)?;
     refuse_strangers(sh, &registry, &workspace, &versions, &accepted)?;
