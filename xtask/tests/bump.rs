@@ -504,7 +504,7 @@ fn the_pin_rule_is_for_what_users_get() {
 }
 
 #[test]
-fn help_begins_with_a_sentence_fits_80_columns_and_does_nothing() {
+fn help_is_a_sentence_usage_options_and_an_example_in_80_columns_and_does_nothing() {
     let tree = Tree::new(&[("Cargo.toml", &package("a", "1.0.0"))]);
     let before = tree.files();
     let help = tree.done(&[]).0;
@@ -556,12 +556,20 @@ fn help_begins_with_a_sentence_fits_80_columns_and_does_nothing() {
         for line in help.lines() {
             assert!(line.chars().count() <= 80, "{task}: {line}");
         }
-        let sentence = help.split_once(['.', ':']).unwrap().0;
+        // One sentence, usage, options and what to know, an example.
+        let parts = Vec::from_iter(help.trim_end().split("\n\n"));
+        let (sentence, usage, example) = (parts[0], parts[1], parts[parts.len() - 1]);
         assert!(
-            sentence.starts_with(|c: char| c.is_ascii_uppercase()) && !sentence.contains("\n\n"),
-            "{task}: {sentence}"
+            sentence.ends_with('.') && !sentence.contains(". "),
+            "{sentence}"
         );
-        assert!(help.contains(&format!("cargo xtask {task}")), "{task}");
+        let begins = format!("cargo xtask {task}");
+        assert!(usage.starts_with(&begins), "{usage}");
+        assert!(
+            example.starts_with(&format!("Example: {begins}")),
+            "{example}"
+        );
+        assert!(!example.contains('\n'), "{example}");
     }
     assert!(tree.files() == before);
 }

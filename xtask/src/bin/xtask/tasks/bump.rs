@@ -18,10 +18,7 @@ use release_train::world::workspace::{self, Edit, Workspace, relative, write};
 use release_train::{Arguments, Context, Result, bail, count, finish, free, print, say};
 
 pub const HELP: &str = "\
-Writes the next version into every manifest, Cargo.lock and the configured
-version strings. Published members are bumped, each from its own version, and so
-is every inherited version. Prints the train's new version on stdout, the rest
-on stderr. `git restore :/` undoes it.
+Writes the next version into every manifest, Cargo.lock and version string.
 
 cargo xtask bump [major|minor|patch|rc|release|X.Y.Z] [--verbose]
 
@@ -35,7 +32,11 @@ cargo xtask bump [major|minor|patch|rc|release|X.Y.Z] [--verbose]
   --verbose  names every crate and file
 
 The default is the next train: `major`, or what `train` in Cargo.toml says. With
-`release-candidates`, that leads to -dev.
+`release-candidates`, that leads to -dev. Every published member is bumped, from
+its own version. The train's new version is printed on stdout. To undo a bump:
+`git restore :/`.
+
+Example: cargo xtask bump patch
 ";
 
 /// Reads the command line, bumps, and prints the train's new version.

@@ -47,17 +47,21 @@ fn only_here(sh: &Shell, main: &str, head: &str) -> Result<Vec<String>> {
 }
 
 pub const HELP: &str = "\
-Pushes main, at X.Y.0, to release-X.Y.0, and opens a pull request that bumps
-main to the next version and adds its section to RELEASES.md: the next major
-version, or with `train` the next minor one. With
-`release-candidates` it also opens the pull request of the first candidate.
-It takes main as it is on origin, whatever is checked out. To undo a cut, delete
-release-X.Y.0 and ci/bump-to-... on origin, and close the pull requests.
+Pushes main, at X.Y.0, to release-X.Y.0, and opens the pull request of the next
+version.
 
 cargo xtask cut [--force] [--date YYYY-MM-DD]
 
   --force  also if a train was cut this month already, or if the previous one is
            not released yet; otherwise neither happens
+
+It takes main as it is on origin, whatever is checked out. The pull request
+bumps main to the next major version, or the next minor one with `train`, and
+adds its section to RELEASES.md. With `release-candidates` another one makes the
+first candidate. To undo a cut, delete release-X.Y.0 and ci/bump-to-... on
+origin, and close the pull requests.
+
+Example: cargo xtask cut --date 2026-12-05
 ";
 
 /// Reads the command line, and cuts. `today` decides whether this month's cut was made.

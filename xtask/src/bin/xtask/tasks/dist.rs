@@ -17,16 +17,18 @@ use release_train::world::workspace::{Workspace, relative};
 use release_train::{Arguments, Context, Result, bail, finish, say};
 
 pub const HELP: &str = "\
-Builds the binaries of the workspace with the release profile and --locked:
-those of `default-members` if Cargo.toml names some, else those of published
-members.
-Packs them with the README and the licences into
-target/dist/NAME-vX.Y.Z-TARGET.tar.gz (.zip for Windows), and the commit into
-target/dist/NAME-vX.Y.Z-src.tar.gz.
+Builds the release binaries and a source archive into target/dist.
 
 cargo xtask dist [--target TARGET]
 
   --target  default: this machine's
+
+It builds the binaries of published members, of `default-members` alone if
+Cargo.toml names some, with the release profile and --locked. It packs them with
+the README and the licences into NAME-vX.Y.Z-TARGET.tar.gz (.zip for Windows),
+and the commit into NAME-vX.Y.Z-src.tar.gz.
+
+Example: cargo xtask dist --target x86_64-unknown-linux-gnu
 ";
 
 /// Reads the command line, and packs.

@@ -21,14 +21,17 @@ use release_train::world::workspace::{Crate, Workspace, read_notes};
 use release_train::{Arguments, Context, Result, bail, finish, say};
 
 pub const HELP: &str = "\
-For the version whose tag is at HEAD, once the registry has every crate: creates
-a draft with its section of RELEASES.md, uploads the files in target/dist, and
-makes it public: a candidate as a pre-release, and the highest version as the
-latest release. Run again, it completes a draft that is incomplete.
+Makes the release on GitHub public, with its notes and the files in target/dist.
 
 cargo xtask github-release [--registry NAME]
 
   --registry  as for `publish`
+
+The version's tag must be at HEAD, and every crate in the registry. The release
+is a draft until all files are uploaded. A candidate becomes a pre-release, and
+the highest version the latest release. Run again, it completes a draft.
+
+Example: cargo xtask github-release
 ";
 
 /// GitHub takes a text of 125,000 characters.

@@ -13,15 +13,18 @@ use release_train::world::workspace::{self, Edit, Workspace, read_notes};
 use release_train::{Arguments, Context, Result, Usage, finish, free, print, say};
 
 pub const HELP: &str = "\
-Keeps RELEASES.md, at the root of the workspace.
+Adds, dates or prints a version's section of RELEASES.md.
 
 cargo xtask notes new VERSION
 cargo xtask notes date VERSION [--date YYYY-MM-DD]
 cargo xtask notes show VERSION
 
-  new   adds a section for the version, from `notes-template` or the tool's own
-  date  replaces `Unreleased` with `Released` and the date (default: today)
-  show  prints the section, with the definitions of its reference links
+  new     adds a section, from `notes-template` or the tool's own
+  date    replaces `Unreleased` with `Released` and the date
+  show    prints the section, with the definitions of its reference links
+  --date  default: today
+
+Example: cargo xtask notes new 12.0.0
 ";
 
 /// Reads the command line, and does one of the three.

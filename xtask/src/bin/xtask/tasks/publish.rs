@@ -19,10 +19,7 @@ use release_train::world::workspace::{Crate, Workspace};
 use release_train::{Arguments, Result, bail, finish, say};
 
 pub const HELP: &str = "\
-Publishes every crate that the registry does not have at its version, in
-dependency order, until none is missing. Safe to run again: it continues where
-it stopped. The version's tag must be at HEAD. Nothing is built: CI did that
-before the tag.
+Publishes every crate that is missing from the registry at its version.
 
 cargo xtask publish [--registry NAME] [--timeout SECONDS] [--accept CRATE]...
 
@@ -31,6 +28,12 @@ cargo xtask publish [--registry NAME] [--timeout SECONDS] [--accept CRATE]...
   --timeout   gives up after this long without progress (default: 300)
   --accept    takes this crate as it is in the registry, though it differs from
               what is packaged here
+
+The version's tag must be at HEAD. Crates are published in the order of their
+dependencies, and nothing is built: CI did that before the tag. Run again, it
+continues where it stopped.
+
+Example: cargo xtask publish --timeout 600
 ";
 
 /// Reads the command line, and publishes.

@@ -16,21 +16,23 @@ use release_train::world::{github, workspace::Workspace};
 use release_train::{Arguments, Context, Result, bail, finish, print, say};
 
 pub const HELP: &str = "\
-Tags the release that was merged to a release branch: the newest commit, along
-first parents since the last tag, whose message (or that of a commit that it
-merged) holds the line [automatically-tag-and-release-this-commit]. Its version
-must be the branch's and dated, or a candidate, and every later change of
-versions or notes must be of the same release. Nothing to tag is not an error.
-
-If main has .github/workflows/release-tag.yml, the commit must have it, too, and
-the workflow is started at the tag. It is not started again: if its run failed,
-the run is named.
+Tags the release that was merged to a release branch, and starts its release.
 
 cargo xtask push-tag [--branch release-X.Y.0] [--find|--commit SHA]
 
   --branch  default: the branch that is checked out
   --find    prints the commit that is to be tagged or released, and does nothing
   --commit  tags this commit of the branch, marked or not
+
+It tags the newest commit, along first parents since the last tag, whose message
+(or that of a commit that it merged) holds the line
+[automatically-tag-and-release-this-commit]. Its version must be the branch's
+and dated, or a candidate, and every later change of versions or notes must be
+of the same release. Nothing to tag is not an error. If main has
+.github/workflows/release-tag.yml, the commit must have it, too, and the
+workflow is started at the tag, once: if its run failed, the run is named.
+
+Example: cargo xtask push-tag --branch release-12.0.0
 ";
 
 /// The workflow that releases a tag.

@@ -19,18 +19,23 @@ use release_train::world::worktree::Worktree;
 use release_train::{Arguments, Context, Result, bail, finish, say};
 
 pub const LATEST_HELP: &str = "\
-For the highest release branch, until a release of it is tagged: opens a pull
-request to main that dates X.Y.0 in RELEASES.md, and one to the branch that
-dates it there (and drops the suffix of a candidate). Merging the second one
-tags and releases X.Y.0.
+Opens the pull requests that date the latest train in RELEASES.md, on main and
+on its release branch.
 
 cargo xtask release-latest [--date YYYY-MM-DD]
+
+  --date  the date of the release (default: today)
+
+The latest train is the highest release branch. Merging the pull request to it
+tags and releases X.Y.0. That one also drops the suffix of a candidate. Once
+X.Y.0 is tagged there is nothing to do.
+
+Example: cargo xtask release-latest --date 2026-12-20
 ";
 
 pub const PATCH_HELP: &str = "\
 Opens a pull request to each release branch that bumps the patch version and
-dates its notes; merging it tags and releases the patch. If RELEASES.md has no
-section for it, one is drafted from the commits since the last tag.
+dates its notes.
 
 cargo xtask release-patch [--branch release-X.Y.0]... [--all-supported]
                           [--allow-empty] [--date YYYY-MM-DD]
@@ -39,14 +44,24 @@ cargo xtask release-patch [--branch release-X.Y.0]... [--all-supported]
   --all-supported  every release branch that is supported
   --allow-empty    also if nothing has changed since the last tag: for a fix
                    that is not public yet
+  --date           the date of the release (default: today)
+
+Merging one tags and releases the patch. If RELEASES.md has no section for it,
+one is drafted from the commits since the last tag.
+
+Example: cargo xtask release-patch --branch release-12.0.0
 ";
 
 pub const CANDIDATE_HELP: &str = "\
-Opens a pull request to the highest release branch, or the one given, that makes
-the next release candidate; merging it tags the candidate and publishes it as a
-pre-release.
+Opens a pull request that makes the next release candidate of a release branch.
 
 cargo xtask release-candidate [--branch release-X.Y.0]
+
+  --branch  default: the highest release branch
+
+Merging it tags the candidate and publishes it as a pre-release.
+
+Example: cargo xtask release-candidate --branch release-12.0.0
 ";
 
 /// Proposes the release of the latest train. `today` is the date in its notes.

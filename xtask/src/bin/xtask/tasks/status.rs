@@ -18,12 +18,17 @@ use release_train::world::workspace::read_notes;
 use release_train::{Arguments, Context, Error, Result, finish, print};
 
 pub const HELP: &str = "\
-Shows main and every release branch that is supported or has work under way, the
-open pull requests with their CI, and what to run next. It changes nothing.
+Shows where each train is, and what to run next.
 
 cargo xtask status [--json] [--date YYYY-MM-DD]
 
   --json  the supported branches and what to do next, for a script
+  --date  stands for today
+
+It shows main, every release branch that is supported or has work under way, and
+the open pull requests with their CI. It changes nothing.
+
+Example: cargo xtask status
 ";
 
 /// Reads the command line, and shows.

@@ -12,11 +12,14 @@ use release_train::world::workspace::read_notes;
 use release_train::{Arguments, Context, Result, finish, say};
 
 pub const HELP: &str = "\
-Opens a pull request that copies the notes of patch releases from their tags to
-main's RELEASES.md: of all patch releases without a section there. Nothing is
-copied to a file that keeps an archive.
+Opens a pull request that copies the notes of patch releases to main.
 
 cargo xtask sync-notes
+
+The notes are those at the tags of all patch releases that have no section in
+main's RELEASES.md. Nothing is copied to a file that keeps an archive.
+
+Example: cargo xtask sync-notes
 ";
 
 /// Reads the command line, and proposes.

@@ -24,11 +24,7 @@ use release_train::world::{self, items};
 use release_train::{Arguments, Context, Result, bail, count, finish, say};
 
 pub const HELP: &str = "\
-Finds what would stop or spoil a release: versions, requirements, pins, version
-strings and notes that disagree; a version on the wrong branch or with a tag
-elsewhere, or published before its tag; what crates.io would refuse; what git
-did not check out. Then runs the configured `checks`, and packages and builds
-each published crate as its users will get it.
+Finds what would stop or spoil a release, all of it at once.
 
 cargo xtask verify [--fast] [--semver] [--branch NAME] [--registry NAME]
 
@@ -38,6 +34,14 @@ cargo xtask verify [--fast] [--semver] [--branch NAME] [--registry NAME]
   --branch    default: the base of the pull request or the branch of the
               workflow, else the branch that is checked out
   --registry  as for `publish`
+
+It looks for versions, requirements, pins, version strings and notes that
+disagree; a version on the wrong branch, with a tag elsewhere, or published
+before its tag; what crates.io would refuse; what git did not check out. Then it
+runs the configured `checks`, and packages and builds each published crate as
+its users will get it.
+
+Example: cargo xtask verify --fast
 ";
 
 /// Reads the command line, checks everything, and fails if there was an error.

@@ -15,14 +15,17 @@ use release_train::{Arguments, Context, Result, Usage, bail, finish, free, say};
 
 pub const HELP: &str = "\
 Yanks every crate of a release, at the version that it has at the release's tag.
-Crates with versions of their own (`independent`) stay. Safe to run again.
-Needs an API token with the scope `yank`; `cargo yank --undo` reverts a yank.
 
 cargo xtask yank VERSION|--candidates [--registry NAME]
 
   --candidates  yanks the candidates of all versions that have a later candidate
                 or a release in the registry
   --registry    as for `publish`
+
+Crates with versions of their own (`independent`) stay. Safe to run again. It
+needs an API token with the scope `yank`; `cargo yank --undo` reverts a yank.
+
+Example: cargo xtask yank 12.0.1
 ";
 
 /// Reads the command line, and yanks.
