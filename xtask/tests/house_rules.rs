@@ -228,3 +228,45 @@ fn the_readme_tells_the_size_of_what_acts() {
         "{count} lines: README.md should say `{stated}`"
     );
 }
+
+/// Sentences outside of code blocks, each a list item, a cell of a table or a part of a paragraph.
+fn sentences(text: &str) -> Vec<String> {
+    let (mut sentences, mut is_code) = (vec![String::new()], false);
+    for line in text.lines() {
+        is_code ^= line.trim_start().starts_with("```");
+        let words = line.trim_start();
+        let item = words.trim_start_matches(|c: char| c.is_ascii_digit() || "*-.".contains(c));
+        let begins = words.is_empty() || item.len() < words.len() && item.starts_with(' ');
+        if is_code || begins || words.starts_with('|') {
+            sentences.push(String::new());
+        }
+        for word in words.split_whitespace().filter(|_| !is_code) {
+            let last = sentences.last_mut().unwrap();
+            *last += &format!("{word} ");
+            if word
+                .trim_end_matches(['*', ')', '"'])
+                .ends_with(['.', '?', '|'])
+            {
+                sentences.push(String::new());
+            }
+        }
+    }
+    sentences
+}
+
+#[test]
+fn the_readme_is_short_and_no_sentence_is_long() {
+    for (file, lines) in [("../README.md", 120), ("README.md", usize::MAX)] {
+        let Ok(text) = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)) else {
+            continue; // the first is not carried by a workspace that adopts
+        };
+        assert!(
+            text.lines().count() <= lines,
+            "{file} has over {lines} lines"
+        );
+        for sentence in sentences(&text) {
+            let words = sentence.split_whitespace().count();
+            assert!(words <= 30, "{file}: {words} words: {sentence}");
+        }
+    }
+}
