@@ -88,12 +88,12 @@ fn the_overview_shows_every_release_branch_and_what_is_next() {
     expect![[r#"
         Demo on 2026-05-20: next cut 2026-06-05, next release 2026-05-20
 
-        | branch           | version      | state                                  | supported until |
-        | ---              | ---          | ---                                    | ---             |
-        | release-12.0.0   | 12.0.0       | released                               | 2028-03-20      |
-        | release-13.0.0   | 13.0.1       | tagged, not public on GitHub           | 2026-06-20      |
-        | release-14.0.0   | 14.0.0       | not released                           |                 |
-        | main             | 15.0.0       | development                            |                 |
+        | branch           | version      | state                        | support    |
+        | ---              | ---          | ---                          | ---        |
+        | release-12.0.0   | 12.0.0       | released                     | 2028-03-20 |
+        | release-13.0.0   | 13.0.1       | tagged, not public on GitHub | 2026-06-20 |
+        | release-14.0.0   | 14.0.0       | not released                 |            |
+        | main             | 15.0.0       | development                  |            |
 
         Open pull requests, and their CI:
 
@@ -141,10 +141,10 @@ fn what_github_does_not_answer_is_named_and_the_rest_is_shown() {
     expect![[r#"
         Demo on 2026-04-04: next cut 2026-04-05, next release 2026-04-20
 
-        | branch           | version      | state                                  | supported until |
-        | ---              | ---          | ---                                    | ---             |
-        | release-12.0.0   | 12.0.0       | released                               | 2026-05-01      |
-        | main             | 13.0.0       | development                            |                 |
+        | branch           | version      | state                        | support    |
+        | ---              | ---          | ---                          | ---        |
+        | release-12.0.0   | 12.0.0       | released                     | 2026-05-01 |
+        | main             | 13.0.0       | development                  |            |
 
         Problem: gh: error connecting to api.github.com
 

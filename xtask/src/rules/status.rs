@@ -274,16 +274,16 @@ impl Facts {
         next_on(RELEASE, cut)
     }
 
-    /// The overview in Markdown, which also fits a terminal of 100 columns.
+    /// The overview in Markdown, which also fits a terminal of 80 columns.
     pub fn overview(&self, name: &str) -> String {
         let (cut, release) = (self.cut_day(), self.release_day());
         let today = self.today;
         let mut text = format!("{name} on {today}: next cut {cut}, next release {release}\n\n");
         let mut row = |cells: [&str; 4]| {
             let [branch, version, state, until] = cells;
-            text += &format!("| {branch:<16} | {version:<12} | {state:<38} | {until:<15} |\n");
+            text += &format!("| {branch:<16} | {version:<12} | {state:<28} | {until:<10} |\n");
         };
-        row(["branch", "version", "state", "supported until"]);
+        row(["branch", "version", "state", "support"]);
         row(["---", "---", "---", "---"]);
         for branch in &self.branches {
             let ended = if branch.released { "ended" } else { "" };
