@@ -662,7 +662,7 @@ fn a_patch_is_compared_with_the_last_release() {
             expect![[r#"
             v12.0.0 does not have `later`: it is not compared
             $ cargo semver-checks --release-type patch --baseline-rev TAG --package a --package b
-            Cargo.toml: cargo-semver-checks failed: exit status: 101: see above; it is installed by `cargo install --locked "$(tail -n 1 xtask/toolchain)"`"#]],
+            Cargo.toml: cargo-semver-checks failed: exit status: 101: see above; install it with the version in xtask/ci.json: `cargo install --locked cargo-semver-checks@VERSION`"#]],
         ),
     ] {
         let (world, _registry, tag) = patch(status, says);
@@ -694,7 +694,7 @@ fn a_patch_at_its_tag_is_compared_with_the_release_before_it() {
     fs::remove_file(world.path("bin/cargo-semver-checks")).unwrap();
     let said = asked("verify --fast --semver");
     assert!(
-        said.contains("cargo-semver-checks failed: exit status: 101: see above; it is installed by `cargo install"),
+        said.contains("cargo-semver-checks failed: exit status: 101: see above; install it with the version in xtask/ci.json"),
         "{said}"
     );
 }

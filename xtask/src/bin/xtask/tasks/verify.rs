@@ -441,8 +441,9 @@ impl<'a> Check<'a> {
             Some(100) => self.error(&format!("Cargo.toml: not a patch of {tag}: see above")),
             _ => {
                 let failed = format!("Cargo.toml: cargo-semver-checks failed: {status}: see above");
-                let install = "cargo install --locked \"$(tail -n 1 xtask/toolchain)\"";
-                self.error(&format!("{failed}; it is installed by `{install}`"));
+                let install = "`cargo install --locked cargo-semver-checks@VERSION`";
+                let version = "with the version in xtask/ci.json";
+                self.error(&format!("{failed}; install it {version}: {install}"));
             }
         }
         Ok(())
