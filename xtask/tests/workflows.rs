@@ -910,6 +910,26 @@ fn lints_run_on_pull_requests_alone_and_no_other_job_may_be_skipped() {
 
 #[test]
 #[ignore = "needs act"]
+fn a_pull_request_is_rehearsed_if_it_changes_manifests_notes_or_the_tool() {
+    let github = Github::new();
+    let world = &github.world;
+    let fails = "fn main() {\n    std::process::exit(1);\n}\n";
+    let broken = [("xtask/src/bin/rehearse/main.rs", fails)];
+    world.commit("main", "Break the rehearsal", &broken);
+    let other = [("a/src/lib.rs", "#[test]\nfn works() {}\n// More.\n")];
+    world.commit("main", "Change a crate", &other);
+    github.passes("pull_request main main", &[]);
+    github.fails("push main main", &[], "Job 'Rehearse' failed");
+    let manifest = world.file("main", "a/Cargo.toml") + "# More.\n";
+    let notes = world.file("main", "RELEASES.md") + "More.\n";
+    for (file, text) in [("a/Cargo.toml", manifest), ("RELEASES.md", notes)] {
+        world.commit("main", "Change what is rehearsed", &[(file, &text)]);
+        github.fails("pull_request main main", &[], "Job 'Rehearse' failed");
+    }
+}
+
+#[test]
+#[ignore = "needs act"]
 fn a_fork_does_nothing_on_a_schedule_or_on_a_push() {
     let (mut github, _) = Github::merged();
     github.fork = true;
