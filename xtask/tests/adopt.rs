@@ -24,6 +24,9 @@ const CONFIG: &str = "theirs/.cargo/config.toml";
 const MANIFEST: &str = "theirs/Cargo.toml";
 const MAIN_YML: &str = "theirs/.github/workflows/main.yml";
 const LIB: &str = "xtask/src/lib.rs";
+const CI_JSON: &str = "theirs/xtask/ci.json";
+const ORIGIN: &str =
+    "Copied from release-train: `cargo adopt` overwrites this file unless you delete this line.";
 
 /// Two repositories: `train`, a clone of release-train, and `theirs`, a workspace.
 struct Adopter(World);
@@ -59,6 +62,7 @@ impl Adopter {
             "LICENSE-MIT",
             "README.md",
             "xtask/README.md",
+            "xtask/ci.json",
         ] {
             adopter.write(&format!("train/{file}"), &read(ours(file)));
         }
@@ -148,7 +152,13 @@ impl Adopter {
 
     /// Adopts, and returns what it printed.
     fn adopted(&self) -> String {
-        let (code, stdout, stderr) = self.adopt("train", &["../theirs"]);
+        self.adopted_with(&[])
+    }
+
+    /// The same with options.
+    fn adopted_with(&self, options: &[&str]) -> String {
+        let arguments = [&["../theirs"], options].concat();
+        let (code, stdout, stderr) = self.adopt("train", &arguments);
         assert_eq!((code, &*stderr), (Some(0), ""), "{stdout}");
         stdout
     }
@@ -161,6 +171,14 @@ impl Adopter {
         assert_eq!((code, &*stdout), (Some(1), ""), "{stderr}");
         assert_eq!(state(), before);
         stderr
+    }
+
+    /// Copies the workspace to a place that is always the same, so that what cargo makes of it is replaced.
+    fn copied(&self, name: &str) -> PathBuf {
+        let copied = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let _ = fs::remove_dir_all(&copied);
+        copy(&self.path("theirs"), &copied);
+        copied
     }
 
     /// The lines that are staged in a file, without context.
@@ -196,6 +214,7 @@ fn a_workspace_gets_the_tool_as_a_staged_change() {
         A	xtask/LICENSE-APACHE
         A	xtask/LICENSE-MIT
         A	xtask/README.md
+        A	xtask/ci.json
         A	xtask/rustfmt.toml"#]]
     .assert_eq(&files);
     expect![[r#"
@@ -210,8 +229,8 @@ fn a_workspace_gets_the_tool_as_a_staged_change() {
     .assert_eq(&adopter.staged("Cargo.toml"));
     expect![[r#"
         +[alias]
-        +xtask = "run --locked --quiet --package xtask --bin xtask --"
-        +rehearse = "run --locked --quiet --package xtask --bin rehearse --"
+        +xtask = "run --locked --package xtask --bin xtask --"
+        +rehearse = "run --locked --package xtask --bin rehearse --"
     "#]]
     .assert_eq(&adopter.staged(".cargo/config.toml"));
     expect![[r#"
@@ -223,13 +242,22 @@ fn a_workspace_gets_the_tool_as_a_staged_change() {
     .assert_eq(&adopter.staged("Cargo.lock"));
     let notes = read(adopter.path("theirs/RELEASES.md"));
     assert!(notes.starts_with("## 1.2.0\n\nUnreleased.\n"), "{notes}");
-    let config = read(ours(".cargo/config.toml"));
+    let config = read(ours(".cargo/config.toml")).replace(" --quiet", "");
     for alias in read(adopter.path(CONFIG)).lines() {
         assert!(config.contains(alias), "{alias}");
     }
-    for file in [LIB, ".github/workflows/push-tag.yml"] {
-        assert_eq!(read(adopter.path("theirs").join(file)), read(ours(file)));
+    // Each text begins with the line of origin, and is ours below it.
+    let added = adopter.git("diff --cached --name-only --diff-filter=A -- xtask .github");
+    for file in added.lines() {
+        let text = read(adopter.path("theirs").join(file));
+        let (first, rest) = text.split_once('\n').unwrap();
+        let has_comments = !file.ends_with(".json") && !file.contains("LICENSE");
+        assert_eq!(first.contains(ORIGIN), has_comments, "{file}: {first}");
+        if file == LIB || file.starts_with(".github") {
+            assert_eq!(rest, read(ours(file)));
+        }
     }
+    assert_eq!(read(adopter.path(CI_JSON)), read(ours("xtask/ci.json")));
     assert!(!adopter.path("theirs/xtask/src/bin/adopt").exists());
     assert_eq!(adopter.git("diff"), "");
     adopter.is_member();
@@ -310,8 +338,8 @@ fn lines_that_cannot_be_appended_are_printed() {
         undo it: git reset --hard
         Cargo.toml: add `members = ["xtask"]` to [workspace], then run `cargo update --workspace`
         .cargo/config.toml: set in [alias]:
-        xtask = "run --locked --quiet --package xtask --bin xtask --"
-        rehearse = "run --locked --quiet --package xtask --bin rehearse --"
+        xtask = "run --locked --package xtask --bin xtask --"
+        rehearse = "run --locked --package xtask --bin rehearse --"
         Cargo.toml: check [workspace.metadata.release-train], then run `cargo rehearse`
     "#]]
     .assert_eq(&adopter.adopted());
@@ -510,10 +538,9 @@ fn every_blocker_is_reported_at_once() {
     );
     expect![[r#"
         .cargo/config.toml: a symbolic link: replace it by its target
-        .github/workflows/main.yml: not the tool's: rename it
         .gitignore: not committed: commit or stash it
         RELEASES.md: ignored by git: change .gitignore
-        xtask/Cargo.toml: not the tool's: rename it
+        xtask: yours: pass `--name NAME` for another name
         error: ../theirs: nothing was changed: see above what to fix first
     "#]]
     .assert_eq(&adopter.refused());
@@ -539,9 +566,11 @@ fn what_cargo_does_not_accept_is_refused_before_anything_changes() {
     expect![[r#"
         error: failed to read `missing/Cargo.toml`: No such file or directory (os error 2)
         error: cannot extend value of type inline table with a dotted key: Cargo.toml:6:12
-        error: two packages named `xtask` in this workspace: - xtask/Cargo.toml: - a/Cargo.toml
+        xtask: yours: pass `--name NAME` for another name
+        error: ../theirs: nothing was changed: see above what to fix first
         error: .cargo/config.toml:1: unclosed table, expected `]`
-        error: failed to create directory `xtask`: File exists (os error 17)
+        xtask: yours: pass `--name NAME` for another name
+        error: ../theirs: nothing was changed: see above what to fix first
     "#]]
     .assert_eq(&errors);
 }
@@ -602,6 +631,7 @@ fn run_again_it_updates_the_tool_and_nothing_else() {
         see it: git diff --cached
         undo it: git reset --hard
         .github/workflows/main.yml: your changes are overwritten
+        .github/workflows/release-process.yml: left out (needed by cut.yml, release-latest.yml)
     "#]]
     .assert_eq(&adopter.adopted());
     let changes = adopter.git("diff --cached --name-status --no-renames");
@@ -614,29 +644,267 @@ fn run_again_it_updates_the_tool_and_nothing_else() {
     .assert_eq(&changes);
     assert_eq!(adopter.staged(LIB), "+//! Newer.\n");
     adopter.commit("theirs");
-    let nothing = "nothing to do: ../theirs has release-train $COMMIT\n";
-    assert_eq!(adopter.adopted(), nothing);
+    expect![[r#"
+        nothing to do: ../theirs has release-train $COMMIT
+        .github/workflows/release-process.yml: left out (needed by cut.yml, release-latest.yml)
+    "#]]
+    .assert_eq(&adopter.adopted());
 }
 
 #[test]
-fn an_update_is_refused_over_a_new_file_of_the_owner_and_from_a_clone_without_the_old_commit() {
+fn an_update_from_a_clone_without_the_old_commit_is_refused() {
     let adopter = Adopter::of(WORKSPACE);
     adopter.adopted();
-    for repository in ["theirs", "train"] {
-        let file = format!("{repository}/.github/workflows/audit.yml");
-        adopter.write(&file, &format!("name: {repository}\n"));
-        adopter.commit(repository);
-    }
-    let mut errors = adopter.refused();
-    let from = adopter.0.git("train", &["rev-parse", "HEAD~"]);
+    let from = adopter.0.git("train", &["rev-parse", "HEAD"]);
     adopter.edit("theirs/xtask/Cargo.toml", &from, &"0".repeat(40));
     adopter.commit("theirs");
-    errors += &adopter.refused();
     expect![[r#"
-        .github/workflows/audit.yml: not the tool's: rename it
-        error: ../theirs: nothing was changed: see above what to fix first
         error: $WORLD/train has no 0000000000000000000000000000000000000000: run `git fetch` there: not a tree object
-    "#]].assert_eq(&errors);
+    "#]].assert_eq(&adopter.refused());
+}
+
+#[test]
+fn workflows_of_the_owner_are_kept_and_named_with_what_to_do() {
+    let adopter = Adopter::of(WORKSPACE);
+    let theirs = ["main", "dist", "cut"];
+    for name in theirs {
+        let file = format!("theirs/.github/workflows/{name}.yml");
+        adopter.write(&file, "name: Theirs\non:\n  push:\n    tags: [v1]\n");
+    }
+    adopter.commit("theirs");
+    let notices = expect![[r#"
+        staged release-train $COMMIT in ../theirs
+        see it: git diff --cached
+        undo it: git reset --hard
+        .github/workflows/cut.yml: yours, kept: to get release-train's, rename yours, commit an empty file in its place, and run this again
+        .github/workflows/dist.yml: yours, kept: to get release-train's (needed by release-tag.yml), rename yours, commit an empty file in its place, and run this again
+        .github/workflows/main.yml: yours, kept: add `workflow_dispatch` and `workflow_call` with the input `ref` (needed by check-branches.yml, push-tag.yml), let its jobs check out `inputs.ref` with no permissions but `contents: read` and `issues: write`, and add release-train's jobs `verify` and `rehearse`: see "Your own CI" in xtask/README.md
+        Cargo.toml: check [workspace.metadata.release-train], then run `cargo rehearse`
+        .github/workflows/cut.yml: runs on tags or releases: see "Workflows that run on tags" in xtask/README.md
+        .github/workflows/dist.yml: runs on tags or releases: see "Workflows that run on tags" in xtask/README.md
+        .github/workflows/main.yml: runs on tags or releases: see "Workflows that run on tags" in xtask/README.md
+    "#]];
+    notices.assert_eq(&adopter.adopted());
+    for name in theirs {
+        let file = format!(".github/workflows/{name}.yml");
+        assert_eq!(adopter.staged(&file), "");
+    }
+    adopter.commit("theirs");
+    let again = adopter.adopted();
+    assert!(again.starts_with("nothing to do"), "{again}");
+    assert!(again.contains("main.yml: yours, kept: "), "{again}");
+    // They can still take ours.
+    adopter.git("mv .github/workflows/cut.yml .github/workflows/mine.yml");
+    adopter.write("theirs/.github/workflows/cut.yml", "");
+    adopter.commit("theirs");
+    assert!(!adopter.adopted().contains("cut.yml"));
+    let cut = adopter.path("theirs/.github/workflows/cut.yml");
+    assert!(read(cut).ends_with(&read(ours(".github/workflows/cut.yml"))));
+}
+
+#[test]
+fn a_file_without_the_line_of_origin_is_kept_and_one_with_it_is_overwritten() {
+    let adopter = Adopter::of(WORKSPACE);
+    adopter.write("train/xtask/src/removed.rs", "//! A.\n");
+    adopter.write("train/xtask/src/gone.rs", "//! B.\n");
+    adopter.commit("train");
+    adopter.adopted();
+    let line = format!("// {ORIGIN}\n");
+    for file in ["lib.rs", "removed.rs"] {
+        let file = format!("theirs/xtask/src/{file}");
+        adopter.edit(&file, &line, "// Mine.\n");
+    }
+    adopter.edit("theirs/xtask/LICENSE-MIT", "Permission", "Refusal");
+    adopter.edit("theirs/xtask/src/rules/version.rs", "//!", "//! Mine.\n//!");
+    adopter.edit("theirs/xtask/src/gone.rs", "B.", "Mine.");
+    adopter.commit("theirs");
+    adopter.edit("train/xtask/src/lib.rs", "//!", "//! Newer.\n//!");
+    adopter.edit("train/LICENSE-APACHE", "Apache", "New");
+    adopter.0.git(
+        "train",
+        &["rm", "-q", "xtask/src/removed.rs", "xtask/src/gone.rs"],
+    );
+    adopter.commit("train");
+    expect![[r#"
+        staged release-train $COMMIT in ../theirs
+        see it: git diff --cached
+        undo it: git reset --hard
+        xtask/src/gone.rs: your changes are overwritten
+        xtask/src/rules/version.rs: your changes are overwritten
+        xtask/LICENSE-MIT: yours, kept: to get release-train's, delete it and run this again
+        xtask/src/lib.rs: yours, kept: to get release-train's, delete it and run this again
+        xtask/src/removed.rs: yours, kept: release-train does not have it any more
+    "#]]
+    .assert_eq(&adopter.adopted());
+    let changes = adopter.git("diff --cached --name-status");
+    expect![[r#"
+        M	xtask/Cargo.toml
+        M	xtask/LICENSE-APACHE
+        D	xtask/src/gone.rs
+        M	xtask/src/rules/version.rs"#]]
+    .assert_eq(&changes);
+}
+
+#[test]
+fn a_copy_from_before_the_line_of_origin_is_updated_but_for_the_owners_changes() {
+    let adopter = Adopter::of(WORKSPACE);
+    adopter.adopted();
+    let files = adopter.git("diff --cached --name-only --diff-filter=A");
+    for file in files.lines() {
+        let path = adopter.path("theirs").join(file);
+        let text = read(path.clone());
+        if text
+            .lines()
+            .next()
+            .is_some_and(|line| line.contains(ORIGIN))
+        {
+            fs::write(path, text.split_once('\n').unwrap().1).unwrap();
+        }
+    }
+    adopter.edit("theirs/xtask/src/rules/version.rs", "//!", "//! Mine.\n//!");
+    adopter.commit("theirs");
+    expect![[r#"
+        staged release-train $COMMIT in ../theirs
+        see it: git diff --cached
+        undo it: git reset --hard
+        xtask/src/rules/version.rs: yours, kept: to get release-train's, delete it and run this again
+    "#]].assert_eq(&adopter.adopted());
+    let text = read(adopter.path("theirs").join(LIB));
+    assert!(text.contains(ORIGIN), "{text}");
+}
+
+#[test]
+fn what_is_left_out_stays_out() {
+    let adopter = Adopter::of(WORKSPACE);
+    let without = [
+        "--without",
+        "rehearse",
+        "--without=dist.yml",
+        "--without",
+        "cut.yml",
+    ];
+    expect![[r#"
+        staged release-train $COMMIT in ../theirs
+        see it: git diff --cached
+        undo it: git reset --hard
+        .github/workflows/dist.yml: left out (needed by main.yml, release-tag.yml)
+        Cargo.toml: check [workspace.metadata.release-train], then run `cargo rehearse`
+    "#]]
+    .assert_eq(&adopter.adopted_with(&without));
+    let left_out = || {
+        for file in [
+            "xtask/src/bin/rehearse",
+            ".github/workflows/dist.yml",
+            ".github/workflows/cut.yml",
+        ] {
+            assert!(!adopter.path("theirs").join(file).exists(), "{file}");
+        }
+        assert!(adopter.path("theirs/xtask/src/bin/xtask/main.rs").exists());
+    };
+    left_out();
+    assert!(!read(adopter.path(CONFIG)).contains("rehearse"));
+    adopter.commit("theirs");
+    adopter.write("train/xtask/src/bin/rehearse/newer.rs", "");
+    adopter.commit("train");
+    adopter.adopted();
+    assert_eq!(adopter.git("diff --cached --name-only"), "xtask/Cargo.toml");
+    left_out();
+    adopter.commit("theirs");
+    // What is there can be left out later.
+    adopter.adopted_with(&["--without", "check-branches.yml"]);
+    let removed = "D\t.github/workflows/check-branches.yml";
+    assert_eq!(adopter.git("diff --cached --name-status"), removed);
+    let (code, _, stderr) = adopter.adopt("train", &["../theirs", "--without", "ci"]);
+    assert_eq!(code, Some(2));
+    expect![[r#"
+        error: --without: `ci` is not one of check-branches.yml, cut.yml, dist.yml, main.yml, push-tag.yml, rehearse, release-latest.yml, release-process.yml, release-tag.yml, report-failure.yml; see --help
+    "#]].assert_eq(&stderr);
+}
+
+#[test]
+fn the_choices_of_the_owner_are_never_overwritten() {
+    let adopter = Adopter::of(WORKSPACE);
+    adopter.adopted();
+    adopter.edit(CI_JSON, "1.95.0", "1.90.0");
+    adopter.commit("theirs");
+    adopter.edit("train/xtask/ci.json", "1.95.0", "1.99.0");
+    adopter.commit("train");
+    adopter.adopted();
+    assert_eq!(adopter.git("diff --cached --name-only"), "xtask/Cargo.toml");
+    adopter.git("rm -q xtask/ci.json");
+    adopter.commit("theirs");
+    adopter.adopted();
+    assert!(read(adopter.path(CI_JSON)).contains("1.99.0"));
+}
+
+#[test]
+fn a_workspace_with_an_xtask_of_its_own_gets_the_tool_under_another_name() {
+    let adopter = with_dependencies();
+    let package =
+        support::package("xtask", "0.0.0").replace("[package]", "[package]\npublish = false");
+    adopter.edit(MANIFEST, "\"a\",", "\"a\", \"xtask\",");
+    adopter.write("theirs/xtask/Cargo.toml", &package);
+    adopter.write("theirs/xtask/src/main.rs", "fn main() {}\n");
+    let config = "[alias]\nxtask = \"run -q -p xtask --\"\n";
+    adopter.write(CONFIG, config);
+    adopter.cargo(&["update", "--workspace", "--offline"]);
+    adopter.commit("theirs");
+    expect![[r#"
+        xtask: yours: pass `--name NAME` for another name
+        error: ../theirs: nothing was changed: see above what to fix first
+    "#]]
+    .assert_eq(&adopter.refused());
+    for name in ["Train", "my-train", "rehearse", "../xtask", ""] {
+        let (code, _, stderr) = adopter.adopt("train", &["../theirs", "--name", name]);
+        assert_eq!(code, Some(2), "{name}: {stderr}");
+    }
+    let name = ["--name", "train"];
+    expect![[r#"
+        staged release-train $COMMIT in ../theirs
+        see it: git diff --cached
+        undo it: git reset --hard
+        .cargo/config.toml: set in [alias]:
+        train = "run --locked --package train --bin train --"
+        rehearse = "run --locked --package train --bin rehearse --"
+        Cargo.toml: check [workspace.metadata.release-train], then run `cargo rehearse`
+    "#]]
+    .assert_eq(&adopter.adopted_with(&name));
+    assert_eq!(adopter.git("diff --cached --name-only -- xtask"), "");
+    let aliases = ["train", "rehearse"]
+        .map(|bin| format!("{bin} = \"run --locked --package train --bin {bin} --\"\n"));
+    adopter.write(CONFIG, &format!("{config}{}", aliases.concat()));
+    let mut grep = adopter.0.command("theirs", "git");
+    let grep = grep.args(["grep", "--cached", "xtask", "--", "train", ".github"]);
+    assert_eq!(
+        grep.status().unwrap().code(),
+        Some(1),
+        "the old name is left"
+    );
+    adopter.commit("theirs");
+    let nothing = "nothing to do: ../theirs has release-train $COMMIT\n";
+    assert_eq!(adopter.adopted(), nothing);
+    assert_eq!(adopter.adopted_with(&name), nothing);
+    expect![[r#"
+        error: ../theirs: the tool is there as `train`: leave out --name
+    "#]]
+    .assert_eq(&adopter.adopt("train", &["../theirs", "--name", "other"]).2);
+
+    let copied = adopter.copied("with-a-name");
+    for (line, expected) in [
+        ("train --help", "cargo train TASK --help"),
+        ("train bump --help", "cargo train bump [major"),
+        ("rehearse --help", "cargo rehearse"),
+        ("fmt --package train --check", ""),
+    ] {
+        let mut cargo = adopter.0.command("theirs", "cargo");
+        cargo.current_dir(&copied).args(line.split(' '));
+        let output = cargo.env("CARGO_TARGET_DIR", target()).output().unwrap();
+        let said = text(&output.stdout) + &text(&output.stderr);
+        assert!(
+            output.status.success() && said.contains(expected),
+            "{line}: {said}"
+        );
+    }
 }
 
 #[test]
@@ -662,24 +930,30 @@ fn line_ends_are_those_of_the_owner_s_checkouts() {
     assert!(adopter.adopted().starts_with("nothing to do"));
 }
 
-#[test]
-fn the_tool_compiles_without_the_rehearsal() {
-    // With the dependencies of the real manifest, in the versions that are compiled here already.
+/// With the dependencies of the real manifest, in the versions that are compiled here already.
+fn with_dependencies() -> Adopter {
     let profile = "[profile.dev]\ndebug = false\n";
     let adopter = Adopter::of(&format!("{WORKSPACE}{profile}"));
     adopter.write("train/xtask/Cargo.toml", &read(ours("xtask/Cargo.toml")));
     adopter.commit("train");
     adopter.write("theirs/Cargo.lock", &read(ours("Cargo.lock")));
     adopter.commit("theirs");
-    adopter.adopted();
-    // In a place that is always the same, so that what cargo makes of it is replaced.
-    let copied = Path::new(env!("CARGO_TARGET_TMPDIR")).join("without-rehearsal");
-    let _ = fs::remove_dir_all(&copied);
-    copy(&adopter.path("theirs"), &copied);
-    fs::remove_dir_all(copied.join("xtask/src/bin/rehearse")).unwrap();
-    let manifest = copied.join("xtask/Cargo.toml").display().to_string();
+    adopter
+}
+
+/// The folder that this test was built in.
+fn target() -> PathBuf {
     let target = Path::new(env!("CARGO_BIN_EXE_adopt")).ancestors().nth(2);
-    let target = target.unwrap().display().to_string();
+    target.unwrap().to_path_buf()
+}
+
+#[test]
+fn the_tool_compiles_without_the_rehearsal() {
+    let adopter = with_dependencies();
+    adopter.adopted_with(&["--without", "rehearse"]);
+    let copied = adopter.copied("without-rehearsal");
+    let manifest = copied.join("xtask/Cargo.toml").display().to_string();
+    let target = target().display().to_string();
     let check = ["check", "--locked", "--target-dir", &target];
     adopter.cargo(&[&check[..], &["--manifest-path", &manifest]].concat());
 }

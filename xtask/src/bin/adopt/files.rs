@@ -5,14 +5,16 @@ use std::path::Path;
 
 use xshell::{Shell, cmd};
 
-use release_train::rules::manifest;
-use release_train::{Context, Result, world::process};
+use release_train::{Context, Result, rules::manifest, world::process};
 
-pub const REHEARSE: &str = "xtask/src/bin/rehearse";
-pub const WORKFLOWS: &str = ".github/workflows";
+pub const WORKFLOWS: &str = ".github/workflows/";
 
 /// In our manifest, what follows this line is for our tests and benchmarks.
 const FOR_TESTS: &str = "# What follows is for the tests, and `adopt` leaves it out.\n";
+
+/// The line that each file begins with. Without it, a file is the owner's.
+const ORIGIN: &str =
+    "Copied from release-train: `cargo adopt` overwrites this file unless you delete this line.";
 
 /// From the path of a file in the workspace that adopts to its text.
 pub type Files = BTreeMap<String, String>;
@@ -21,6 +23,8 @@ pub type Files = BTreeMap<String, String>;
 pub struct Target {
     /// The repository's name.
     pub name: String,
+    /// The name of the tool's folder, package, program and alias there.
+    pub tool: String,
     /// The branch that everything lands on.
     pub main: String,
     /// Whether its Cargo.lock is committed.
@@ -32,56 +36,70 @@ pub fn read(sh: &Shell, clone: &Path, commit: &str, target: &Target) -> Result<F
     let missing = format!("{} has no {commit}: run `git fetch` there", clone.display());
     let list = cmd!(sh, "git -C {clone} ls-tree -r --name-only {commit}");
     let list = process::output_of(list).context(missing)?;
-    let mut files = Files::new();
-    // Without it, `cargo fmt --check` would fail where the workspace's own rustfmt.toml asks for another style.
-    let style = "# Rustfmt's default style, whatever that of the workspace is.\n";
-    files.insert("xtask/rustfmt.toml".to_string(), style.to_string());
+    // Without it, `cargo fmt --check` would fail where the workspace has another style, or a longer name the lines.
+    let style = "disable_all_formatting = true\n".to_string();
+    let mut all = vec![("xtask/rustfmt.toml".to_string(), style)];
     for name in list.lines() {
         if let Some(path) = destination(name) {
             let blob = cmd!(sh, "git -C {clone} cat-file blob {commit}:{name}");
-            let text = process::output_of(blob)? + "\n";
-            files.insert(path.clone(), adapted(&path, &text, commit, target));
+            let text = adapted(&path, process::output_of(blob)? + "\n", commit, target);
+            all.push((path, text));
         }
+    }
+    let mut files = Files::new();
+    for (path, text) in all {
+        let texts = [origin(&path) + &text, path];
+        let [text, path] = texts.map(|text| text.replace("xtask", &target.tool));
+        files.insert(path, text);
     }
     Ok(files)
 }
 
-/// The commit that xtask/Cargo.toml in the current directory says it was copied from; `None` if it is not ours.
-pub fn adopted_commit(sh: &Shell) -> Option<String> {
-    let text = sh.read_file("xtask/Cargo.toml").ok()?;
-    let document = manifest::parse("xtask/Cargo.toml", text.as_str()).ok()?;
-    let metadata = document.get("package")?.get("metadata")?;
-    Some(metadata.get("release-train")?.get("from")?.as_str()?.into())
+/// The name of the tool in the repository around the current directory, and the commit of this clone that it was copied from;
+/// `None` if it is not there.
+pub fn adopted(sh: &Shell) -> Option<(String, String)> {
+    let manifests = process::output_of(cmd!(sh, "git ls-files -- :(glob)*/Cargo.toml"));
+    manifests.ok()?.lines().find_map(|file| {
+        let document = manifest::parse(file, sh.read_file(file).ok()?).ok()?;
+        let metadata = document.get("package")?.get("metadata")?;
+        let commit = metadata.get("release-train")?.get("from")?.as_str()?;
+        Some((file.replace("/Cargo.toml", ""), commit.to_string()))
+    })
+}
+
+/// The line of origin as a comment; empty for a file without comments.
+pub fn origin(path: &str) -> String {
+    match path.rsplit('.').next() {
+        Some("rs") => format!("// {ORIGIN}\n"),
+        Some("md") => format!("<!-- {ORIGIN} -->\n"),
+        Some("toml" | "yml") => format!("# {ORIGIN}\n"),
+        _ => String::new(),
+    }
 }
 
 /// Where a file of this clone goes; `None` for those that stay here.
 fn destination(name: &str) -> Option<String> {
-    if let Some(inside) = name.strip_prefix("xtask/") {
-        let stays = ["benches/", "demo/", "src/bin/adopt/", "tests/"];
-        let carried = !stays.iter().any(|folder| inside.starts_with(folder));
-        return carried.then(|| name.to_string());
-    }
+    let stays = ["benches/", "demo/", "src/bin/adopt/", "tests/"];
+    let inside = name.strip_prefix("xtask/").unwrap_or(stays[0]);
+    let is_carried = !stays.iter().any(|folder| inside.starts_with(folder));
     match name {
         "LICENSE-APACHE" | "LICENSE-MIT" => Some(format!("xtask/{name}")),
-        _ => name.starts_with(WORKFLOWS).then(|| name.to_string()),
+        _ => (is_carried || name.starts_with(WORKFLOWS)).then(|| name.to_string()),
     }
 }
 
-/// A text as the workspace needs it.
-fn adapted(path: &str, text: &str, commit: &str, target: &Target) -> String {
+/// A text as the workspace needs it, but for the name of the tool.
+fn adapted(path: &str, text: String, commit: &str, target: &Target) -> String {
     if path == "xtask/Cargo.toml" {
         let carried = text.split(FOR_TESTS).next().unwrap_or_default();
         let from = format!("from = \"{commit}\" # the commit that `cargo adopt` copied");
         return format!("{carried}[package.metadata.release-train]\n{from}\n");
     }
-    let mut text = text.to_string();
-    if path.starts_with(WORKFLOWS) {
-        text = text.replace("branches: [main]", &format!("branches: [{}]", target.main));
-        if !target.locked {
-            // With `cargo install`, it means the lock file of what is installed.
-            text = text.replace(" --locked", "");
-            text = text.replace("cargo install", "cargo install --locked");
-        }
+    let text = text.replace("branches: [main]", &format!("branches: [{}]", target.main));
+    if target.locked || !path.starts_with(WORKFLOWS) {
+        return text;
     }
-    text
+    // With `cargo install`, it means the lock file of what is installed.
+    let text = text.replace(" --locked", "");
+    text.replace("cargo install", "cargo install --locked")
 }

@@ -4,11 +4,10 @@
 use std::collections::BTreeSet;
 
 use semver::Version;
-use serde_json::Value;
-use toml_edit::Item;
+use serde_json::json;
 use xshell::{Shell, cmd};
 
-use super::files::Files;
+use super::files::{Files, Target};
 use release_train::Result;
 use release_train::rules::version::{TagForm, is_exact, release_of};
 use release_train::rules::{manifest, notes};
@@ -17,37 +16,38 @@ use release_train::world::{git, items, text, workspace};
 
 pub const CONFIG: &str = ".cargo/config.toml";
 const MANIFEST: &str = "Cargo.toml";
+const TABLE: &str = "[workspace.metadata.release-train]";
 
-/// The member `xtask`, unless cargo finds it in the list, by name or by a pattern.
-pub fn member(sh: &Shell) -> Result<String> {
-    let inside = sh.push_dir("xtask");
+/// The tool as a member, unless cargo finds it in the list, by name or by a pattern.
+pub fn member(sh: &Shell, tool: &str) -> Result<String> {
+    let inside = sh.push_dir(tool);
     let root = workspace::root(sh);
     drop(inside);
     // A missing member is an error; in a package without a workspace, it is its own root.
-    if root.is_ok_and(|root| !root.ends_with("xtask")) {
+    if root.is_ok_and(|root| !root.ends_with(tool)) {
         return Ok(String::new());
     }
     let text = sh.read_file(MANIFEST)?;
     let document = manifest::parse(MANIFEST, text.as_str())?;
     let workspace = document.get("workspace");
     let members = workspace.and_then(|workspace| workspace.get("members"));
-    let add = "members = [\"xtask\"]";
-    let text = match (workspace, members.and_then(Item::span)) {
+    let add = format!("members = [{tool:?}]");
+    let text = match (workspace, members.and_then(|members| members.span())) {
         (None, _) => {
             let table = format!("[workspace]\n{add}\n");
             sh.write_file(MANIFEST, appended(&text, &table))?;
-            let others = on_their_own(sh)?;
-            match others.is_empty() {
-                true => return Ok(String::new()),
-                false => appended(&text, &format!("{table}exclude = {others:?}\n")),
-            }
+            let exclude = match on_their_own(sh)?.as_slice() {
+                [] => String::new(),
+                folders => format!("exclude = {folders:?}\n"),
+            };
+            appended(&text, &(table + &exclude))
         }
         // As the first of the list: the last one may have a comma and a comment behind it.
         (_, Some(span)) => {
             let tail = text[span.start + 1..].trim_start();
             let head = &text[..text.len() - tail.len()];
             let space = Some(&head[span.start + 1..]).filter(|space| !space.is_empty());
-            format!("{head}\"xtask\",{}{tail}", space.unwrap_or(" "))
+            format!("{head}{tool:?},{}{tail}", space.unwrap_or(" "))
         }
         _ => {
             let what = format!("add `{add}` to [workspace], then run `cargo update --workspace`");
@@ -73,19 +73,18 @@ fn on_their_own(sh: &Shell) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// An alias for each program that is carried.
-pub fn aliases(sh: &Shell, files: &Files, locked: bool) -> Result<String> {
-    let locked = if locked { " --locked" } else { "" };
+/// An alias for each program that is there.
+pub fn aliases(sh: &Shell, Target { tool, locked, .. }: &Target) -> Result<String> {
+    let locked = if *locked { " --locked" } else { "" };
     let text = match sh.path_exists(CONFIG) {
         true => sh.read_file(CONFIG)?,
         false => String::new(),
     };
     let mut missing = String::new();
-    for program in ["xtask", "rehearse"] {
-        let line =
-            format!("{program} = \"run{locked} --quiet --package xtask --bin {program} --\"\n");
-        let carried = files.contains_key(&format!("xtask/src/bin/{program}/main.rs"));
-        if carried && !text.contains(line.trim_end()) {
+    for program in [tool, "rehearse"] {
+        let line = format!("{program} = \"run{locked} --package {tool} --bin {program} --\"\n");
+        let exists = sh.path_exists(format!("{tool}/src/bin/{program}/main.rs"));
+        if exists && !text.contains(line.trim_end()) {
             missing += &line;
         }
     }
@@ -99,27 +98,27 @@ pub fn aliases(sh: &Shell, files: &Files, locked: bool) -> Result<String> {
 }
 
 /// `[workspace.metadata.release-train]` with what the workspace lets guess.
-pub fn configuration(sh: &Shell, repository: &str) -> Result<String> {
+pub fn configuration(sh: &Shell, target: &Target) -> Result<String> {
     if !workspace::metadata(sh)?["metadata"]["release-train"].is_null() {
         return Ok(String::new());
     }
     let text = sh.read_file(MANIFEST)?;
-    let note = "# Guessed by `cargo adopt`: check it. xtask/README.md explains every key.";
-    let mut table = format!("{note}\n[workspace.metadata.release-train]\n");
+    let manual = format!("{}/README.md explains every key.", target.tool);
+    let mut table = format!("# Guessed by `cargo adopt`: check it. {manual}\n{TABLE}\n");
     if let Err(error) = workspace::Workspace::load(sh) {
-        let name = version_of(sh, repository)?.ok_or(error)?;
+        let name = version_of(sh, &target.name)?.ok_or(error)?;
         table += &format!("version-of = {name:?}\n");
     }
     sh.write_file(MANIFEST, appended(&text, &table))?;
-    let tags = output_of(cmd!(sh, "git tag --no-column"))?;
-    table += &keys(&workspace::Workspace::load(sh)?, &tags);
+    table += &keys(sh, &workspace::Workspace::load(sh)?)?;
     sh.write_file(MANIFEST, appended(&text, &table))?;
-    let next = "check [workspace.metadata.release-train], then run `cargo rehearse`";
-    Ok(format!("{MANIFEST}: {next}\n"))
+    Ok(format!(
+        "{MANIFEST}: check {TABLE}, then run `cargo rehearse`\n"
+    ))
 }
 
 /// `RELEASES.md`, with a section for the present version if that has no tag.
-pub fn release_notes(sh: &Shell) -> Result<String> {
+pub fn release_notes(sh: &Shell, target: &Target) -> Result<String> {
     let workspace = workspace::Workspace::load(sh)?;
     let version = release_of(&workspace.version);
     if sh.path_exists(notes::FILE) {
@@ -128,24 +127,28 @@ pub fn release_notes(sh: &Shell) -> Result<String> {
         let notice = error.map(|error| format!("{}: {error}\n", notes::FILE));
         return Ok(notice.unwrap_or_default());
     }
-    if git::has_tag(sh, &version)? {
-        sh.write_file(notes::FILE, "")?;
-        let next = "run `cargo xtask bump`, then `cargo xtask notes new` with the new version";
-        return Ok(format!("{version} has a tag: {next}\n"));
+    let is_released = git::has_tag(sh, &version)?;
+    let section = match is_released {
+        true => String::new(),
+        false => workspace.new_section(&version)? + "\n",
+    };
+    sh.write_file(notes::FILE, section)?;
+    if !is_released {
+        return Ok(String::new());
     }
-    sh.write_file(notes::FILE, workspace.new_section(&version)? + "\n")?;
-    Ok(String::new())
+    let cargo = format!("cargo {}", target.tool);
+    let next = format!("run `{cargo} bump`, then `{cargo} notes new` with the new version");
+    Ok(format!("{version} has a tag: {next}\n"))
 }
 
 /// The owner's workflows that run on tags or releases.
-pub fn workflows(sh: &Shell, files: &Files) -> Result<String> {
+pub fn workflows(sh: &Shell, files: &Files, tool: &str) -> Result<String> {
     let mut notices = String::new();
-    let all = ["yml", "yaml"].map(|end| format!(":(glob).github/workflows/*.{end}"));
-    for file in output_of(cmd!(sh, "git ls-files -- {all...}"))?.lines() {
-        if !files.contains_key(file) && runs_on_tags(&sh.read_file(file)?) {
-            notices += &format!(
-                "{file}: runs on tags or releases: see \"Workflows that run on tags\" in xtask/README.md\n"
-            );
+    let manual = format!("see \"Workflows that run on tags\" in {tool}/README.md");
+    let all = cmd!(sh, "git ls-files -- :(glob).github/workflows/*.y*ml");
+    for file in output_of(all)?.lines() {
+        if !files.contains_key(file) && sh.read_file(file).is_ok_and(|it| runs_on_tags(&it)) {
+            notices += &format!("{file}: runs on tags or releases: {manual}\n");
         }
     }
     Ok(notices)
@@ -153,40 +156,28 @@ pub fn workflows(sh: &Shell, files: &Files) -> Result<String> {
 
 /// Whether a workflow has an event of tags or releases, or runs on every push and asks for tags.
 fn runs_on_tags(workflow: &str) -> bool {
-    let plain = |line: &str| {
-        line.split(" #")
-            .next()
-            .unwrap_or_default()
-            .replace(['"', '\''], "")
-    };
-    let lines = workflow
-        .lines()
-        .filter(|line| !line.trim_start().starts_with('#'));
-    let lines: Vec<String> = lines.map(plain).collect();
-    let mut below = lines
-        .iter()
-        .skip_while(|line| !line.replace(' ', "").starts_with("on:"));
-    let first = below.next().map_or("", String::as_str);
-    let is_below = |line: &&String| line.is_empty() || line.starts_with([' ', '-']);
-    let below: Vec<&String> = below
-        .take_while(is_below)
-        .filter(|it| !it.is_empty())
-        .collect();
-    let depth = |line: &str| line.len() - line.trim_start().len();
-    let mut events = vec![first];
-    for line in &below {
-        // The first one is an event, and those that are as deep.
-        if depth(line) == depth(below[0]) {
-            events.push(line);
+    let (mut on, mut events, mut depth) = (String::new(), String::new(), None);
+    for line in workflow.lines() {
+        let line = line.split(" #").next().unwrap_or_default();
+        let line = line.replace(['"', '\''], "");
+        let inner = line.trim_start();
+        let begins = on.is_empty() && line.replace(' ', "").starts_with("on:");
+        if inner.is_empty() || inner.starts_with('#') || on.is_empty() && !begins {
+            continue;
         }
+        if !begins && !line.starts_with([' ', '-']) {
+            break;
+        }
+        // The first one below is an event, and those that are as deep.
+        let indent = line.len() - inner.len();
+        if begins || *depth.get_or_insert(indent) == indent {
+            events += &format!("{line} ");
+        }
+        on += &line;
     }
-    let has = |line: &&str| {
-        let mut words = line.split(|c: char| !c.is_ascii_alphanumeric() && !"-_".contains(c));
-        words.any(|word| matches!(word, "create" | "release"))
-    };
-    let on = below.iter().fold(first.to_string(), |on, line| on + line);
+    let mut words = events.split(|c: char| !c.is_ascii_alphanumeric() && !"-_".contains(c));
     let every_push = !on.contains("branches:") && workflow.contains("refs/tags/");
-    events.iter().any(has) || on.contains("tags:") || every_push
+    on.contains("tags:") || every_push || words.any(|word| matches!(word, "create" | "release"))
 }
 
 /// A crate for `version-of`, where the published crates have several versions: the one with the repository's name, else the one
@@ -194,22 +185,19 @@ fn runs_on_tags(workflow: &str) -> bool {
 fn version_of(sh: &Shell, repository: &str) -> Result<Option<String>> {
     let metadata = workspace::metadata(sh)?;
     let mut published = items(&metadata["packages"]).to_vec();
-    published.retain(|package| package["publish"] != Value::Array(Vec::new()));
+    published.retain(|package| package["publish"] != json!([]));
     let names: Vec<String> = published.iter().map(|it| text(&it["name"])).collect();
     let mut best = None;
     for (name, package) in names.iter().zip(&published) {
         let version = Version::parse(&text(&package["version"]))?;
-        let others = names
-            .iter()
-            .filter(|other| other.starts_with(name.as_str()))
-            .count();
-        best = best.max(Some((name == repository, others, version, name.clone())));
+        let begun = names.iter().filter(|other| other.starts_with(&**name));
+        best = best.max(Some((name == repository, begun.count(), version, name)));
     }
-    Ok(best.map(|(_, _, _, name)| name))
+    Ok(best.map(|(_, _, _, name)| name.clone()))
 }
 
-/// `public`, `tag` and `release-candidates`, as far as the workspace and its tags show what they should be.
-fn keys(workspace: &workspace::Workspace, tags: &str) -> String {
+/// The other keys, as far as the workspace and its tags show what they should be.
+fn keys(sh: &Shell, workspace: &workspace::Workspace) -> Result<String> {
     let mut text = String::new();
     // Where some members are required as `=X.Y.Z`, and none of them also otherwise, the others are public.
     let mut required = [BTreeSet::new(), BTreeSet::new()];
@@ -220,36 +208,29 @@ fn keys(workspace: &workspace::Workspace, tags: &str) -> String {
     }
     let [loose, pinned] = required;
     if !pinned.is_empty() && pinned.is_disjoint(&loose) {
-        let mut public = Vec::new();
-        for member in &workspace.crates {
-            if member.published && !pinned.contains(&member.name) {
-                public.push(&member.name);
-            }
-        }
+        let names = workspace.published().map(|member| &member.name);
+        let public: Vec<_> = names.filter(|name| !pinned.contains(name)).collect();
         text += &format!("public = {public:#?}\n");
     }
     // The form of the newest tag that is not above the present version, and that can be configured; `v` if there are several.
     let mut newest = None;
-    for tag in tags.lines() {
+    for tag in output_of(cmd!(sh, "git tag --no-column"))?.lines() {
         let at = tag.find(|c: char| c.is_ascii_digit()).unwrap_or_default();
-        let (form, version) = (
-            tag[..at].to_string() + "{version}",
-            Version::parse(&tag[at..]),
-        );
-        if let (Ok(version), Ok(_)) = (version, TagForm::parse(Some(&form)))
+        let form = tag[..at].to_string() + "{version}";
+        if let (Ok(version), Ok(_)) = (Version::parse(&tag[at..]), TagForm::parse(Some(&form)))
             && version <= workspace.version
         {
             newest = newest.max(Some((version, form == "v{version}", form)));
         }
     }
-    if let Some((_, false, form)) = newest {
+    if let Some((_, false, form)) = &newest {
         text += &format!("tag = {form:?}\n");
     }
     let pre = &*workspace.version.pre;
     if pre == "dev" || pre.starts_with("rc.") {
         text += "release-candidates = true\n";
     }
-    text
+    Ok(text)
 }
 
 /// The text with a table at its end, below an empty line.

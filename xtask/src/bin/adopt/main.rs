@@ -1,6 +1,7 @@
 //! `cargo adopt DIR`: copies this tool into another workspace, or brings it up to date there. Everything is prepared in a
 //! temporary worktree, where cargo and the tool must accept it; then it is staged in DIR in one step. Nothing is committed.
 
+mod change;
 mod files;
 mod join;
 
@@ -10,31 +11,26 @@ use std::process::ExitCode;
 
 use xshell::{Shell, cmd};
 
-use files::{Files, REHEARSE, Target, WORKFLOWS};
+use change::Change;
+use files::Target;
 use release_train::rules::notes;
 use release_train::world::worktree::{Worktree, lock_clone};
-use release_train::world::{git, process, workspace};
-use release_train::{Arguments, Context, Result, Usage, exit_code, finish, free, print, say};
+use release_train::world::{git, items, process, text, workspace};
+use release_train::{Arguments, Context, Result, Usage, bail, exit_code, finish, free, print, say};
 
 const HELP: &str = "\
-cargo adopt DIR
+cargo adopt DIR [--name NAME] [--without WHAT]...
 
 Copies the release train into the workspace at DIR, the root of a git
-repository without uncommitted changes. It adds
+repository, or updates it there, stages everything, commits nothing, and
+leaves the files alone that are yours.
 
-- xtask/ without its tests, benchmarks and demo, and the workflows;
-- the workspace member, the aliases `cargo xtask` and `cargo rehearse`, and
-  the tool's dependencies in Cargo.lock, if that is committed;
-- [workspace.metadata.release-train] with guesses, if there is none;
-- RELEASES.md, if there is none.
+--name NAME     call the folder, package, program and alias of the tool NAME
+                instead of `xtask`; an update finds the name by itself
+--without WHAT  leave out `rehearse` or a workflow, as in `cut.yml`; what was
+                left out stays out
 
-Everything is staged and nothing is committed: `git diff --cached` shows it,
-`git reset --hard` undoes it. It overwrites no file but the tool's own, and
-reports every blocker before it changes anything.
-
-Run it again from a newer clone of release-train to update the tool. It names
-the tool's files that you had changed, and overwrites them too. Workflows and
-xtask/src/bin/rehearse stay deleted if you have deleted them.
+Example: cargo adopt ../yours --name train --without check-branches.yml
 ";
 
 const NEXT: &str = "see it: git diff --cached\nundo it: git reset --hard\n";
@@ -48,36 +44,47 @@ fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     if arguments.contains(["-h", "--help"]) {
         return print(HELP);
     }
+    let name: Option<String> = arguments.opt_value_from_str("--name")?;
+    let without: Vec<String> = arguments.values_from_str("--without")?;
     let dir = free(&mut arguments)?.ok_or_else(|| Usage("DIR is required".into()))?;
     finish(arguments)?;
+    if let Some(name) = name.as_ref().filter(|name| !is_name(name)) {
+        let rule = "is not a name: it needs a letter, then letters, digits and _, in lower case";
+        return Err(Usage(format!("--name: `{name}` {rule}")).into());
+    }
     let clone = this_clone(sh)?;
     let root = repository(sh, &dir, &clone)?;
     let _root = sh.push_dir(&root);
     let _lock = lock_clone(sh)?;
 
+    let (tool, from) = files::adopted(sh).unzip();
+    if tool.is_some() && name.is_some() && tool != name {
+        let tool = tool.unwrap_or_default();
+        bail!("{dir}: the tool is there as `{tool}`: leave out --name");
+    }
     let target = Target {
         name: git::repository_name(sh)?,
+        tool: tool.or(name).unwrap_or("xtask".to_string()),
         main: main_branch(sh),
         locked: !process::output_of(cmd!(sh, "git ls-files Cargo.lock"))?.is_empty(),
     };
-    let old = match files::adopted_commit(sh) {
-        Some(commit) => files::read(sh, &clone, &commit, &target)?,
-        None => Files::new(),
-    };
     let commit = process::output_of(cmd!(sh, "git -C {clone} rev-parse HEAD"))?;
-    let mut new = files::read(sh, &clone, &commit, &target)?;
-    new.retain(|path, _| !was_deleted(sh, path, &old));
-
-    let blockers = blockers(sh, &root, &old, &new)?;
-    for blocker in &blockers {
-        say!("{blocker}");
-    }
+    let old = from.map(|from| files::read(sh, &clone, &from, &target));
+    let change = Change {
+        old: old.transpose()?.unwrap_or_default(),
+        new: files::read(sh, &clone, &commit, &target)?,
+        left_out: Vec::new(),
+        target,
+    };
+    let change = change.without(sh, &without)?;
+    let blockers = blockers(sh, &root, &change)?;
     if !blockers.is_empty() {
-        return Err(format!("{dir}: nothing was changed: see above what to fix first").into());
+        say!("{blockers}");
+        bail!("{dir}: nothing was changed: see above what to fix first");
     }
 
     let tree = Worktree::add(sh, "HEAD")?;
-    let prepared = prepare(sh, &tree.root, &old, &new, &target);
+    let prepared = prepare(sh, &tree.root, change);
     // An error names files as they are called in DIR.
     let folder = tree.root.join("").display().to_string();
     let notices = prepared.map_err(|error| error.to_string().replace(&folder, ""))?;
@@ -91,12 +98,19 @@ fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     print(&(said + &notices))
 }
 
+/// Whether the tool can be called so: as a package, a folder and an alias, and beside the names that it has within.
+fn is_name(name: &str) -> bool {
+    let is_allowed = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '_');
+    let begins = name.starts_with(|c: char| c.is_ascii_lowercase());
+    begins && name.chars().all(is_allowed) && !["rehearse", "release_train"].contains(&name)
+}
+
 /// The root of the clone of release-train around the current directory.
 fn this_clone(sh: &Shell) -> Result<PathBuf> {
     let root = workspace::root(sh)?.canonicalize()?;
     let _root = sh.push_dir(&root);
     if !sh.path_exists("xtask/src/bin/adopt") {
-        return Err(format!("not a clone of release-train: {}", root.display()).into());
+        bail!("not a clone of release-train: {}", root.display());
     }
     git::committed(sh, "no")?;
     Ok(root)
@@ -108,7 +122,7 @@ fn repository(sh: &Shell, dir: &str, clone: &Path) -> Result<PathBuf> {
     let _root = sh.push_dir(&root);
     let top = process::output_of(cmd!(sh, "git rev-parse --show-toplevel")).context(dir)?;
     if Path::new(&top).canonicalize()? != root || root == clone || !sh.path_exists("Cargo.toml") {
-        return Err(format!("{dir}: not the root of another repository with a workspace").into());
+        bail!("{dir}: not the root of another repository with a workspace");
     }
     Ok(root)
 }
@@ -125,29 +139,25 @@ fn main_branch(sh: &Shell) -> String {
     "main".to_string()
 }
 
-/// Whether the owner has deleted a file that the tool works without.
-fn was_deleted(sh: &Shell, path: &str, old: &Files) -> bool {
-    if path.starts_with(REHEARSE) {
-        return !old.is_empty() && !sh.path_exists(REHEARSE);
-    }
-    path.starts_with(WORKFLOWS) && old.contains_key(path) && !sh.path_exists(path)
-}
-
-/// Everything in DIR that keeps the tool out, each with what to do.
-fn blockers(sh: &Shell, root: &Path, old: &Files, new: &Files) -> Result<BTreeSet<String>> {
+/// Everything in DIR that keeps the tool out, each with what to do, in lines.
+fn blockers(sh: &Shell, root: &Path, change: &Change) -> Result<String> {
     let mut found = BTreeSet::new();
     if let Some(file) = git::uncommitted(sh, "no")? {
         found.insert(format!("{file}: not committed: commit or stash it"));
     }
-    let mut written: Vec<&str> = new.keys().map(String::as_str).collect();
-    written.extend([join::CONFIG, "Cargo.toml"]);
-    if !sh.path_exists(notes::FILE) {
-        written.push(notes::FILE);
+    let tool = &change.target.tool;
+    let metadata = workspace::metadata(sh).unwrap_or_default();
+    let mut packages = items(&metadata["packages"]).iter();
+    let is_taken = sh.path_exists(tool) || packages.any(|it| text(&it["name"]) == *tool);
+    if change.old.is_empty() && is_taken {
+        found.insert(format!(
+            "{tool}: yours: pass `--name NAME` for another name"
+        ));
     }
+    let mut written: Vec<&str> = change.new.keys().map(String::as_str).collect();
+    written.extend([join::CONFIG, "Cargo.toml"]);
+    written.extend(Some(notes::FILE).filter(|file| !sh.path_exists(file)));
     for path in &written {
-        if new.contains_key(*path) && !old.contains_key(*path) && sh.path_exists(path) {
-            found.insert(format!("{path}: not the tool's: rename it"));
-        }
         for part in Path::new(path).ancestors() {
             if root.join(part).is_symlink() {
                 let part = part.display();
@@ -160,30 +170,19 @@ fn blockers(sh: &Shell, root: &Path, old: &Files, new: &Files) -> Result<BTreeSe
         let top = path.split('/').next().unwrap_or(path);
         found.insert(format!("{top}: ignored by git: change .gitignore"));
     }
-    Ok(found)
+    Ok(found.into_iter().collect::<Vec<_>>().join("\n"))
 }
 
 /// Writes everything into a worktree, in which cargo must accept it. Returns what the owner should know, in lines.
-fn prepare(sh: &Shell, root: &Path, old: &Files, new: &Files, target: &Target) -> Result<String> {
+fn prepare(sh: &Shell, root: &Path, change: Change) -> Result<String> {
     let _root = sh.push_dir(root);
-    let mut notices = String::new();
-    for (path, text) in old.iter().filter(|(path, _)| sh.path_exists(path)) {
-        let now = sh.read_file(path)?.replace("\r\n", "\n");
-        if now != *text && new.get(path) != Some(&now) {
-            notices += &format!("{path}: your changes are overwritten\n");
-        }
-        if !new.contains_key(path) {
-            sh.remove_path(path)?;
-        }
-    }
-    for (path, text) in new {
-        sh.write_file(path, text)?;
-    }
-    notices += &join::member(sh)?;
-    notices += &join::aliases(sh, new, target.locked)?;
-    notices += &join::configuration(sh, &target.name)?;
-    notices += &join::release_notes(sh)?;
-    notices += &join::workflows(sh, new)?;
+    let target = &change.target;
+    let (written, mut notices) = change.write(sh)?;
+    notices += &join::member(sh, &target.tool)?;
+    notices += &join::aliases(sh, target)?;
+    notices += &join::configuration(sh, target)?;
+    notices += &join::release_notes(sh, target)?;
+    notices += &join::workflows(sh, &written, &target.tool)?;
     if target.locked {
         // Adds what is missing to Cargo.lock, and moves nothing that is there.
         process::output_of(cmd!(sh, "cargo metadata --format-version 1"))?;
