@@ -838,6 +838,60 @@ fn the_choices_of_the_owner_are_never_overwritten() {
 }
 
 #[test]
+fn support_is_guessed_from_the_patches_of_the_release_branches() {
+    // For each train, the days from its release to its last patch.
+    let guessed = |trains: &[(u64, u64)]| {
+        let adopter = Adopter::of(WORKSPACE);
+        adopter.edit("theirs/a/Cargo.toml", "1.2.0", "99.0.0");
+        adopter.edit("theirs/b/Cargo.toml", "1.2.0", "99.0.0");
+        adopter.edit("theirs/b/Cargo.toml", "=1.2.0", "=99.0.0");
+        adopter.cargo(&["update", "--workspace", "--offline"]);
+        adopter.commit("theirs");
+        let commit = |day: u64, tag: &str| {
+            let mut git = adopter.0.command("theirs", "git");
+            git.args(["commit", "-q", "--allow-empty", "-m", tag]);
+            let second = 1_700_000_000 + day * 86_400;
+            git.env("GIT_COMMITTER_DATE", format!("{second} +0000"));
+            assert!(git.status().unwrap().success());
+            adopter.git(&format!("tag {tag}"));
+        };
+        for (train, days) in trains {
+            commit(0, &format!("v{train}.0.0-rc.1"));
+            commit(10, &format!("v{train}.0.0"));
+            if *days > 0 {
+                commit(10 + days / 2, &format!("v{train}.0.1"));
+                commit(10 + days, &format!("v{train}.0.10"));
+            }
+            let branch = format!("refs/remotes/origin/release-{train}.0.0");
+            adopter.git(&format!("update-ref {branch} HEAD"));
+        }
+        adopter.adopted();
+        let staged = adopter.staged("Cargo.toml");
+        let (_, keys) = staged.split_once("]\n").unwrap();
+        keys.replace(['+', ' '], "")
+            .replace('\n', " ")
+            .trim()
+            .to_string()
+    };
+    let public = "public=[ \"b\", ]";
+    let usual = [(20, 40), (21, 55), (22, 0), (23, 20)];
+    for (more, expected) in [
+        (&[][..], " support-months=2"),
+        (&[(24, 700), (36, 400)], " support-months=2 lts-every=12"),
+        // One says nothing of the others, and these have no divisor.
+        (&[(24, 700)], " support-months=2"),
+        (&[(24, 700), (35, 400)], " support-months=2"),
+        // Of four, the one that was patched late does not count.
+        (&[(25, 90)], " support-months=2"),
+        (&[(25, 90), (26, 90)], " support-months=3"),
+    ] {
+        let trains = [&usual, more].concat();
+        assert_eq!(guessed(&trains), format!("{public}{expected}"), "{more:?}");
+    }
+    assert_eq!(guessed(&usual[..3]), public, "two trains are not enough");
+}
+
+#[test]
 fn a_workspace_with_an_xtask_of_its_own_gets_the_tool_under_another_name() {
     let adopter = with_dependencies();
     let package =

@@ -9,10 +9,11 @@ use xshell::{Shell, cmd};
 
 use super::files::{Files, Target};
 use release_train::Result;
-use release_train::rules::version::{TagForm, is_exact, release_of};
+use release_train::rules::version::{TagForm, is_exact, release_of, train_number};
 use release_train::rules::{manifest, notes};
+use release_train::world::git::{self, Remote};
 use release_train::world::process::output_of;
-use release_train::world::{git, items, text, workspace};
+use release_train::world::{items, text, workspace};
 
 pub const CONFIG: &str = ".cargo/config.toml";
 const MANIFEST: &str = "Cargo.toml";
@@ -196,7 +197,7 @@ fn version_of(sh: &Shell, repository: &str) -> Result<Option<String>> {
     Ok(best.map(|(_, _, _, name)| name.clone()))
 }
 
-/// The other keys, as far as the workspace and its tags show what they should be.
+/// The other keys, as far as the workspace, its tags and its release branches show what they should be.
 fn keys(sh: &Shell, workspace: &workspace::Workspace) -> Result<String> {
     let mut text = String::new();
     // Where some members are required as `=X.Y.Z`, and none of them also otherwise, the others are public.
@@ -230,7 +231,46 @@ fn keys(sh: &Shell, workspace: &workspace::Workspace) -> Result<String> {
     if pre == "dev" || pre.starts_with("rc.") {
         text += "release-candidates = true\n";
     }
-    Ok(text)
+    let form = newest.map(|(_, _, form)| form);
+    Ok(text + &support(trains(sh, TagForm::parse(form.as_deref())?)?))
+}
+
+/// The number of each train that has a branch in this clone's `origin` and a patch, and the days from its first release to
+/// its last patch.
+fn trains(sh: &Shell, form: TagForm) -> Result<Vec<(u64, u64)>> {
+    let listing = output_of(cmd!(sh, "git -c protocol.version=2 ls-remote ."))?;
+    let known = Remote::parse(&listing, "refs/remotes/origin/", "", form);
+    let mut trains = Vec::new();
+    for version in known.release_branches().keys() {
+        let mut releases = known.line(version);
+        releases.retain(|(version, _)| version.pre.is_empty());
+        if let [(_, first), .., (_, last)] = releases[..] {
+            let time = git::commit_date(sh, last)? - git::commit_date(sh, first)?;
+            trains.push((train_number(version), time.whole_days().unsigned_abs()));
+        }
+    }
+    Ok(trains)
+}
+
+/// `support-months` and `lts-every`, if the trains show them. Those that were patched more than five times as long as the one
+/// in the middle had long-term support, if a number divides theirs. Of the others, three in four stay within `support-months`:
+/// now and then, one gets a late patch.
+fn support(mut trains: Vec<(u64, u64)>) -> String {
+    trains.sort_by_key(|(_, days)| *days);
+    let middle = trains.get(trains.len() / 2).map_or(0, |(_, days)| *days);
+    let usual = trains.partition_point(|(_, days)| *days <= 5 * middle.max(1));
+    let (usual, long) = trains.split_at(usual);
+    if usual.len() < 3 {
+        return String::new();
+    }
+    let (_, days) = usual[(usual.len() * 3).div_ceil(4) - 1];
+    let mut text = format!("support-months = {}\n", days.div_ceil(31).max(1));
+    if let [(one, _), _, ..] = long {
+        let divides = |every: &u64| long.iter().all(|(number, _)| number.is_multiple_of(*every));
+        let every = (2..=*one).rev().find(divides);
+        text += &every.map_or(String::new(), |every| format!("lts-every = {every}\n"));
+    }
+    text
 }
 
 /// The text with a table at its end, below an empty line.
