@@ -892,6 +892,52 @@ fn support_is_guessed_from_the_patches_of_the_release_branches() {
 }
 
 #[test]
+fn on_a_release_branch_the_configuration_is_that_of_main_and_nothing_is_advised_for_main() {
+    let adopter = Adopter::of(WORKSPACE);
+    adopter.git("tag v1.2.0");
+    adopter.git("branch release-1.2.0");
+    let table = "[workspace.metadata.release-train]\nname = \"Theirs\"\nchecks = [\n  [\"true\"],\n]\n\n\
+                 [[workspace.metadata.release-train.version-strings]]\nfile = \"a/src/lib.rs\"\nline = \"{version}\"\n";
+    let after = "\n# The rest.\n[profile.dev]\ndebug = false\n";
+    adopter.write(MANIFEST, &format!("{WORKSPACE}\n{table}{after}"));
+    adopter.commit("theirs");
+    adopter.git("update-ref refs/remotes/origin/main HEAD");
+    adopter.git("symbolic-ref refs/remotes/origin/HEAD refs/remotes/origin/main");
+    adopter.git("checkout -q release-1.2.0");
+    expect![[r#"
+        staged release-train $COMMIT in ../theirs
+        see it: git diff --cached
+        undo it: git reset --hard
+        Cargo.toml: [workspace.metadata.release-train] is that of origin/main
+    "#]]
+    .assert_eq(&adopter.adopted());
+    let manifest = read(adopter.path(MANIFEST));
+    assert!(manifest.ends_with(&format!("]\n\n{table}")), "{manifest}");
+    assert_eq!(read(adopter.path("theirs/RELEASES.md")), "");
+
+    // A table that does not fit is left to the owner.
+    adopter.git("reset -q --hard");
+    adopter.git("checkout -q main");
+    adopter.edit(MANIFEST, "name = \"Theirs\"", "public = [\"new\"]");
+    adopter.commit("theirs");
+    adopter.git("update-ref refs/remotes/origin/main HEAD");
+    adopter.git("checkout -q release-1.2.0");
+    expect![[r#"
+        error: [workspace.metadata.release-train] is that of origin/main: commit one that fits here: Cargo.toml: [workspace.metadata.release-train]: `public`: `new` is not a published member
+    "#]].assert_eq(&adopter.refused());
+
+    // Without a table on main, it is guessed.
+    adopter.git("update-ref refs/remotes/origin/main release-1.2.0");
+    expect![[r#"
+        staged release-train $COMMIT in ../theirs
+        see it: git diff --cached
+        undo it: git reset --hard
+        Cargo.toml: check [workspace.metadata.release-train], then run `cargo rehearse`
+    "#]]
+    .assert_eq(&adopter.adopted());
+}
+
+#[test]
 fn a_workspace_with_an_xtask_of_its_own_gets_the_tool_under_another_name() {
     let adopter = with_dependencies();
     let package =

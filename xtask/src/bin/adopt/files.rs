@@ -27,6 +27,8 @@ pub struct Target {
     pub tool: String,
     /// The branch that everything lands on.
     pub main: String,
+    /// Whether a release branch is checked out.
+    pub on_release_branch: bool,
     /// Whether its Cargo.lock is committed.
     pub locked: bool,
 }

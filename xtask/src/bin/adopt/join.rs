@@ -8,12 +8,12 @@ use serde_json::json;
 use xshell::{Shell, cmd};
 
 use super::files::{Files, Target};
-use release_train::Result;
 use release_train::rules::version::{TagForm, is_exact, release_of, train_number};
 use release_train::rules::{manifest, notes};
 use release_train::world::git::{self, Remote};
 use release_train::world::process::output_of;
 use release_train::world::{items, text, workspace};
+use release_train::{Context, Result};
 
 pub const CONFIG: &str = ".cargo/config.toml";
 const MANIFEST: &str = "Cargo.toml";
@@ -98,12 +98,19 @@ pub fn aliases(sh: &Shell, Target { tool, locked, .. }: &Target) -> Result<Strin
     Ok(String::new())
 }
 
-/// `[workspace.metadata.release-train]` with what the workspace lets guess.
+/// `[workspace.metadata.release-train]`: on a release branch that of main, if main has one, else with what the workspace
+/// lets guess.
 pub fn configuration(sh: &Shell, target: &Target) -> Result<String> {
     if !workspace::metadata(sh)?["metadata"]["release-train"].is_null() {
         return Ok(String::new());
     }
     let text = sh.read_file(MANIFEST)?;
+    if let Some(table) = table_of_main(sh, target) {
+        sh.write_file(MANIFEST, appended(&text, &table))?;
+        let from = format!("{TABLE} is that of origin/{}", target.main);
+        workspace::Workspace::load(sh).context(format!("{from}: commit one that fits here"))?;
+        return Ok(format!("{MANIFEST}: {from}\n"));
+    }
     let manual = format!("{}/README.md explains every key.", target.tool);
     let mut table = format!("# Guessed by `cargo adopt`: check it. {manual}\n{TABLE}\n");
     if let Err(error) = workspace::Workspace::load(sh) {
@@ -116,6 +123,21 @@ pub fn configuration(sh: &Shell, target: &Target) -> Result<String> {
     Ok(format!(
         "{MANIFEST}: check {TABLE}, then run `cargo rehearse`\n"
     ))
+}
+
+/// On a release branch, the text of the table in origin's main, as this clone knows it, without the comments that follow it.
+fn table_of_main(sh: &Shell, target: &Target) -> Option<String> {
+    let main = target.on_release_branch.then_some(&target.main)?;
+    let at = format!("refs/remotes/origin/{main}:{MANIFEST}");
+    let manifest = output_of(cmd!(sh, "git cat-file blob {at}")).ok()?;
+    let is_in =
+        |line: &&str| !line.starts_with('[') || line.contains(TABLE.trim_matches(['[', ']']));
+    let mut lines = manifest.lines().skip_while(|line| !line.starts_with(TABLE));
+    let mut table = vec![lines.next()?];
+    table.extend(lines.take_while(is_in));
+    let is_key = |line: &&str| !line.is_empty() && !line.starts_with('#');
+    let end = table.iter().rposition(is_key)?;
+    Some(table[..=end].join("\n") + "\n")
 }
 
 /// `RELEASES.md`, with a section for the present version if that has no tag.
@@ -134,7 +156,7 @@ pub fn release_notes(sh: &Shell, target: &Target) -> Result<String> {
         false => workspace.new_section(&version)? + "\n",
     };
     sh.write_file(notes::FILE, section)?;
-    if !is_released {
+    if !is_released || target.on_release_branch {
         return Ok(String::new());
     }
     let cargo = format!("cargo {}", target.tool);

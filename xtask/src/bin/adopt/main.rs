@@ -13,7 +13,7 @@ use xshell::{Shell, cmd};
 
 use change::Change;
 use files::Target;
-use release_train::rules::notes;
+use release_train::rules::{notes, version::branch_version};
 use release_train::world::worktree::{Worktree, lock_clone};
 use release_train::world::{git, items, process, text, workspace};
 use release_train::{Arguments, Context, Result, Usage, bail, exit_code, finish, free, print, say};
@@ -66,6 +66,7 @@ fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         name: git::repository_name(sh)?,
         tool: tool.or(name).unwrap_or("xtask".to_string()),
         main: main_branch(sh),
+        on_release_branch: git::current_branch(sh).is_ok_and(|it| branch_version(&it).is_some()),
         locked: !process::output_of(cmd!(sh, "git ls-files Cargo.lock"))?.is_empty(),
     };
     let commit = process::output_of(cmd!(sh, "git -C {clone} rev-parse HEAD"))?;
