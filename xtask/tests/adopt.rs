@@ -825,16 +825,22 @@ fn what_is_left_out_stays_out() {
 fn the_choices_of_the_owner_are_never_overwritten() {
     let adopter = Adopter::of(WORKSPACE);
     adopter.adopted();
-    adopter.edit(CI_JSON, "1.95.0", "1.90.0");
     adopter.commit("theirs");
-    adopter.edit("train/xtask/ci.json", "1.95.0", "1.99.0");
-    adopter.commit("train");
-    adopter.adopted();
-    assert_eq!(adopter.git("diff --cached --name-only"), "xtask/Cargo.toml");
+    let ours = "train/xtask/ci.json";
+    // Not even those that are as they were copied.
+    for (from, to) in [("1.95.0", "1.99.0"), ("0.51.0", "0.52.0")] {
+        adopter.edit(ours, from, to);
+        adopter.commit("train");
+        let said = adopter.adopted();
+        assert!(!said.contains("ci.json"), "{said}");
+        assert_eq!(adopter.git("diff --cached --name-only"), "xtask/Cargo.toml");
+        adopter.edit(CI_JSON, "ubuntu", "my-ubuntu");
+        adopter.commit("theirs");
+    }
     adopter.git("rm -q xtask/ci.json");
     adopter.commit("theirs");
     adopter.adopted();
-    assert!(read(adopter.path(CI_JSON)).contains("1.99.0"));
+    assert_eq!(read(adopter.path(CI_JSON)), read(adopter.path(ours)));
 }
 
 #[test]

@@ -22,8 +22,8 @@ const HELP: &str = "\
 cargo adopt DIR [--name NAME] [--without WHAT]...
 
 Copies the release train into the workspace at DIR, the root of a git
-repository, or updates it there, stages everything, commits nothing, and
-leaves the files alone that are yours.
+repository, or updates it there: everything is staged, nothing is committed,
+and files of your own stay as they are.
 
 --name NAME     call the folder, package, program and alias of the tool NAME
                 instead of `xtask`; an update finds the name by itself
