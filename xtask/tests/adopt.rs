@@ -999,7 +999,8 @@ fn a_workspace_with_an_xtask_of_its_own_gets_the_tool_under_another_name() {
     for (line, expected) in [
         ("train --help", "cargo train TASK --help"),
         ("train bump --help", "cargo train bump [major"),
-        ("rehearse --help", "cargo rehearse"),
+        // Not run: it would take the place of our own program of that name.
+        ("check --package train --bin rehearse", ""),
         ("fmt --package train --check", ""),
     ] {
         let mut cargo = adopter.0.command("theirs", "cargo");

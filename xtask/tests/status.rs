@@ -153,7 +153,8 @@ fn what_github_does_not_answer_is_named_and_the_rest_is_shown() {
         ```sh
         # see the problems above
         ```
-    "#]].assert_eq(&board(&world, "--date 2026-04-04"));
+    "#]]
+    .assert_eq(&board(&world, "--date 2026-04-04"));
     assert_eq!(json(&world, "--date 2026-04-05")["next"], json!([]));
 
     world.git("clone", &["remote", "set-url", "origin", "/nowhere"]);
