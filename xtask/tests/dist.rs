@@ -134,27 +134,31 @@ fn what_is_packed_is_the_same_in_two_places_and_at_two_times() {
 }
 
 #[test]
-fn where_the_workspace_names_default_members_those_are_packed() {
+fn of_default_members_those_that_are_published_are_packed() {
     let world = world();
     let files = [
         (
             "Cargo.toml",
-            root("a b tool") + "default-members = [\"tool\"]\n",
+            root("a b bench tool") + "default-members = [\"bench\", \"tool\"]\n",
         ),
         (
-            "tool/Cargo.toml",
-            package("tool", "12.0.0", "publish = false\n"),
+            "bench/Cargo.toml",
+            package("bench", "12.0.0", "publish = false\n"),
         ),
+        ("bench/src/main.rs", "fn main() {}\n".to_string()),
+        ("tool/Cargo.toml", package("tool", "12.0.0", "")),
         ("tool/src/main.rs", "fn main() {}\n".to_string()),
     ];
-    fs::create_dir_all(world.path("github/tool/src")).unwrap();
+    for folder in ["bench/src", "tool/src"] {
+        fs::create_dir_all(world.path("github").join(folder)).unwrap();
+    }
     let files: Vec<(&str, &str)> = files
         .iter()
         .map(|(file, text)| (*file, text.as_str()))
         .collect();
-    world.commit("main", "A tool", &files);
+    world.commit("main", "A benchmark and a tool", &files);
     world.git("clone", &["pull", "-q", "--ff-only"]);
-    // The lock file does not know it yet.
+    // The lock file does not know them yet.
     assert_eq!(
         world.xtask("clone", "dist").output().unwrap().status.code(),
         Some(1)
@@ -162,14 +166,15 @@ fn where_the_workspace_names_default_members_those_are_packed() {
     world.lock();
     world.git("clone", &["pull", "-q", "--ff-only"]);
     world.done("dist");
+    let program = format!("origin-v12.0.0-{}.tar.gz", host());
     let names: Vec<String> = archives(&world).into_keys().collect();
-    assert_eq!(
-        names,
-        [
-            "origin-v12.0.0-src.tar.gz".to_string(),
-            format!("origin-v12.0.0-{}.tar.gz", host())
-        ]
-    );
+    assert_eq!(names, ["origin-v12.0.0-src.tar.gz", &program]);
+    let files = listing(&world.path("clone/target/dist"), &program);
+    let programs: Vec<&str> = files
+        .iter()
+        .filter_map(|line| line.strip_prefix("-rwxr-xr-x root/root "))
+        .collect();
+    assert_eq!(programs, [format!("origin-v12.0.0-{}/tool", host())]);
 }
 
 #[test]

@@ -43,7 +43,7 @@ pub struct Crate {
     pub inherits: bool,
     /// Whether it is bumped with the train: published and not `independent`, or of an inherited version.
     pub follows_train: bool,
-    /// Whether `dist` builds its binaries: it is a default member, or published if all members are default ones.
+    /// Whether `dist` builds its binaries: it is published and a default member.
     pub shipped: bool,
     /// The package in `cargo metadata`.
     pub about: Value,
@@ -85,7 +85,6 @@ impl Workspace {
                 bail!("{table}: `independent`: `{name}` inherits its version from the workspace");
             }
             let published = package["publish"] != json!([]);
-            let all_are_default = defaults.len() == packages.len();
             let is_default = defaults.contains(&package["id"]);
             members.insert(path, crates.len());
             crates.push(Crate {
@@ -95,7 +94,7 @@ impl Workspace {
                 registries: items(&package["publish"]).iter().map(text).collect(),
                 inherits,
                 follows_train: inherits || published && !independent,
-                shipped: is_default && (published || !all_are_default),
+                shipped: published && is_default,
                 about: package.clone(),
                 manifest,
             });
