@@ -178,6 +178,16 @@ fn of_default_members_those_that_are_published_are_packed() {
 }
 
 #[test]
+fn with_source_nothing_is_built() {
+    let world = world();
+    world.done("dist --source");
+    let names: Vec<String> = archives(&world).into_keys().collect();
+    assert_eq!(names, ["demo-v12.0.0-src.tar.gz"]);
+    let built = world.path("clone/target").join(host());
+    assert!(!built.exists(), "{}", built.display());
+}
+
+#[test]
 fn what_is_not_committed_is_not_packed() {
     let world = world();
     fs::write(world.path("clone/a/src/lib.rs"), "// changed\n").unwrap();

@@ -19,9 +19,10 @@ use release_train::{Arguments, Context, Result, bail, finish, say};
 pub const HELP: &str = "\
 Builds the release binaries and a source archive into target/dist.
 
-cargo xtask dist [--target TARGET]
+cargo xtask dist [--target TARGET | --source]
 
   --target  default: this machine's
+  --source  packs the commit alone, and builds nothing
 
 It builds the binaries of published members, of `default-members` alone if
 Cargo.toml names some, with the release profile and --locked. It packs them with
@@ -34,6 +35,7 @@ Example: cargo xtask dist --target x86_64-unknown-linux-gnu
 /// Reads the command line, and packs.
 pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let target: Option<String> = arguments.opt_value_from_str("--target")?;
+    let only_source = arguments.contains("--source");
     finish(arguments)?;
     let workspace = Workspace::load(sh)?;
     let _root = sh.push_dir(&workspace.root);
@@ -61,7 +63,10 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     }
 
     let top = PathBuf::from(output_of(cmd!(sh, "git rev-parse --show-toplevel"))?);
-    let binaries = build(sh, &workspace, &target)?;
+    let binaries = match only_source {
+        true => Vec::new(),
+        false => build(sh, &workspace, &target)?,
+    };
     if !binaries.is_empty() {
         let is_windows = target.contains("windows");
         let format = if is_windows { "zip" } else { "tar.gz" };
