@@ -2,12 +2,14 @@
 //! cargo, and a registry. Programs start there in an environment that begins empty: nothing of the user's gets in.
 
 use std::cell::Cell;
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 use time::Date;
@@ -235,21 +237,29 @@ fn run(mut command: Command) -> Result<(bool, String)> {
     Ok((child.wait()?.success(), output))
 }
 
-/// Reads the lines of a crate from the index of crates.io.
+/// Reads the lines of a crate from the index of crates.io, once: cargo asks again and again what is published.
 fn public_index() -> Result<Public> {
     let agent = agent()?;
+    let known = Mutex::new(HashMap::<String, String>::new());
     Ok(Box::new(move |name| {
+        let lock = || known.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = lock().get(name).cloned();
+        if let Some(text) = text {
+            return Ok(text);
+        }
         let address = format!("https://index.crates.io/{}", index_path(name));
         let mut answer = agent.get(address).call().map_err(io::Error::other)?;
         let status = answer.status().as_u16();
         let body = answer.body_mut().with_config().limit(1 << 30);
-        match status {
-            200 => body.read_to_string().map_err(io::Error::other),
-            404 => Ok(String::new()),
+        let text = match status {
+            200 => body.read_to_string().map_err(io::Error::other)?,
+            404 => String::new(),
             status => {
                 let error = format!("index.crates.io: {name}: status {status}");
-                Err(io::Error::other(error))
+                return Err(io::Error::other(error));
             }
-        }
+        };
+        lock().insert(name.to_string(), text.clone());
+        Ok(text)
     }))
 }
