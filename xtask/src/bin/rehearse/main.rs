@@ -111,10 +111,12 @@ fn run(mut arguments: Arguments) -> Result<()> {
         let graph = sandbox.git(&sandbox.origin, graph)?;
         print("\n")?;
         for line in graph.lines() {
-            print(&format!("{}\n", line.trim_end()))?;
+            let line: String = line.trim_end().chars().take(80).collect();
+            print(&format!("{line}\n"))?;
         }
         let seconds = start.elapsed().as_secs_f64();
-        print(&format!("\nreleased {released} in {seconds:.0} s\n"))
+        let end = "without the build of the tool\n";
+        print(&format!("\nreleased {released} in {seconds:.0} s, {end}"))
     };
     let result = rehearse();
     let begun = Path::new(&root).join("clone").exists();

@@ -1,5 +1,6 @@
 //! The steps of a rehearsal, with one line for each: the task, or in brackets what people do, its time and its outcome.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
 use std::time::Instant;
@@ -14,6 +15,9 @@ use release_train::{Result, print};
 /// What the workflows run at a tag, in this order.
 const AT_TAG: [&str; 4] = ["verify", "dist", "publish", "github-release"];
 
+/// How many warnings of a step are shown: cargo may have hundreds.
+const SHOWN: usize = 4;
+
 pub struct Steps<'a> {
     pub sandbox: &'a Sandbox,
     /// The state after the last step.
@@ -21,8 +25,9 @@ pub struct Steps<'a> {
     /// Whether only steps that fail are shown.
     pub quiet: bool,
     verbose: bool,
-    /// The day that was printed last.
+    /// The day that was printed last, and all warnings that were.
     shown: Option<Date>,
+    warnings: BTreeSet<String>,
 }
 
 impl Steps<'_> {
@@ -33,6 +38,7 @@ impl Steps<'_> {
             quiet: false,
             verbose,
             shown: None,
+            warnings: BTreeSet::new(),
         })
     }
 
@@ -92,7 +98,7 @@ impl Steps<'_> {
             if self.shown.replace(day) != Some(day) {
                 print(&format!("{day}\n"))?;
             }
-            print(&format!("  {name:<17}"))?;
+            print(&format!("  {name:<17} "))?;
             io::stdout().flush()?; // it is shown while it runs
         }
         let start = Instant::now();
@@ -104,20 +110,62 @@ impl Steps<'_> {
             outcome = vec!["failed".to_string()];
         } else if outcome.is_empty() {
             let last = output.lines().rfind(|line| !line.starts_with("$ "));
-            outcome.extend(last.map(str::to_string));
+            outcome.push(last.unwrap_or("done").to_string());
         }
         if !self.quiet {
-            let outcome = outcome.join(&format!("\n{:29}", ""));
-            print(&format!(" {seconds:5.1} s  {outcome}\n"))?;
+            if let Some(last) = outcome.last_mut() {
+                *last += &format!(" ({seconds:.1}\u{a0}s)");
+            }
+            let lines: Vec<_> = outcome.iter().map(|line| wrap(line, 20)).collect();
+            print(&format!("{}\n", lines.join(&format!("\n{:20}", ""))))?;
         }
         if self.verbose || !ok {
             for line in output.lines() {
                 print(&format!("    | {line}\n"))?;
             }
+        } else if !self.quiet {
+            self.print_warnings(&output)?;
         }
         match ok {
             true => Ok(()),
             false => Err(format!("`{line}` failed on {day}: see its output above").into()),
         }
     }
+
+    /// Prints the warnings of a step that were not printed in this month, the first ones and the begin of each.
+    fn print_warnings(&mut self, output: &str) -> Result<()> {
+        let mut new = Vec::from_iter(output.lines().filter(|it| it.starts_with("warning: ")));
+        new.retain(|warning| self.warnings.insert(warning.to_string()));
+        for warning in new.iter().take(SHOWN) {
+            let end = if warning.len() > 240 { "..." } else { "" };
+            print(&format!(
+                "    {}\n",
+                wrap(&format!("{warning:.240}{end}"), 4)
+            ))?;
+        }
+        match new.len() > SHOWN {
+            true => print("    more warnings: see --verbose\n"),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Breaks what is printed from a column on into lines of at most 80, without the room before the first one; the others begin
+/// two columns further right. A no-break space joins words.
+pub fn wrap(text: &str, column: usize) -> String {
+    let (mut wrapped, mut width) = (String::new(), column);
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if wrapped.is_empty() {
+            width += length;
+        } else if width + 1 + length <= 80 {
+            wrapped.push(' ');
+            width += 1 + length;
+        } else {
+            wrapped += &format!("\n{:1$}", "", column + 2);
+            width = column + 2 + length;
+        }
+        wrapped += word;
+    }
+    wrapped.replace('\u{a0}', " ")
 }
