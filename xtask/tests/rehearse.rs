@@ -255,7 +255,9 @@ fn month_of(version: &str, config: &str, released: &str) -> String {
     let manifest = package("a", version) + more + config;
     let tree = Tree::new(&[("Cargo.toml", &manifest), (".gitignore", "target\n")]);
     commit(tree.path());
-    let output = rehearse(tree.path(), place.path(), "").output().unwrap();
+    let output = rehearse(tree.path(), place.path(), "--fast")
+        .output()
+        .unwrap();
     let said = said(&output, place.path());
     assert!(
         said.contains(&format!("\nreleased {released} in N s")),
@@ -435,9 +437,9 @@ fn a_wrong_command_line_is_refused_before_a_sandbox_is_made() {
         ("rehearse cut", "unknown task `rehearse`"),
         (
             "--demo cut",
-            "--demo and --security take no task such as `cut`",
+            "--demo, --security and --fast take no task such as `cut`",
         ),
-        ("--fast", "unknown option `--fast`"),
+        ("--slow", "unknown option `--slow`"),
         (
             "publish --registry=other",
             "a rehearsal has its own registry, without --registry",

@@ -33,7 +33,7 @@ temporary folder with its own origin, GitHub and registry. No token gets in,
 and nothing leaves the machine but downloads from crates.io, if the workspace
 has dependencies there.
 
-cargo rehearse [--demo|--security] [OPTIONS]
+cargo rehearse [--demo|--security] [--fast] [OPTIONS]
 cargo rehearse [--keep] [--date DATE] TASK [TASK'S OPTIONS]
 
 The month includes changes that are not committed, without new files that git
@@ -42,6 +42,8 @@ and tags of origin that your clone knows.
 
   --demo             the month of a small workspace that comes with the tool
   --security         the day of a security release of three of its branches
+  --fast             build nothing: `verify --fast`, `dist --source`, and what
+                     users get at the end is only resolved
   --keep             keep the folder; after a failure it is always kept
   --verbose          show the output of each step
   --date YYYY-MM-DD  stands for today: the month begins on the next 5th
@@ -69,11 +71,18 @@ fn run(mut arguments: Arguments) -> Result<()> {
     let verbose = arguments.contains("--verbose");
     let words = arguments.finish();
     let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
-    let words: Vec<&str> = words.iter().map(|word| &**word).collect();
+    let mut words: Vec<&str> = words.iter().map(|word| &**word).collect();
+    // After a task, it is an option of the task.
+    let fast = words.first() == Some(&"--fast");
+    if fast {
+        words.remove(0);
+    }
     let task = words.first();
     let error = match task {
         Some(word) if word.starts_with('-') => format!("unknown option `{word}`"),
-        Some(task) if demo => format!("--demo and --security take no task such as `{task}`"),
+        Some(task) if demo || fast => {
+            format!("--demo, --security and --fast take no task such as `{task}`")
+        }
         _ if words.iter().any(|word| word.starts_with("--registry")) => {
             "a rehearsal has its own registry, without --registry".to_string()
         }
@@ -104,7 +113,7 @@ fn run(mut arguments: Arguments) -> Result<()> {
             true => source::take_demo(&sh, &mut sandbox)?,
             false => source::take_workspace(&sh, &mut sandbox)?,
         };
-        let mut steps = Steps::new(&sandbox, verbose)?;
+        let mut steps = Steps::new(&sandbox, verbose, fast)?;
         let days = if security { security::run } else { month::run };
         let released = days(&mut steps, &workspace, today)?;
         let graph = "log --graph --all --max-count=40 --format=%h%d%x20%s";
