@@ -249,11 +249,14 @@ fn the_month_of_the_demo_completes_and_nothing_of_the_environment_gets_in() {
 }
 
 /// What the rehearsal of a workspace of one crate prints, which must end with what it released.
-fn month_of(version: &str, config: &str, released: &str) -> String {
+fn month_of(version: &str, config: &str, notes: &str, released: &str) -> String {
     let place = temporary();
     let more = "description = \"A.\"\nlicense = \"MIT\"\n[workspace.metadata.release-train]\nname = \"Demo\"\n";
     let manifest = package("a", version) + more + config;
     let tree = Tree::new(&[("Cargo.toml", &manifest), (".gitignore", "target\n")]);
+    if !notes.is_empty() {
+        tree.write("RELEASES.md", notes);
+    }
     commit(tree.path());
     let output = rehearse(tree.path(), place.path(), "--fast")
         .output()
@@ -269,12 +272,20 @@ fn month_of(version: &str, config: &str, released: &str) -> String {
 
 #[test]
 fn the_month_of_a_workspace_below_0_1_has_no_patch_release() {
-    month_of("0.0.3", "", "v0.0.3");
+    month_of("0.0.3", "", "", "v0.0.3");
+}
+
+#[test]
+fn the_month_of_a_workspace_whose_main_keeps_the_notes_of_the_next_release_alone() {
+    let notes = "## 1.0.0\n\nUnreleased.\n\n<!-- ARCHIVE_START -->\n";
+    let said = month_of("1.0.0", "", notes, "v1.0.0 and v1.0.1");
+    let (_, end) = said.split_once("  sync-notes ").unwrap();
+    assert!(!end.contains("(merge)"), "{said}");
 }
 
 #[test]
 fn the_month_of_a_workspace_whose_tags_have_another_form() {
-    let said = month_of("1.0.0", "tag = \"{version}\"\n", "1.0.0 and 1.0.1");
+    let said = month_of("1.0.0", "tag = \"{version}\"\n", "", "1.0.0 and 1.0.1");
     assert!(
         said.contains("tag 1.0.1 (N s)\n") && !said.contains("tag v"),
         "{said}"

@@ -52,7 +52,11 @@ pub fn run(steps: &mut Steps, workspace: &Workspace, today: Date) -> Result<Stri
         steps.merge()?;
         steps.release(&branch)?;
         steps.task("main", "sync-notes")?;
-        steps.merge()?;
+        // Main may keep the notes of the next release alone.
+        let mut pulls = steps.state.list("pulls").iter();
+        if pulls.any(|pull| pull["state"] == "OPEN") {
+            steps.merge()?;
+        }
         released.push(tags.tag(&patch));
     }
     use_crates(steps, workspace)?;
