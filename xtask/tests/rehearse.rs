@@ -391,6 +391,81 @@ fn if_the_version_is_released_the_next_train_is_rehearsed() {
 }
 
 #[test]
+fn from_a_version_that_is_published_the_next_free_one_is_rehearsed() {
+    let folder = temporary();
+    let registry = Registry::start(folder.path().join("registry"), Rules::default()).unwrap();
+    let line = |version: &str| {
+        format!(
+            r#"{{"name":"a","vers":"{version}","deps":[],"cksum":"","features":{{}},"yanked":false}}"#
+        )
+    };
+    let index = folder.path().join("registry/index");
+    fs::create_dir_all(&index).unwrap();
+    fs::write(index.join("a"), line("1.0.0") + "\n" + &line("2.0.0")).unwrap();
+    let nothing_there = "sparse+http://127.0.0.1:1/".to_string();
+    // It is asked where the workspace needs registries anyway.
+    let some = "[dev-dependencies]\nb = \"1\"\n";
+    let bumped = "in the copy: bumped main to 2.0.0: a 1.0.0 is published\n\
+        in the copy: bumped main to 3.0.0: a 2.0.0 is published\n";
+    let unknown = "not checked whether these versions are published:\n  http://127.0.0.1:1/";
+    for (index, dependencies, expected) in [
+        (registry.index(), some, bumped),
+        (registry.index(), "", ""),
+        (nothing_there, some, unknown),
+    ] {
+        let place = temporary();
+        let manifest = package("a", "1.0.0") + dependencies;
+        let tree = Tree::new(&[("Cargo.toml", &manifest), (".gitignore", "target\n")]);
+        commit(tree.path());
+        let mut command = rehearse(tree.path(), place.path(), "--date 2026-01-05");
+        command
+            .env("CARGO_REGISTRY_DEFAULT", "rehearsal")
+            .env("CARGO_REGISTRIES_REHEARSAL_INDEX", &index);
+        let (said, _) = begun(command, place.path());
+        assert!(said.contains(expected), "{said}");
+        let is_moved = said.contains("bumped") || said.contains("not checked");
+        assert_eq!(is_moved, !expected.is_empty(), "{said}");
+    }
+}
+
+#[test]
+fn a_fast_month_builds_nothing_and_shows_each_warning_once() {
+    let place = temporary();
+    let output = rehearse(Path::new(HERE), place.path(), "--demo --fast --keep");
+    let output = { output }.output().unwrap();
+    let said = said(&output, place.path());
+    for expected in [
+        "  verify --fast     verified 4.0.0 and its 5 crates",
+        "  dist --source     packed target/dist/tinytable-v4.0.0-src.tar.gz",
+        "v4.0.0 is public and the latest, with 1 file",
+        "resolves tinytable 4.0.1, tinytable-themes 0.9.1; not built",
+    ] {
+        assert!(said.contains(expected), "{said}");
+    }
+    let warnings = said.matches("\n    warning: rehearsal has never seen tinytable");
+    assert_eq!(warnings.count(), 1, "{said}");
+    let mut folders = fs::read_dir(place.path()).unwrap();
+    let sandbox = folders.next().unwrap().unwrap().path();
+    assert!(sandbox.join("dependent/Cargo.lock").exists());
+    for built in [
+        "dependent/target",
+        "clone/target/debug",
+        "clone/target/release",
+    ] {
+        assert!(!sandbox.join(built).exists(), "{built}");
+    }
+}
+
+#[test]
+fn behind_a_task_fast_is_an_option_of_the_task() {
+    let (world, place) = (World::new(), temporary());
+    let output = rehearse(&world.path("clone"), place.path(), "cut --fast");
+    let output = { output }.output().unwrap();
+    let said = text(&output.stdout);
+    assert!(said.contains("unexpected argument `--fast`"), "{said}");
+}
+
+#[test]
 fn changes_that_are_not_committed_are_rehearsed_without_files_that_git_does_not_know() {
     let (place, folder) = (temporary(), temporary());
     demo(folder.path(), "", "RELEASES.md");

@@ -37,8 +37,9 @@ cargo rehearse [--demo|--security] [--fast] [OPTIONS]
 cargo rehearse [--keep] [--date DATE] TASK [TASK'S OPTIONS]
 
 The month includes changes that are not committed, without new files that git
-does not know. A task runs at the commit that is checked out, with the branches
-and tags of origin that your clone knows.
+does not know, and begins at a version that is not published. A task runs at
+the commit that is checked out, with the branches and tags of origin that your
+clone knows.
 
   --demo             the month of a small workspace that comes with the tool
   --security         the day of a security release of three of its branches

@@ -1,17 +1,21 @@
 //! Fills a sandbox: with the demo, with the user's workspace as it is, or with what their clone knows of `origin`.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use xshell::{Shell, cmd};
 
 use crate::sandbox::Sandbox;
+use crate::steps::wrap;
 use release_train::rules::version::{branch_version, release_branch, release_of};
 use release_train::rules::{manifest, notes};
 use release_train::world::git::{self, Remote};
 use release_train::world::process::output_of;
-use release_train::world::workspace::{Workspace, root, tag_form};
+use release_train::world::registry::{Registry, Versions};
+use release_train::world::workspace::{Crate, Workspace, root, tag_form};
 use release_train::{Context, Result, bail, print};
 
 /// The demo, in the folder of this package.
@@ -115,16 +119,31 @@ fn begin(sh: &Shell, sandbox: &mut Sandbox, name: &str, is_tagged: bool) -> Resu
     let text = fs::read_to_string(&file).unwrap_or_default();
     // A month begins at an X.Y.0 that is not released. On a release branch, or before the bump of main, it is the next one.
     let mut version = release_of(&workspace.version);
-    let is_new = !is_tagged
+    let mut is_new = !is_tagged
         && branch_version(&release_branch(&version)).is_some()
         && ["", "dev"].contains(&workspace.version.pre.as_str())
         && !notes::is_dated(&text, &version).unwrap_or(false);
-    if !is_new {
+    let has_dependencies = from_registries(&workspace);
+    let published = match has_dependencies {
+        true => published(&workspace)?,
+        false => BTreeMap::new(), // it is rehearsed offline
+    };
+    loop {
+        let is_there = |it: &&Crate| {
+            let versions = published.get(&it.name).filter(|_| it.follows_train);
+            versions.is_some_and(|versions| versions.contains_key(&release_of(&it.version)))
+        };
+        let why = match workspace.published().find(is_there) {
+            Some(it) => format!(": {} {} is published", it.name, release_of(&it.version)),
+            None if is_new => break,
+            None => String::new(),
+        };
         // By a level: independent crates move as well, as they do when a train is cut.
         prepare(sandbox, &["bump", "major"])?;
         workspace = Workspace::load(sh)?;
         version = release_of(&workspace.version);
-        print(&format!("in the copy: bumped main to {version}\n"))?;
+        is_new = true;
+        print(&format!("in the copy: bumped main to {version}{why}\n"))?;
     }
     if !notes::has(&text, &version).unwrap_or(true) {
         fs::OpenOptions::new()
@@ -144,7 +163,7 @@ fn begin(sh: &Shell, sandbox: &mut Sandbox, name: &str, is_tagged: bool) -> Resu
         }
         print("in the copy: each list `publish` allows the sandbox's registry alone\n")?;
     }
-    sandbox.start_registry(from_registries(&workspace))?;
+    sandbox.start_registry(has_dependencies)?;
 
     let (origin, message) = (&sandbox.origin, format!("Begin with {name}"));
     sandbox.git("people", "add --all")?;
@@ -162,6 +181,20 @@ fn prepare(sandbox: &Sandbox, task: &[&str]) -> Result<()> {
         (true, _) => Ok(()),
         (false, output) => Err(output.trim_end().into()),
     }
+}
+
+/// The versions of each member in the registry that it is really published to; none if that does not answer within 5 s.
+fn published(workspace: &Workspace) -> Result<BTreeMap<String, Versions>> {
+    let registry = Registry::of(workspace, None, Duration::from_secs(5));
+    let all = registry.and_then(|registry| registry.versions_of_all(workspace));
+    let all = all.or_else(|error| {
+        let line = format!("not checked whether these versions are published: {error}");
+        print(&format!("{}\n", wrap(&line, 0))).map(|()| Vec::new())
+    })?;
+    let all = all.into_iter();
+    Ok(all
+        .map(|(it, versions)| (it.name.clone(), versions))
+        .collect())
 }
 
 /// Whether a member has a dependency that is not a path.
