@@ -293,16 +293,18 @@ fn the_month_of_a_workspace_whose_tags_have_another_form() {
 }
 
 #[test]
-fn a_step_that_fails_is_shown_and_its_sandbox_is_kept() {
+fn a_step_that_fails_is_shown_and_its_sandbox_can_be_entered() {
     let (place, folder) = (temporary(), temporary());
+    let place = place.path().join("it's temporary");
+    fs::create_dir(&place).unwrap();
     let folder = folder.path().join("my workspace"); // which has a name of two words
     fs::create_dir(&folder).unwrap();
     demo(&folder, "/^description/d", "themes/Cargo.toml");
-    let output = rehearse(&folder, place.path(), "--date 2026-01-05")
+    let output = rehearse(&folder, &place, "--date 2026-01-05")
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
-    let (said, error) = (said(&output, place.path()), text(&output.stderr));
+    let (said, error) = (said(&output, &place), text(&output.stderr));
     let step = said
         .lines()
         .position(|line| line.ends_with("  failed (N s)"))
@@ -315,19 +317,30 @@ fn a_step_that_fails_is_shown_and_its_sandbox_is_kept() {
     );
     let missing = "`tinytable-themes` has no description";
     assert!(said.contains(missing), "{said}");
-    assert!(error.starts_with(
-        "error: `verify` failed on 2026-01-20: see its output above; the sandbox is kept: "
-    ));
-    let kept = fs::read_dir(place.path())
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap()
-        .path();
+    // The last line is one to paste: it starts a shell in the sandbox.
+    let (error, enter) = error.trim_end().rsplit_once('\n').unwrap();
+    let expected = "error: `verify` failed on 2026-01-20: see its output above";
+    assert!(error.ends_with(expected), "{error}");
+    let enter = enter.strip_prefix("enter the sandbox with: ").unwrap();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", enter]).env("GH_TOKEN", "planted");
+    shell.env("SHELL", "/bin/sh").current_dir("/");
+    shell.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut shell = shell.stderr(Stdio::piped()).spawn().unwrap();
+    let lines = "pwd; git log -1 --format=%s; gh pr list --json number --state open\n\
+        echo \"$GH_TOKEN.\"; xtask status --date 2026-01-20\n";
+    let mut stdin = shell.stdin.take().unwrap();
+    stdin.write_all(lines.as_bytes()).unwrap();
+    drop(stdin);
+    let output = shell.wait_with_output().unwrap();
+    let (entered, hints) = (text(&output.stdout), text(&output.stderr));
     assert!(
-        kept.join("clone/Cargo.toml").exists() && error.contains(&kept.display().to_string()),
-        "{error}"
+        entered.contains(
+            "/clone\nMerge pull request #3 from ci/release-4.0.0\n[]\n.\nTinytable on 2026-01-20"
+        ),
+        "{entered}"
     );
+    assert!(hints.contains("The registry has ended"), "{hints}");
 }
 
 /// What a rehearsal says before its first step, and the root of the humans' clone there: the steps are those of any train.

@@ -102,9 +102,9 @@ fn run(mut arguments: Arguments) -> Result<()> {
         }
     }
     let start = Instant::now();
-    let mut sandbox = Sandbox::new(&sh, tool, today)?;
-    let root = sandbox.root.display().to_string();
-    print(&format!("sandbox: {root}\n"))?;
+    let mut sandbox = Sandbox::new(&sh, &tool, today)?;
+    let root = sandbox.root.clone();
+    print(&format!("sandbox: {}\n", root.display()))?;
     let mut rehearse = || -> Result<()> {
         if task.is_some() {
             source::take_clone(&sh, &mut sandbox)?;
@@ -129,12 +129,15 @@ fn run(mut arguments: Arguments) -> Result<()> {
         print(&format!("\nreleased {released} in {seconds:.0} s, {end}"))
     };
     let result = rehearse();
-    let begun = Path::new(&root).join("clone").exists();
-    sandbox.keep.set(keep || result.is_err() && begun);
-    result.map_err(|error| match begun {
-        true => format!("{error}; the sandbox is kept: {root}").into(),
-        false => error,
-    })
+    if !root.join("clone").exists() || !keep && result.is_ok() {
+        return result;
+    }
+    sandbox.keep.set(true);
+    let enter = sandbox.write_enter()?;
+    match result {
+        Ok(()) => print(&format!("enter the sandbox with: {enter}\n")),
+        Err(error) => Err(format!("{error}\nenter the sandbox with: {enter}").into()),
+    }
 }
 
 /// Builds the `xtask` of this source with the toolchain that built us, and returns where cargo says that it is.

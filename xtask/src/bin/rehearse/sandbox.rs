@@ -28,8 +28,6 @@ pub struct Sandbox {
     pub origin: String,
     /// Where the workspace lies in its repository: empty for the root.
     pub inside: String,
-    /// The `xtask` that is rehearsed.
-    tool: PathBuf,
     path: OsString,
     registry: Option<Registry>,
     token: String,
@@ -39,7 +37,7 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    pub fn new(sh: &Shell, tool: PathBuf, today: Date) -> Result<Sandbox> {
+    pub fn new(sh: &Shell, tool: &Path, today: Date) -> Result<Sandbox> {
         let sysroot = process::output_of(cmd!(sh, "rustc --print sysroot"))?;
         let root = std::env::temp_dir().join(format!("rehearsal-{}", random()));
         make_private(&root)?;
@@ -54,7 +52,6 @@ impl Sandbox {
             keep: Cell::new(false),
             origin: String::new(),
             inside: String::new(),
-            tool,
             path: std::env::join_paths(path)?,
             registry: None,
             token: random(),
@@ -73,9 +70,11 @@ impl Sandbox {
         for folder in ["bin", "cargo-home", "gh", "home", "template", "tmp"] {
             fs::create_dir(sandbox.root.join(folder))?;
         }
-        let gh = format!("bin/gh{}", std::env::consts::EXE_SUFFIX);
-        let (own, gh) = (std::env::current_exe()?, sandbox.root.join(gh));
-        fs::hard_link(&own, &gh).or_else(|_| fs::copy(&own, &gh).map(drop))?;
+        for (from, name) in [(&*std::env::current_exe()?, "gh"), (tool, "xtask")] {
+            let file = format!("bin/{name}{}", std::env::consts::EXE_SUFFIX);
+            let to = sandbox.root.join(file);
+            fs::hard_link(from, &to).or_else(|_| fs::copy(from, &to).map(drop))?;
+        }
         sandbox.change_github(|_| {})?;
         Ok(sandbox)
     }
@@ -154,9 +153,29 @@ impl Sandbox {
         command
     }
 
+    /// Writes a script that starts the user's shell in the clone, in the environment of the steps, and returns how to run it.
+    pub fn write_enter(&self) -> Result<String> {
+        let clone = self.workspace("clone");
+        let mut script = format!(
+            "echo 'The day is {}: pass it to a task, as in `xtask status --date DAY`.' >&2\n\
+             echo 'The registry has ended: nothing can be published or downloaded.' >&2\n\
+             cd {} || exit\nexec env -i TERM=\"$TERM\"",
+            self.day.get(),
+            quoted(clone.as_os_str())
+        );
+        for (name, value) in self.command("A Human", &clone, "").get_envs() {
+            let value = quoted(value.unwrap_or_default());
+            script += &format!(" \\\n  {}={value}", name.display());
+        }
+        script += " \"${SHELL:-/bin/sh}\"\n";
+        let file = self.root.join("enter");
+        fs::write(&file, script)?;
+        Ok(format!("sh {}", quoted(file.as_os_str())))
+    }
+
     /// Runs a task in a clone, on the day of the sandbox. Whether it succeeded, and its output.
     pub fn xtask(&self, clone: &str, arguments: &[&str]) -> Result<(bool, String)> {
-        let mut command = self.command("Release Train", &self.workspace(clone), &self.tool);
+        let mut command = self.command("Release Train", &self.workspace(clone), "xtask");
         command.args(arguments);
         command.args(["--date", &self.day.get().to_string()]);
         run(command)
@@ -219,6 +238,11 @@ fn make_private(folder: &Path) -> Result<()> {
     builder
         .create(folder)
         .map_err(|error| format!("{}: {error}", folder.display()).into())
+}
+
+/// A word as a POSIX shell reads it.
+fn quoted(word: &OsStr) -> String {
+    format!("'{}'", word.display().to_string().replace('\'', r"'\''"))
 }
 
 /// A random word of 16 digits: the standard library seeds its hashes from the system.
