@@ -146,7 +146,7 @@ fn build_xtask(sh: &Shell) -> Result<PathBuf> {
     let format = "--message-format=json-render-diagnostics";
     let build = cmd!(
         sh,
-        "cargo build --quiet --locked --manifest-path {manifest} --package xtask --bin xtask {format}"
+        "cargo build --locked --manifest-path {manifest} --package xtask --bin xtask {format}"
     );
     // Some dependencies would be built again for the variables that `cargo run` sets.
     let mut build = prepared(build, Tokens::None);
