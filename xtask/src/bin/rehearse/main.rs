@@ -33,13 +33,14 @@ temporary folder with its own origin, GitHub and registry. No token gets in,
 and nothing leaves the machine but downloads from crates.io, if the workspace
 has dependencies there.
 
-cargo rehearse [--demo|--security] [--fast] [OPTIONS]
+cargo rehearse [--demo] [--fast] [OPTIONS]
+cargo rehearse --security [OPTIONS]
 cargo rehearse [--keep] [--date DATE] TASK [TASK'S OPTIONS]
 
 The month includes changes that are not committed, without new files that git
-does not know, and begins at a version that is not published. A task runs at
-the commit that is checked out, with the branches and tags of origin that your
-clone knows.
+does not know, and begins at a version that is not published. In brackets is
+what people do. A task runs at the commit that is checked out, with the branches
+and tags of origin that your clone knows.
 
   --demo             the month of a small workspace that comes with the tool
   --security         the day of a security release of three of its branches

@@ -151,10 +151,7 @@ fn begin(sh: &Shell, sandbox: &mut Sandbox, name: &str, is_tagged: bool) -> Resu
             .append(true)
             .open(&file)?;
         prepare(sandbox, &["notes", "new", &version.to_string()])?;
-        print(&format!(
-            "in the copy: added {version} to {}\n",
-            notes::FILE
-        ))?;
+        print(&format!("in the copy: added {version} to RELEASES.md\n"))?;
     }
     let mut crates = workspace.crates.iter();
     if crates.any(|member| member.published && !member.registries.is_empty()) {

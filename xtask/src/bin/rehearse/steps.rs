@@ -1,4 +1,4 @@
-//! The steps of a rehearsal, with one line for each: the task, or in brackets what people do, its time and its outcome.
+//! The steps of a rehearsal, each with the task, or in brackets what people do, its outcome and its time.
 
 use std::collections::BTreeSet;
 use std::fs;
