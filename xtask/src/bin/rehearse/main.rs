@@ -38,9 +38,9 @@ cargo rehearse --security [OPTIONS]
 cargo rehearse [--keep] [--date DATE] TASK [TASK'S OPTIONS]
 
 The month includes changes that are not committed, without new files that git
-does not know, and begins at a version that is not published. In brackets is
-what people do. A task runs at the commit that is checked out, with the branches
-and tags of origin that your clone knows.
+does not know, and begins at a version that is not published. Brackets mark what
+people do. A task runs at the commit that is checked out, with the branches and
+tags of origin that your clone knows.
 
   --demo             the month of a small workspace that comes with the tool
   --security         the day of a security release of three of its branches
