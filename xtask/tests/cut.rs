@@ -298,6 +298,7 @@ fn a_version_that_is_out_is_not_cut_again() {
     for (notes, tag, why) in [
         ("Unreleased.", "12.0.0", "is tagged as 12.0.0"),
         ("Unreleased.", "v12.0.0", "is tagged as v12.0.0"),
+        ("Unreleased.", "a-v12.0.0", "is tagged as a-v12.0.0"),
         ("Unreleased.", "other-12.0.0", ""),
         (
             "Released 2026-02-20.",

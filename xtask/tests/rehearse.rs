@@ -472,6 +472,24 @@ fn a_fast_month_builds_nothing() {
 }
 
 #[test]
+fn a_month_of_minor_versions_stands_in_for_the_artifacts_of_other_machines() {
+    let (place, tree) = (temporary(), temporary());
+    let config = "[workspace.metadata.release-train]\\ntrain = \"minor\"\\nartifacts = [\"setup-{version}.msi\"]";
+    let changed = format!("s/^.workspace.metadata.release-train.$/{config}/");
+    demo(tree.path(), &changed, "Cargo.toml");
+    let output = rehearse(tree.path(), place.path(), "--fast").output();
+    let said = text(&output.unwrap().stdout);
+    for line in [
+        "#1 Bump Tinytable to 4.1.0",
+        "(artifacts)       added 1 configured artifact without content",
+        "v4.0.0 is public and the latest, with 2 files",
+        "\nreleased v4.0.0 and v4.0.1 in ",
+    ] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+}
+
+#[test]
 fn each_warning_is_shown_once_and_of_many_the_first_ones() {
     let place = temporary();
     let more = "description = \"A.\"\nlicense = \"MIT\"\nexclude = [\"tests\"]\n\

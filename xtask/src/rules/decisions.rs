@@ -15,16 +15,25 @@ pub enum Decision<T> {
     Refuse(String),
 }
 
-/// How a version is released, if it is: it has a tag, in the configured form or as `X.Y.Z` or `vX.Y.Z`, or its notes are dated.
+/// How a version is released, if it is: it has a tag, or its notes are dated. Whatever comes before the version in a tag counts:
+/// the configured form, nothing, `v`, or the name of a crate that is at that version.
 pub fn released_as(
     version: &Version,
     form: &TagForm,
+    crates: &[&str],
     tags: &[String],
     notes: &str,
 ) -> Option<String> {
     let plain = version.to_string();
-    let forms = [form.tag(version), format!("v{plain}"), plain];
-    let tag = forms.iter().find(|tag| tags.contains(tag));
+    let is_of_version = |tag: &&String| {
+        let before = tag.strip_suffix(&plain);
+        let name = before.map(|it| {
+            it.trim_end_matches('v')
+                .trim_end_matches(['-', '_', '/', '@'])
+        });
+        **tag == form.tag(version) || name.is_some_and(|it| it.is_empty() || crates.contains(&it))
+    };
+    let tag = tags.iter().find(is_of_version);
     let date = notes::released_on(notes, version);
     let dated = date.map(|date| format!("is dated {date} in {}", notes::FILE));
     tag.map(|tag| format!("is tagged as {tag}")).or(dated)

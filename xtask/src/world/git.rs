@@ -199,14 +199,9 @@ pub fn committed(sh: &Shell, untracked: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whether this clone has a tag of a version, in whatever form: other projects name their tags differently.
-pub fn has_tag(sh: &Shell, version: &Version) -> Result<bool> {
-    let tags = output_of(cmd!(sh, "git tag --no-column"))?;
-    let of_version = |tag: &str| {
-        let before = tag.strip_suffix(&version.to_string());
-        before.is_some_and(|before| !before.ends_with(|c: char| c.is_ascii_digit() || c == '.'))
-    };
-    Ok(tags.lines().any(of_version))
+/// The names of the tags of this clone.
+pub fn local_tags(sh: &Shell) -> Result<Vec<String>> {
+    output_of(cmd!(sh, "git tag --no-column")).map(lines)
 }
 
 /// The commits that lead to one along first parents, newest first, itself included.

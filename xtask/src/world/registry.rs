@@ -260,7 +260,6 @@ pub fn agent() -> Result<Agent> {
         .max_idle_connections(PARALLEL)
         .max_idle_connections_per_host(PARALLEL)
         .proxy(proxy)
-        .timeout_connect(Some(Duration::from_secs(5)))
         .timeout_global(Some(Duration::from_secs(30)));
     Ok(config.build().into())
 }

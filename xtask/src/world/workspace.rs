@@ -11,8 +11,10 @@ use serde_json::{Value, json};
 use xshell::{Shell, cmd};
 
 use crate::rules::config::Config;
+use crate::rules::decisions::released_as;
 use crate::rules::manifest::{Manifest, Requirement, UNDO};
-use crate::rules::{notes, version::TagForm, version::is_exact};
+use crate::rules::notes;
+use crate::rules::version::{TagForm, is_exact, release_of};
 use crate::world::{items, process, text};
 use crate::{Context, Result, bail};
 
@@ -196,6 +198,15 @@ impl Workspace {
         let path = below(&self.root, file).context(&place)?;
         let template = fs::read_to_string(path).context(&place)?;
         notes::render(&template, version).context(place)
+    }
+
+    /// How the train's version is released, if it is, by the names of all tags and the text of the notes.
+    pub fn released_as(&self, tags: &[String], notes: &str) -> Option<String> {
+        let mut crates = Vec::from_iter(&self.crates);
+        crates.retain(|member| member.follows_train && member.version == self.version);
+        let crates = Vec::from_iter(crates.iter().map(|member| member.name.as_str()));
+        let version = release_of(&self.version);
+        released_as(&version, &self.config.tag, &crates, tags, notes)
     }
 
     /// The members that may be published to some registry.

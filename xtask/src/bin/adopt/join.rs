@@ -150,18 +150,20 @@ pub fn release_notes(sh: &Shell, target: &Target) -> Result<String> {
         let notice = error.map(|error| format!("{}: {error}\n", notes::FILE));
         return Ok(notice.unwrap_or_default());
     }
-    let is_released = git::has_tag(sh, &version)?;
-    let section = match is_released {
-        true => String::new(),
-        false => workspace.new_section(&version)? + "\n",
+    let config = &workspace.config;
+    let released = workspace.released_as(&git::local_tags(sh)?, "");
+    let section = match released {
+        Some(_) => String::new(),
+        None => workspace.new_section(&version)? + "\n",
     };
     sh.write_file(notes::FILE, section)?;
-    if !is_released || target.on_release_branch {
+    let Some(released) = released.filter(|_| !target.on_release_branch) else {
         return Ok(String::new());
-    }
+    };
+    let next = release_of(&config.next_train(&workspace.version)?);
     let cargo = format!("cargo {}", target.tool);
-    let next = format!("run `{cargo} bump`, then `{cargo} notes new` with the new version");
-    Ok(format!("{version} has a tag: {next}\n"))
+    let then = format!("run `{cargo} bump`, then `{cargo} notes new {next}`");
+    Ok(format!("{version} {released}: {then}\n"))
 }
 
 /// The owner's workflows that run on tags or releases.
@@ -237,7 +239,7 @@ fn keys(sh: &Shell, workspace: &workspace::Workspace) -> Result<String> {
     }
     // The form of the newest tag that is not above the present version, and that can be configured; `v` if there are several.
     let mut newest = None;
-    for tag in output_of(cmd!(sh, "git tag --no-column"))?.lines() {
+    for tag in &git::local_tags(sh)? {
         let at = tag.find(|c: char| c.is_ascii_digit()).unwrap_or_default();
         let form = tag[..at].to_string() + "{version}";
         if let (Ok(version), Ok(_)) = (Version::parse(&tag[at..]), TagForm::parse(Some(&form)))

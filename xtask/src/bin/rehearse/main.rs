@@ -95,7 +95,7 @@ fn run(mut arguments: Arguments) -> Result<()> {
     }
 
     let sh = Shell::new()?;
-    let tool = build_xtask(&sh)?;
+    let tool = build_tool(&sh)?;
     if let Some(task) = task {
         let help = Command::new(&tool).args([task, "--help"]).output()?;
         if !help.status.success() {
@@ -115,7 +115,7 @@ fn run(mut arguments: Arguments) -> Result<()> {
             true => source::take_demo(&sh, &mut sandbox)?,
             false => source::take_workspace(&sh, &mut sandbox)?,
         };
-        let mut steps = Steps::new(&sandbox, verbose, fast)?;
+        let mut steps = Steps::new(&sandbox, &workspace.config, verbose, fast)?;
         let days = if security { security::run } else { month::run };
         let released = days(&mut steps, &workspace, today)?;
         let graph = "log --graph --all --max-count=40 --format=%h%d%x20%s";
@@ -142,7 +142,7 @@ fn run(mut arguments: Arguments) -> Result<()> {
 }
 
 /// Builds the `xtask` of this source with the toolchain that built us, and returns where cargo says that it is.
-fn build_xtask(sh: &Shell) -> Result<PathBuf> {
+fn build_tool(sh: &Shell) -> Result<PathBuf> {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     let format = "--message-format=json-render-diagnostics";
     let build = cmd!(

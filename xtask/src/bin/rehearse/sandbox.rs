@@ -174,7 +174,7 @@ impl Sandbox {
     }
 
     /// Runs a task in a clone, on the day of the sandbox. Whether it succeeded, and its output.
-    pub fn xtask(&self, clone: &str, arguments: &[&str]) -> Result<(bool, String)> {
+    pub fn task(&self, clone: &str, arguments: &[&str]) -> Result<(bool, String)> {
         let mut command = self.command("Release Train", &self.workspace(clone), "xtask");
         command.args(arguments);
         command.args(["--date", &self.day.get().to_string()]);

@@ -115,9 +115,9 @@ fn release_train(steps: &mut Steps, branch: &str, cut: Date) -> Result<()> {
 fn status(steps: &Steps, patches: &[Patch]) -> Result<()> {
     let sandbox = steps.sandbox;
     people::checkout(sandbox, "clone", "main")?;
-    let (_, table) = sandbox.xtask("clone", &["status"])?;
+    let (_, table) = sandbox.task("clone", &["status"])?;
     print(&format!("\n{table}\n"))?;
-    let (_, json) = sandbox.xtask("clone", &["status", "--json"])?;
+    let (_, json) = sandbox.task("clone", &["status", "--json"])?;
     let json: Value = serde_json::from_str(&json)?;
     let mut merges = Vec::new();
     for step in json["next"].as_array().into_iter().flatten() {

@@ -8,7 +8,7 @@ use release_train::{Result, print};
 /// Runs a task in the clone, and prints its output, each pull request with its difference, and what else is new.
 pub fn run(sandbox: &Sandbox, task: &[&str]) -> Result<()> {
     let before = State::read(sandbox)?;
-    let (ok, output) = sandbox.xtask("clone", task)?;
+    let (ok, output) = sandbox.task("clone", task)?;
     print(&format!("\n{output}"))?;
     let after = State::read(sandbox)?;
 

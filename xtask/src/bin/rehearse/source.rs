@@ -27,7 +27,7 @@ pub fn take_demo(sh: &Shell, sandbox: &mut Sandbox) -> Result<Workspace> {
     sandbox.git("", "init --quiet -b main people")?;
     copy_folder(Path::new(DEMO), &sandbox.root.join("people")).context(DEMO)?;
     sandbox.init_origin("demo", "main")?;
-    begin(sh, sandbox, "the demo", false)
+    begin(sh, sandbox, "the demo", &[])
 }
 
 /// The same with the files of the user's workspace that git knows, as they are there. The history stays behind: the month
@@ -50,9 +50,7 @@ pub fn take_workspace(sh: &Shell, sandbox: &mut Sandbox) -> Result<Workspace> {
     sandbox.git("people", "read-tree --reset -u FETCH_HEAD")?;
     let _ = fs::remove_file(sandbox.root.join("people/.git/shallow"));
 
-    let workspace = Workspace::load(sh)?;
-    let is_tagged = git::has_tag(sh, &release_of(&workspace.version))?;
-    begin(sh, sandbox, &name, is_tagged)
+    begin(sh, sandbox, &name, &git::local_tags(sh)?)
 }
 
 /// Makes the branches and tags of the user's clone those of `origin`, and a clone of it at the user's HEAD.
@@ -112,17 +110,16 @@ fn fetch(sh: &Shell, sandbox: &Sandbox, folder: &str, refs: &[&str]) -> Result<(
 
 /// Makes the workspace of the people's clone one that a month can begin with, and says what was changed; then starts the
 /// registry, commits, and clones.
-fn begin(sh: &Shell, sandbox: &mut Sandbox, name: &str, is_tagged: bool) -> Result<Workspace> {
+fn begin(sh: &Shell, sandbox: &mut Sandbox, name: &str, tags: &[String]) -> Result<Workspace> {
     let _people = sh.push_dir(sandbox.workspace("people"));
     let mut workspace = Workspace::load(sh)?;
     let file = workspace.root.join(notes::FILE);
     let text = fs::read_to_string(&file).unwrap_or_default();
     // A month begins at an X.Y.0 that is not released. On a release branch, or before the bump of main, it is the next one.
     let mut version = release_of(&workspace.version);
-    let mut is_new = !is_tagged
-        && branch_version(&release_branch(&version)).is_some()
-        && ["", "dev"].contains(&workspace.version.pre.as_str())
-        && !notes::is_dated(&text, &version).unwrap_or(false);
+    let mut released = workspace.released_as(tags, &text);
+    let mut is_first = branch_version(&release_branch(&version)).is_some()
+        && ["", "dev"].contains(&workspace.version.pre.as_str());
     let has_dependencies = from_registries(&workspace);
     let published = match has_dependencies {
         true => published(&workspace)?,
@@ -133,16 +130,16 @@ fn begin(sh: &Shell, sandbox: &mut Sandbox, name: &str, is_tagged: bool) -> Resu
             let versions = published.get(&it.name).filter(|_| it.follows_train);
             versions.is_some_and(|versions| versions.contains_key(&release_of(&it.version)))
         };
-        let why = match workspace.published().find(is_there) {
-            Some(it) => format!(": {} {} is published", it.name, release_of(&it.version)),
-            None if is_new => break,
-            None => String::new(),
+        let why = match (workspace.published().find(is_there), &released) {
+            (Some(it), _) => format!(": {} {} is published", it.name, release_of(&it.version)),
+            (None, Some(released)) => format!(": {version} {released}"),
+            (None, None) if is_first => break,
+            (None, None) => String::new(),
         };
-        // By a level: independent crates move as well, as they do when a train is cut.
-        prepare(sandbox, &["bump", "major"])?;
+        prepare(sandbox, &["bump"])?;
         workspace = Workspace::load(sh)?;
         version = release_of(&workspace.version);
-        is_new = true;
+        (released, is_first) = (None, true);
         print(&format!("in the copy: bumped main to {version}{why}\n"))?;
     }
     if !notes::has(&text, &version).unwrap_or(true) {
@@ -174,9 +171,9 @@ fn begin(sh: &Shell, sandbox: &mut Sandbox, name: &str, is_tagged: bool) -> Resu
 
 /// Runs a task that changes the files of the people's clone.
 fn prepare(sandbox: &Sandbox, task: &[&str]) -> Result<()> {
-    match sandbox.xtask("people", task)? {
+    match sandbox.task("people", task)? {
         (true, _) => Ok(()),
-        (false, output) => Err(output.trim_end().into()),
+        (false, output) => Err(output.trim_end().trim_start_matches("error: ").into()),
     }
 }
 

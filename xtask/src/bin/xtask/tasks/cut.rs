@@ -8,7 +8,7 @@ use crate::tasks::bump::bump_workspace;
 use crate::tasks::{notes, project_name, release};
 use release_train::rules::calendar::same_month;
 use release_train::rules::config::Config;
-use release_train::rules::decisions::{self, CutFacts, Decision, released_as};
+use release_train::rules::decisions::{self, CutFacts, Decision};
 use release_train::rules::notes::plain;
 use release_train::rules::status::PullRequest;
 use release_train::rules::version::{bump_branch, release_branch, release_of};
@@ -94,7 +94,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         cut_this_month: last_bumps.pop().map(|bump| bump.url),
         begun: remote.branches.contains_key(&next_branch)
             || remote.branches.contains_key(&branch) && opened,
-        released: released_as(&version, &remote.form, &remote.tag_names, &notes),
+        released: workspace.released_as(&remote.tag_names, &notes),
         on_main: is_ancestor(sh, commit, head)?,
         previous: others.into_keys().next_back().map(|last| {
             let released = remote.first_release(&last).is_some();

@@ -9,9 +9,8 @@ use xshell::Shell;
 
 use crate::tasks::github_release::wrongly_not_latest;
 use crate::tasks::{cut, project_name, push_tag, release, sync_notes};
-use release_train::rules::decisions::released_as;
 use release_train::rules::status::{Action, Facts, ReleaseBranch, Step};
-use release_train::rules::version::{release_branch, release_of, same_line};
+use release_train::rules::version::{release_branch, same_line};
 use release_train::world::git::{self, Remote, lock_and_read_remote};
 use release_train::world::github::{self, Release};
 use release_train::world::workspace::read_notes;
@@ -91,12 +90,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         last_cut: bumps.iter().map(|bump| bump.opened).max(),
         wrongly_not_latest: wrongly_not_latest(&remote.form, &pages, latest),
         notes_missing: missing.pop().map(|(version, _)| version),
-        released: released_as(
-            &release_of(&workspace.version),
-            &remote.form,
-            &remote.tag_names,
-            &notes,
-        ),
+        released: workspace.released_as(&remote.tag_names, &notes),
         version: workspace.version.clone(),
         proposals: opened,
         branches,
