@@ -46,12 +46,12 @@ struct Section {
     end: usize,
 }
 
-/// Inserts a section, as `render` makes it, in version order. `None` if the version has a section. In the archive form, the
+/// Inserts a section, as `render` makes it, in version order, unless the version has a section. In the archive form, the
 /// first section of a release line replaces that of the line before, and a link to its branch joins the list: like the
 /// newest link there, or relative as GitHub shows the file.
-pub fn open(text: &str, version: &Version, section: &str) -> Result<Option<String>> {
+pub fn open(text: &str, version: &Version, section: &str) -> Result<String> {
     if has(text, version)? {
-        return Ok(None);
+        return Ok(text.to_string());
     }
     let eol = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let blank_line = eol.repeat(2);
@@ -75,7 +75,7 @@ pub fn open(text: &str, version: &Version, section: &str) -> Result<Option<Strin
         let link = archive_link(list, newest).map(|link| link + eol);
         let link = link.unwrap_or_default();
         let replaced = format!("{head}{section}{blank_line}{tail}{gap}{link}{list}");
-        return Ok(Some(replaced));
+        return Ok(replaced);
     }
 
     let rule = outline.rule.map(|rule| format!("{rule}{blank_line}"));
@@ -83,7 +83,7 @@ pub fn open(text: &str, version: &Version, section: &str) -> Result<Option<Strin
     let is_older = |other: &&Section| other.version.as_ref().is_some_and(|it| it < version);
     if let Some(next) = sections.iter().find(is_older) {
         let (head, tail) = text.split_at(next.start);
-        return Ok(Some(format!("{head}{section}{blank_line}{rule}{tail}")));
+        return Ok(format!("{head}{section}{blank_line}{rule}{tail}"));
     }
     let (head, tail) = text.split_at(outline.end);
     let mut head = head.to_string();
@@ -92,17 +92,17 @@ pub fn open(text: &str, version: &Version, section: &str) -> Result<Option<Strin
     }
     let rule = if sections.is_empty() { "" } else { &rule };
     let gap = if tail.is_empty() { "" } else { eol };
-    Ok(Some(format!("{head}{rule}{section}{eol}{gap}{tail}")))
+    Ok(format!("{head}{rule}{section}{eol}{gap}{tail}"))
 }
 
-/// Replaces the word `Unreleased` on the first line of a section with a date. `None` if the section has that date already.
-pub fn date(text: &str, version: &Version, date: Date) -> Result<Option<String>> {
+/// Replaces the word `Unreleased` on the first line of a section with a date, unless the section has that date already.
+pub fn date(text: &str, version: &Version, date: Date) -> Result<String> {
     match status(text, version)? {
         (at, None) => {
             let (before, after) = (&text[..at], &text[at + UNRELEASED.len()..]);
-            Ok(Some(format!("{before}Released {date}{after}")))
+            Ok(format!("{before}Released {date}{after}"))
         }
-        (_, Some(dated)) if dated == date => Ok(None),
+        (_, Some(dated)) if dated == date => Ok(text.to_string()),
         (at, Some(dated)) => {
             let line = line_at(text, at);
             bail!("{line}: `## {version}` is already dated {dated}, not {date}")

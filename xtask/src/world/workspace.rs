@@ -1,7 +1,7 @@
 //! The workspace around the current directory: what cargo and its manifests say, whether they agree, and how its files are
 //! written. It asks only cargo, and needs no network.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -53,12 +53,8 @@ pub struct Crate {
     pub manifest: usize,
 }
 
-/// A file and its text before and after.
-pub struct Edit {
-    pub path: PathBuf,
-    pub before: String,
-    pub after: String,
-}
+/// The new texts of files, by their paths in the workspace.
+pub type Edits = BTreeMap<PathBuf, String>;
 
 impl Workspace {
     /// The workspace around the shell's current directory. Fails if there is none, or if a manifest or the configuration
@@ -255,11 +251,9 @@ pub fn read_notes(root: &Path) -> Result<String> {
 /// A file of the workspace that notes or configuration name, links followed. Fails if it is outside: a branch must not have
 /// other files of this machine read or written.
 pub fn below(root: &Path, file: &str) -> Result<PathBuf> {
-    let (root, path) = (root.canonicalize()?, root.join(file).canonicalize()?);
-    if !path.starts_with(root) {
-        bail!("it is outside of the workspace");
-    }
-    Ok(path)
+    let path = root.join(file).canonicalize()?;
+    let inside = path.strip_prefix(root.canonicalize()?);
+    Ok(root.join(inside.map_err(|_| "it is outside of the workspace")?))
 }
 
 /// What cargo says of the workspace around the shell's current directory and of its members.
@@ -317,9 +311,10 @@ pub fn relative(root: &Path, path: &Path) -> String {
     path.display().to_string()
 }
 
-/// Writes files whose new texts are all computed and checked; none if the mode of one forbids it.
-pub fn write(root: &Path, edits: &[Edit]) -> Result<()> {
-    for Edit { path, .. } in edits {
+/// Writes files whose new texts are all computed and checked; none if the mode of one forbids it. Returns those that changed.
+pub fn write(root: &Path, mut edits: Edits) -> Result<Vec<PathBuf>> {
+    edits.retain(|path, text| fs::read(path).ok().as_deref() != Some(text.as_bytes()));
+    for path in edits.keys() {
         let file = relative(root, path);
         if path.is_symlink() {
             bail!("{file}: it is a link, and may lead anywhere");
@@ -328,9 +323,9 @@ pub fn write(root: &Path, edits: &[Edit]) -> Result<()> {
             bail!("{file}: its mode forbids writing: make it writable; nothing was changed");
         }
     }
-    for Edit { path, after, .. } in edits {
-        let written = fs::write(path, after).context(relative(root, path));
+    for (path, text) in &edits {
+        let written = fs::write(path, text).context(relative(root, path));
         written.map_err(|error| format!("{error}; {UNDO}"))?;
     }
-    Ok(())
+    Ok(edits.into_keys().collect())
 }

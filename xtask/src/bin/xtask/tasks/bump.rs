@@ -14,7 +14,7 @@ use release_train::rules::lockfile::{self, Move};
 use release_train::rules::manifest::{self, Manifest};
 use release_train::rules::version::{Bump, follow};
 use release_train::world::process::{output_of, run_configured};
-use release_train::world::workspace::{self, Edit, Workspace, relative, write};
+use release_train::world::workspace::{self, Edits, Workspace, relative, write};
 use release_train::{Arguments, Context, Result, bail, count, finish, free, print, say};
 
 pub const HELP: &str = "\
@@ -46,8 +46,8 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let bump = bump.map(|text| Bump::parse(&text)).transpose()?;
     finish(arguments)?;
     let workspace = Workspace::load(sh)?;
-    let (plan, edits) = write_versions(&workspace, bump.as_ref())?;
-    plan.report(&edits, verbose);
+    let (plan, changed) = write_versions(&workspace, bump.as_ref())?;
+    plan.report(&changed, verbose);
     plan.finish(sh)?;
     print(&format!("{}\n", plan.train))
 }
@@ -60,11 +60,11 @@ pub fn bump_workspace(sh: &Shell, folder: &Path, bump: Option<&Bump>) -> Result<
     Ok(plan.train)
 }
 
-/// Writes the versions after a bump. Returns what they are, and what was written.
+/// Writes the versions after a bump. Returns what they are, and the files that changed.
 fn write_versions<'a>(
     workspace: &'a Workspace,
     bump: Option<&Bump>,
-) -> Result<(Plan<'a>, Vec<Edit>)> {
+) -> Result<(Plan<'a>, Vec<PathBuf>)> {
     let bump = bump.unwrap_or(&workspace.config.train);
     if let Some(first) = workspace.inconsistencies().first() {
         bail!("{first}");
@@ -72,16 +72,12 @@ fn write_versions<'a>(
     let plan = Plan::of(workspace, bump)?;
     let mut edits = Edits::default();
     for (place, manifest) in workspace.manifests.iter().enumerate() {
-        *edits.text(&manifest.path)? = plan.manifest(bump, place, manifest)?;
+        edits.insert(manifest.path.clone(), plan.manifest(bump, place, manifest)?);
     }
     if let Some(first) = plan.beside_manifests(&mut edits).first() {
         bail!("{first}");
     }
-    let mut edits = Vec::from_iter(edits.0.into_values());
-    edits.retain(|edit| edit.before != edit.after);
-
-    write(&workspace.root, &edits)?;
-    Ok((plan, edits))
+    Ok((plan, write(&workspace.root, edits)?))
 }
 
 /// Version strings and a lock file that do not hold the present version, as `file: what is wrong`.
@@ -90,22 +86,10 @@ pub fn stale(workspace: &Workspace) -> Result<Vec<String>> {
     Ok(plan.beside_manifests(&mut Edits::default()))
 }
 
-/// The files to write, by their real paths: a version string may be in a manifest.
-#[derive(Default)]
-struct Edits(BTreeMap<PathBuf, Edit>);
-
-impl Edits {
-    /// The text of a file with its edits so far.
-    fn text(&mut self, path: &Path) -> Result<&mut String> {
-        let before = fs::read_to_string(path)?;
-        let new = Edit {
-            path: path.to_path_buf(),
-            after: before.clone(),
-            before,
-        };
-        let edit = self.0.entry(path.canonicalize()?).or_insert(new);
-        Ok(&mut edit.after)
-    }
+/// The text of a file with its edits so far: a version string may be in a manifest.
+fn text(edits: &mut Edits, path: PathBuf) -> Result<&mut String> {
+    let before = fs::read_to_string(&path)?;
+    Ok(edits.entry(path).or_insert(before))
 }
 
 /// The versions after the bump.
@@ -199,7 +183,7 @@ impl Plan<'_> {
         let VersionString { file, line } = string;
         let named = "`version-strings` in Cargo.toml";
         let path = workspace::below(&self.workspace.root, file);
-        let text = path.and_then(|path| edits.text(&path));
+        let text = path.and_then(|path| text(edits, path));
         let text = text.map_err(|error| format!("{error}; {named} names it"))?;
         let (old, new) = (fill(line, &self.workspace.version), fill(line, &self.train));
         let mut lines: Vec<&str> = text.split('\n').collect();
@@ -223,7 +207,7 @@ impl Plan<'_> {
             let (name, from) = (&member.name, &member.version);
             moves.push(Move { name, from, to });
         }
-        let text = edits.text(&path).context("Cargo.lock")?;
+        let text = text(edits, path).context("Cargo.lock")?;
         manifest::parse("Cargo.lock", text.as_str())?; // conflict markers, or an interrupted write
         *text = lockfile::rewrite(text, &moves).context("Cargo.lock")?;
         Ok(())
@@ -267,9 +251,9 @@ impl Plan<'_> {
         }
     }
 
-    fn report(&self, edits: &[Edit], verbose: bool) {
+    fn report(&self, changed: &[PathBuf], verbose: bool) {
         let (workspace, train) = (self.workspace, &self.train);
-        if edits.is_empty() {
+        if changed.is_empty() {
             return say!("nothing to do: the version is {train}");
         }
         let mut moved: BTreeMap<_, Vec<&str>> = BTreeMap::new();
@@ -291,11 +275,11 @@ impl Plan<'_> {
                 names => names.iter().for_each(|name| say!("{name} {from} -> {to}")),
             }
         }
-        match edits {
-            [_, _, ..] if !verbose => say!("changed {}", count(edits.len(), "file")),
-            edits => edits
+        match changed {
+            [_, _, ..] if !verbose => say!("changed {}", count(changed.len(), "file")),
+            files => files
                 .iter()
-                .for_each(|edit| say!("changed {}", relative(&workspace.root, &edit.path))),
+                .for_each(|file| say!("changed {}", relative(&workspace.root, file))),
         }
     }
 }

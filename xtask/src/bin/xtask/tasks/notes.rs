@@ -9,7 +9,7 @@ use xshell::Shell;
 
 use release_train::rules::notes::{self, FILE};
 use release_train::rules::version;
-use release_train::world::workspace::{self, Edit, Workspace, read_notes};
+use release_train::world::workspace::{self, Edits, Workspace, read_notes};
 use release_train::{Arguments, Context, Result, Usage, finish, free, print, say};
 
 pub const HELP: &str = "\
@@ -64,16 +64,14 @@ pub fn open(workspace: &Workspace, version: &Version) -> Result<bool> {
 
 /// Adds a section to the notes, in version order. Returns whether it was missing.
 pub fn add(root: &Path, version: &Version, section: &str) -> Result<bool> {
-    let before = read_notes(root)?;
-    let after = notes::open(&before, version, section).context(FILE)?;
-    write(root, before, after)
+    let text = notes::open(&read_notes(root)?, version, section).context(FILE)?;
+    write(root, text)
 }
 
 /// Dates a section of the notes. Returns whether it had no date.
 pub fn date(root: &Path, version: &Version, date: Date) -> Result<bool> {
-    let before = read_notes(root)?;
-    let after = notes::date(&before, version, date).context(FILE)?;
-    write(root, before, after)
+    let text = notes::date(&read_notes(root)?, version, date).context(FILE)?;
+    write(root, text)
 }
 
 /// Whether the notes of a workspace have a dated section of a version.
@@ -81,16 +79,7 @@ pub fn is_dated(root: &Path, version: &Version) -> Result<bool> {
     notes::is_dated(&read_notes(root)?, version).context(FILE)
 }
 
-fn write(root: &Path, before: String, after: Option<String>) -> Result<bool> {
-    let Some(after) = after else {
-        return Ok(false);
-    };
-    let path = root.join(FILE);
-    let edit = Edit {
-        path,
-        before,
-        after,
-    };
-    workspace::write(root, &[edit])?;
-    Ok(true)
+fn write(root: &Path, text: String) -> Result<bool> {
+    let changed = workspace::write(root, Edits::from([(root.join(FILE), text)]))?;
+    Ok(!changed.is_empty())
 }
