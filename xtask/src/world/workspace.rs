@@ -1,7 +1,7 @@
 //! The workspace around the current directory: what cargo and its manifests say, whether they agree, and how its files are
 //! written. It asks only cargo, and needs no network.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -29,8 +29,6 @@ pub struct Workspace {
     pub target: PathBuf,
     /// The root manifest first, then those of the members.
     pub manifests: Vec<Manifest>,
-    /// From the path of a member's manifest to the member's index in `crates`.
-    members: HashMap<PathBuf, usize>,
 }
 
 /// A member of the workspace.
@@ -68,7 +66,7 @@ impl Workspace {
         let packages = items(&metadata["packages"]);
         let defaults = items(&metadata["workspace_default_members"]);
         let mut manifests = vec![read_manifest(&root, &root.join("Cargo.toml"))?];
-        let (mut crates, mut members) = (Vec::new(), HashMap::new());
+        let mut crates = Vec::new();
         for package in packages {
             let name = text(&package["name"]);
             let path = PathBuf::from(text(&package["manifest_path"]));
@@ -84,7 +82,6 @@ impl Workspace {
             }
             let published = package["publish"] != json!([]);
             let is_default = defaults.contains(&package["id"]);
-            members.insert(path, crates.len());
             crates.push(Crate {
                 name,
                 version: Version::parse(&text(&package["version"]))?,
@@ -116,7 +113,6 @@ impl Workspace {
             config,
             crates,
             manifests,
-            members,
         })
     }
 
@@ -128,7 +124,8 @@ impl Workspace {
 
     /// The member in a folder, as an index in `crates`.
     pub fn member_in(&self, folder: &Path) -> Option<usize> {
-        self.members.get(&folder.join("Cargo.toml")).copied()
+        let is_there = |it: &Crate| self.manifests[it.manifest].path.parent() == Some(folder);
+        self.crates.iter().position(is_there)
     }
 
     /// The member that a requirement is about, as an index in `crates`: its path leads there, or `[patch]` replaces the
