@@ -32,20 +32,18 @@ impl Remote {
     pub fn read(sh: &Shell) -> Result<Remote> {
         let listing = output_of(cmd!(sh, "git ls-remote --symref origin"))?;
         let form = workspace::tag_form(sh)?;
-        Ok(Remote::parse(&listing, "refs/heads/", "HEAD", form))
+        Ok(Remote::parse(&listing, form))
     }
 
-    /// Reads what `git ls-remote --symref` prints. `heads` comes before the name of a branch; `head` names the default one.
-    pub fn parse(listing: &str, heads: &str, head: &str, form: TagForm) -> Remote {
+    /// Reads what `git ls-remote --symref` prints.
+    pub fn parse(listing: &str, form: TagForm) -> Remote {
         let (mut branches, mut tags) = (BTreeMap::new(), BTreeMap::new());
         let mut tag_names = Vec::new();
         let mut main = "main".to_string();
         for (value, name) in listing.lines().filter_map(|line| line.split_once('\t')) {
-            let target = value.strip_prefix("ref: ");
-            let target = target.and_then(|target| target.strip_prefix(heads));
-            if let (Some(target), true) = (target, name == head) {
+            if let (Some(target), "HEAD") = (value.strip_prefix("ref: refs/heads/"), name) {
                 main = target.to_string();
-            } else if let Some(branch) = name.strip_prefix(heads) {
+            } else if let Some(branch) = name.strip_prefix("refs/heads/") {
                 branches.insert(branch.to_string(), value.to_string());
             } else if let Some(tag) = name.strip_prefix("refs/tags/") {
                 // The peeled line of an annotated tag follows its own.
