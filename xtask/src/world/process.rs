@@ -27,13 +27,8 @@ pub fn search_output(cmd: Cmd, stdin: &str) -> Result<String> {
     collect(reader(cmd)?, stdin, &[0, 1])
 }
 
-/// Prints a command and runs it with its output visible: its stdout goes to our stderr, since stdout is for results.
-pub fn run_visible(cmd: Cmd) -> Result<()> {
-    let line = cmd.to_string();
-    wait_visible(&line, reader(cmd)?, std::io::stderr().into()).map(drop)
-}
-
-/// The same, but returns how the command ended.
+/// Prints a command, runs it with its output visible, and returns how it ended. Its stdout goes to our stderr, since stdout is
+/// for results.
 pub fn visible_status(cmd: Cmd) -> Result<ExitStatus> {
     say!("$ {cmd}");
     Ok(start(reader(cmd)?.stdout(std::io::stderr()))?.wait()?)

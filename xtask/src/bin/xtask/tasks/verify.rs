@@ -16,7 +16,7 @@ use release_train::rules::manifest::{self, Requirement};
 use release_train::rules::version::{branch_version, release_of, same_line};
 use release_train::rules::{crates_io, notes};
 use release_train::world::git::{self, Remote};
-use release_train::world::process::{output_of, run_configured, run_visible, visible_status};
+use release_train::world::process::{output_of, run_configured, visible_status};
 use release_train::world::registry::{CRATES_IO, Registry, Versions};
 use release_train::world::workspace::{self, Crate, Workspace, read_notes};
 use release_train::world::worktree::{Worktree, lock_clone};
@@ -388,11 +388,11 @@ impl<'a> Check<'a> {
         let target = workspace.target.join(folder);
         // What is not committed is checked, too: it is what the next commit will be.
         let package = cargo_package(sh, registry, crates)?.arg("--allow-dirty");
-        let packaged = run_visible(package.arg("--target-dir").arg(&target));
-        if packaged.is_err() {
+        let packaged = visible_status(package.arg("--target-dir").arg(&target))?.success();
+        if !packaged {
             self.error("Cargo.toml: cargo package failed: see cargo's output above");
         }
-        for member in crates.iter().filter(|_| packaged.is_ok()) {
+        for member in crates.iter().filter(|_| packaged) {
             let (name, version) = (&member.name, &member.version);
             let package = target.join(format!("package/{name}-{version}.crate"));
             let size = fs::metadata(&package).context(package.display())?.len();
