@@ -105,36 +105,37 @@ impl Manifest {
         TagForm::parse(tag.and_then(Item::as_str))
     }
 
-    /// Every dependency: of all kinds and for every target, written inline, dotted or as a table. Each with the name of its
-    /// table and its key. Those that members can inherit are in a table `workspace`, and those of all sources of `[patch]` in `patch`.
-    pub fn dependencies(&self) -> Vec<(&str, &str, &Item)> {
+    /// `file:line` of a dependency with this key.
+    pub fn dependency(&self, key: &str) -> String {
+        let mut all = self.dependencies().into_iter();
+        let found = all.find(|(name, _)| *name == key);
+        found.map_or(self.file.clone(), |(_, item)| self.at(item))
+    }
+
+    /// Every dependency: of all kinds and for every target, written inline, dotted or as a table, each with its key. Then those
+    /// that members can inherit, and those of `[patch]`.
+    pub fn dependencies(&self) -> Vec<(&str, &Item)> {
         let root = self.document.as_item();
         let targets = root.get("target").into_iter().flat_map(entries);
-        let parents = [root].into_iter().chain(targets.map(|(_, target)| target));
+        let targets = targets.map(|(_, target)| target);
+        let parents = [root].into_iter().chain(targets);
+        let parents = parents.chain(root.get("workspace"));
         let mut tables: Vec<_> = parents.flat_map(entries).collect();
         // Cargo still reads `dev_dependencies`, with a warning.
         tables.retain(|(kind, _)| kind.ends_with("dependencies"));
-        let workspace = root.get("workspace");
-        let shared = workspace.and_then(|workspace| workspace.get("dependencies"));
-        tables.extend(shared.map(|table| ("workspace", table)));
-        let patches = root.get("patch").into_iter().flat_map(entries);
-        tables.extend(patches.map(|(_, table)| ("patch", table)));
-        let mut found = Vec::new();
-        for (kind, table) in tables {
-            found.extend(entries(table).map(|(key, item)| (kind, key, item)));
-        }
-        found
+        tables.extend(root.get("patch").into_iter().flat_map(entries));
+        let all = tables.into_iter().map(|(_, table)| table);
+        all.flat_map(entries).collect()
     }
 
     /// Every dependency that names a version.
     pub fn requirements(&self) -> Vec<Requirement<'_>> {
         let all = self.dependencies().into_iter();
-        all.filter_map(|(_, key, item)| self.requirement(key, item))
+        all.filter_map(|(key, item)| self.requirement(key, item))
             .collect()
     }
 
-    /// A dependency in a table of this manifest, if it names a version.
-    pub fn requirement<'a>(&'a self, key: &'a str, item: &'a Item) -> Option<Requirement<'a>> {
+    fn requirement<'a>(&'a self, key: &'a str, item: &'a Item) -> Option<Requirement<'a>> {
         let version = match item.as_str() {
             Some(_) => item,
             None => item.get("version")?,
@@ -238,7 +239,7 @@ fn line_at(text: &str, span: Option<Range<usize>>) -> usize {
 }
 
 /// The name of the package that an entry of a table of dependencies is about.
-pub fn package<'a>(key: &'a str, dependency: &'a Item) -> &'a str {
+fn package<'a>(key: &'a str, dependency: &'a Item) -> &'a str {
     let renamed = dependency.get("package").and_then(Item::as_str);
     renamed.unwrap_or(key)
 }

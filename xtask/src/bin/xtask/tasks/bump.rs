@@ -238,7 +238,7 @@ impl Plan<'_> {
             let Ok(manifest) = Manifest::parse(&path, file.to_string(), text) else {
                 continue; // a template, or data of a test
             };
-            let bumped = |(_, _, item): (_, _, &Item)| {
+            let bumped = |(_, item): (_, &Item)| {
                 let at = self.workspace.member_in(&manifest.folder(item)?)?;
                 let member = &self.workspace.crates[at];
                 (member.version != self.crates[at]).then_some((manifest.at(item), &member.name))

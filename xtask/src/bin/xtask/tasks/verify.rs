@@ -4,15 +4,14 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::io;
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use semver::Version;
+use semver::{Version, VersionReq};
 use serde_json::Value;
-use toml_edit::Item;
 use xshell::{Shell, cmd};
 
 use crate::tasks::{bump, cargo_package, has_lock_file, not_checked_out};
-use release_train::rules::manifest::{self, Requirement};
 use release_train::rules::version::{branch_version, release_of, same_line};
 use release_train::rules::{crates_io, notes};
 use release_train::world::git::{self, Remote};
@@ -20,7 +19,7 @@ use release_train::world::process::{output_of, run_configured, visible_status};
 use release_train::world::registry::{CRATES_IO, Registry, Versions};
 use release_train::world::workspace::{self, Crate, Workspace, read_notes};
 use release_train::world::worktree::{Worktree, lock_clone};
-use release_train::world::{self, items};
+use release_train::world::{items, text};
 use release_train::{Arguments, Context, Result, bail, count, finish, say};
 
 pub const HELP: &str = "\
@@ -187,37 +186,24 @@ impl<'a> Check<'a> {
 
     /// Whether a crate can be published with its dependencies.
     fn dependencies(&mut self, member: &Crate, registry: Option<&Registry>) {
-        let manifests = &self.workspace.manifests;
-        let (root, manifest) = (&manifests[0], &manifests[member.manifest]);
-        let shared = root.dependencies();
-        let to = registry.map(|registry| registry.name.as_str());
-        for (kind, key, item) in manifest.dependencies() {
-            if ["workspace", "patch"].contains(&kind) {
-                continue;
-            }
-            let is_inherited = |(table, name, _): &&(&str, &str, _)| {
-                item.get("workspace").is_some() && *table == "workspace" && *name == key
-            };
-            let (of, entry) = match shared.iter().find(is_inherited) {
-                Some((_, _, entry)) => (root, *entry),
-                None => (manifest, item),
-            };
-            let named = entry
-                .get("registry")
-                .and_then(Item::as_str)
-                .unwrap_or_default();
-            let requirement = of.requirement(key, entry);
-            let local = requirement.as_ref().filter(|it| it.folder.is_some());
-            let unavailable = local.is_some_and(|it| !self.can_be_had(it, member, registry));
+        const INDEX: &str = "https://github.com/rust-lang/crates.io-index";
+        let to_crates_io = registry.is_some_and(|registry| registry.name == CRATES_IO);
+        for about in items(&member.about["dependencies"]) {
+            let name = text(&about["name"]);
+            // Cargo says `*` also of one that needs no version here and has none.
+            let is_local = about["path"].is_string() || text(&about["source"]).starts_with("git+");
+            let version = about["req"].as_str();
+            let version = version.filter(|version| !is_local || *version != "*");
             let dependency = crates_io::Dependency {
-                name: manifest::package(key, entry),
-                dev: kind.starts_with("dev"),
-                version: requirement.as_ref().map(|it| it.text),
-                unavailable,
-                elsewhere: to == Some(CRATES_IO) && !["crates-io", ""].contains(&named),
+                name: &name,
+                dev: about["kind"] == "dev",
+                version,
+                unavailable: version.is_some() && !self.can_be_had(about, member, registry),
+                elsewhere: to_crates_io && about["registry"].as_str().is_some_and(|it| it != INDEX),
             };
             if let Some(what) = dependency.refusal() {
-                let place = manifest.at(item);
+                let key = about["rename"].as_str().unwrap_or(&name);
+                let place = self.workspace.manifests[member.manifest].dependency(key);
                 self.error(&format!("{place}: `{}` {what}", member.name));
             }
         }
@@ -253,23 +239,25 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Whether users of a crate get what one of its requirements with a path asks for: another published member, or a version
-    /// that is in the registry already.
-    fn can_be_had(&self, it: &Requirement, by: &Crate, registry: Option<&Registry>) -> bool {
-        let workspace = self.workspace;
-        let (Some(at), Some(registry)) = (workspace.member(it), registry) else {
+    /// Whether users of a crate get one of its dependencies, in cargo's words: it is not a member, or another published one, or a
+    /// version of it that is in the registry already.
+    fn can_be_had(&self, it: &Value, by: &Crate, registry: Option<&Registry>) -> bool {
+        let folder = text(&it["path"]);
+        let member = self.workspace.member_in(Path::new(&folder));
+        let (Some(at), Some(registry)) = (member, registry) else {
             return true;
         };
-        let member = &workspace.crates[at];
+        let member = &self.workspace.crates[at];
         let is_published = member.published && member.is_allowed_in(&registry.name);
         if is_published && member.name != by.name {
             return true;
         }
+        let requirement = VersionReq::parse(&text(&it["req"])).unwrap_or_default();
         let versions = registry.versions(member);
         // A warning says that it does not answer.
         versions.map_or(true, |(_, versions)| {
             let mut left = versions.iter().filter(|(_, yanked)| !**yanked);
-            left.any(|(version, _)| it.admits(version))
+            left.any(|(version, _)| requirement.matches(version))
         })
     }
 
@@ -459,8 +447,8 @@ fn packages_at(sh: &Shell, remote: &Remote, of: &Version) -> Result<BTreeMap<Str
     let metadata = workspace::metadata(sh).context(remote.tag(of))?;
     let mut versions = BTreeMap::new();
     for package in items(&metadata["packages"]) {
-        let version = Version::parse(&world::text(&package["version"]))?;
-        versions.insert(world::text(&package["name"]), version);
+        let version = Version::parse(&text(&package["version"]))?;
+        versions.insert(text(&package["name"]), version);
     }
     Ok(versions)
 }
