@@ -111,8 +111,9 @@ impl Remote {
     }
 }
 
-/// Locks this clone against other tasks until the file is dropped, and reads the remote. Fails if pushes to it would go to
-/// another repository, as to a fork: what was pushed would seem to be there.
+/// Locks this clone against other tasks until the file is dropped, reads the remote, and fetches main, the release branches and
+/// the tags of versions. Fails if pushes to it would go to another repository, as to a fork: what was pushed would seem to be
+/// there.
 pub fn lock_and_read_remote(sh: &Shell) -> Result<(File, Remote)> {
     let lock = lock_clone(sh)?;
     let from = repository(&output_of(cmd!(sh, "git remote get-url origin"))?);
@@ -122,7 +123,17 @@ pub fn lock_and_read_remote(sh: &Shell) -> Result<(File, Remote)> {
             bail!("origin is {from}, but pushes go to {to}: give each a remote of its own");
         }
     }
-    Ok((lock, Remote::read(sh)?))
+    let remote = Remote::read(sh)?;
+    let mut refs = Vec::from_iter(remote.tags.keys().map(|version| remote.tag_ref(version)));
+    for branch in remote.branches.keys() {
+        if *branch == remote.main || branch_version(branch).is_some() {
+            refs.push(format!("refs/heads/{branch}"));
+        }
+    }
+    if !refs.is_empty() {
+        fetch(sh, &refs)?;
+    }
+    Ok((lock, remote))
 }
 
 /// `owner/name` of an address in lower case.
@@ -141,15 +152,8 @@ pub fn parts(address: &str) -> (Option<&str>, String) {
     (host.filter(|host| host.contains('.')), path)
 }
 
-/// Fetches branches of `origin`, or refs that are named in full, with their whole history, and moves no ref here.
-pub fn fetch(sh: &Shell, names: &[impl AsRef<str>]) -> Result<()> {
-    let mut refs = Vec::new();
-    for name in names.iter().map(AsRef::as_ref) {
-        refs.push(match name.starts_with("refs/") {
-            true => name.to_string(),
-            false => format!("refs/heads/{name}"),
-        });
-    }
+/// Fetches refs of `origin` with their whole history, and moves no ref here.
+pub fn fetch(sh: &Shell, refs: &[String]) -> Result<()> {
     let unshallow = is_shallow(sh)?.then_some("--unshallow");
     let only = "--no-tags --no-write-fetch-head --no-auto-maintenance --recurse-submodules=no";
     let only = only.split(' ').chain(["--refmap="]).chain(unshallow);

@@ -101,7 +101,7 @@ pub fn propose(
             None => Some(proposal.base_in(remote)?.clone()),
             Some(head) => {
                 refuse_ended(&found, branch, head)?;
-                git::fetch(sh, &[branch])?;
+                git::fetch(sh, &[format!("refs/heads/{branch}")])?;
                 proposal.parent_if_ours(sh, remote, head)?
             }
         };

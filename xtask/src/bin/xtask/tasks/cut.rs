@@ -72,7 +72,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let (_lock, remote) = lock_and_read_remote(sh)?;
     let main = &remote.main;
     let head = remote.branch(main)?;
-    let (tree, workspace) = release::fetch_trains(sh, &remote)?;
+    let (tree, workspace) = release::read_main(sh, &remote)?;
     let notes = read_notes(&tree.root).unwrap_or_default();
     let version = release_of(&workspace.version);
     let branch = release_branch(&version);

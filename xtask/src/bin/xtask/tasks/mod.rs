@@ -48,7 +48,7 @@ fn at_tag(sh: &Shell, remote: &Remote, version: &Version) -> Result<String> {
             "{tag} is at {commit}, not at HEAD: run `git fetch origin tag {tag}` and `git checkout {tag}`"
         );
     }
-    git::fetch(sh, &[branch])?;
+    git::fetch(sh, &[format!("refs/heads/{branch}")])?;
     let on_branch = git::first_parents(sh, remote.branch(branch)?)?;
     if !on_branch.contains(commit) {
         bail!("{tag} is at {commit}, which is not on `{branch}` along first parents");

@@ -51,9 +51,6 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
 
     let (_lock, remote) = lock_and_read_remote(sh)?;
     let head = remote.branch(&branch)?;
-    let mut refs = release::refs_of(&remote, &branch);
-    refs.push(remote.main.clone());
-    git::fetch(sh, &refs)?;
     let (version, ready) = state_of(sh, &remote, &branch, head)?;
     let named = named.map(|commit| resolve(sh, &commit)).transpose()?;
     let tagged = remote.tags.get(&version);

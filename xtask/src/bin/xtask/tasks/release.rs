@@ -75,7 +75,6 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
         return Ok(());
     }
     let main = &remote.main;
-    git::fetch(sh, &[main.as_str(), branch])?;
 
     let (tree, workspace) = load(sh, &remote, branch, remote.branch(branch)?)?;
     let now = &workspace.version;
@@ -135,7 +134,7 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
 
     let (_lock, remote) = lock_and_read_remote(sh)?;
     if all {
-        let (_, workspace) = fetch_trains(sh, &remote)?;
+        let (_, workspace) = read_main(sh, &remote)?;
         let supported = supported(sh, &remote, &workspace.config, today)?;
         for (first, name) in remote.release_branches() {
             if !supported.iter().any(|(supported, _)| supported == name) {
@@ -161,8 +160,6 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         }
         remote.branch(branch)?;
     }
-    let main = [&remote.main];
-    git::fetch(sh, &Vec::from_iter(main.into_iter().chain(&branches)))?;
     let mut proposals = Vec::new();
     for branch in &branches {
         proposals.extend(patch_of(sh, &remote, branch, today, allow_empty)?);
@@ -199,7 +196,6 @@ fn patch_of<'a>(
             "`{branch}` has not changed since {tag}: backport the fixes first, or pass --allow-empty"
         );
     }
-    git::fetch(sh, &[remote.tag_ref(now)])?; // it need not be on the branch
     let next = Bump::Patch.next(now, false)?;
     if !branch_version(branch).is_some_and(|first| same_line(&first, &next)) {
         bail!("`{branch}` has no patch releases: {next} is the next train");
@@ -235,7 +231,6 @@ pub fn next_candidate(sh: &Shell, mut arguments: Arguments, today: Date) -> Resu
         Some(branch) => branch,
         None => highest(&remote)?.1.to_string(),
     };
-    git::fetch(sh, &[&branch, &remote.main])?;
     let proposal = candidate(sh, &remote, &branch, remote.branch(&branch)?, today)?;
     if proposal.is_none() {
         say!(
@@ -312,7 +307,7 @@ fn release<'a>(
 }
 
 /// The tree and workspace of a commit of a branch. Fails if its version does not belong to the branch, or if it has no
-/// configuration and main has one: without it, less would be released than is meant. Main must have been fetched.
+/// configuration and main has one: without it, less would be released than is meant.
 pub fn load<'a>(
     sh: &'a Shell,
     remote: &Remote,
@@ -350,7 +345,7 @@ fn is_older_than_the_tool(sh: &Shell, remote: &Remote, workspace: &Workspace) ->
 }
 
 /// Fails if the newest tag of a release branch is at a commit of another version, as one that was made by hand, unless the
-/// branch is at a higher version, `now`. What `refs_of` names must have been fetched.
+/// branch is at a higher version, `now`.
 pub fn check_newest_tag(sh: &Shell, remote: &Remote, branch: &str, now: &Version) -> Result<()> {
     let Some((tagged, commit)) = remote.line(now).pop().filter(|(tagged, _)| now <= tagged) else {
         return Ok(());
@@ -369,36 +364,21 @@ pub fn check_newest_tag(sh: &Shell, remote: &Remote, branch: &str, now: &Version
     Ok(())
 }
 
-/// A release branch and its tags, as refs to fetch.
-pub fn refs_of(remote: &Remote, branch: &str) -> Vec<String> {
-    let mut refs = vec![branch.to_string()];
-    if let Some(first) = branch_version(branch) {
-        let line = remote.line(&first).into_iter();
-        refs.extend(line.map(|(version, _)| remote.tag_ref(version)));
-    }
-    refs
-}
-
 fn highest(remote: &Remote) -> Result<(Version, &str)> {
     let last = remote.release_branches().pop_last();
     Ok(last.ok_or("origin has no release branch: `cargo xtask cut` pushes one")?)
 }
 
-/// Fetches main, the release branches and their tags, and reads main's workspace.
-pub fn fetch_trains<'a>(sh: &'a Shell, remote: &Remote) -> Result<(Worktree<'a>, Workspace)> {
+/// The tree and workspace of main.
+pub fn read_main<'a>(sh: &'a Shell, remote: &Remote) -> Result<(Worktree<'a>, Workspace)> {
     let main = &remote.main;
-    let mut refs = vec![main.clone()];
-    for (_, name) in remote.release_branches() {
-        refs.extend(refs_of(remote, name));
-    }
-    git::fetch(sh, &refs)?;
     let tree = Worktree::add(sh, remote.branch(main)?)?;
     let workspace = Workspace::load_in(sh, &tree.root).context(main)?;
     Ok((tree, workspace))
 }
 
 /// The release branches that are supported on a day, by main's configuration, and the latest released one, oldest first, each
-/// with the last day of its support. The trains must have been fetched.
+/// with the last day of its support.
 pub fn supported(
     sh: &Shell,
     remote: &Remote,

@@ -36,7 +36,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     finish(arguments)?;
     let (_lock, remote) = lock_and_read_remote(sh)?;
     let main = &remote.main;
-    let (tree, workspace) = release::fetch_trains(sh, &remote)?;
+    let (tree, workspace) = release::read_main(sh, &remote)?;
     let supported = release::supported(sh, &remote, &workspace.config, today)?;
 
     // What GitHub does not answer is named, and the rest is shown.
@@ -158,11 +158,9 @@ fn without_branch(
             && remote.line(version).last() == Some(&(version, commit))
     });
     let mut found = Vec::new();
-    if trains.is_empty() || newest.is_empty() {
+    if trains.is_empty() {
         return Ok(found); // without release branches, main is released
     }
-    let refs = newest.iter().map(|(version, _)| remote.tag_ref(version));
-    git::fetch(sh, &Vec::from_iter(refs))?;
     for (version, commit) in newest {
         let branch = release_branch(remote.line(version)[0].0);
         for tag in unfinished(sh, remote, pages, version, today)? {

@@ -27,7 +27,7 @@ pub fn run(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
     finish(arguments)?;
     let (_lock, remote) = lock_and_read_remote(sh)?;
     let main = &remote.main;
-    let (tree, workspace) = release::fetch_trains(sh, &remote)?;
+    let (tree, workspace) = release::read_main(sh, &remote)?;
     let text = read_notes(&tree.root).context(main)?;
     let missing = missing(sh, &remote, &text).context(main)?;
     let Some((newest, _)) = missing.last() else {
@@ -56,7 +56,7 @@ pub fn run(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
 }
 
 /// The patch releases without a section in main's notes, oldest first, each with its section at the tag. A tag without a
-/// section, or with notes in another form, has nothing to copy. The trains must have been fetched.
+/// section, or with notes in another form, has nothing to copy.
 pub fn missing(sh: &Shell, remote: &Remote, text: &str) -> Result<Vec<(Version, String)>> {
     let mut missing = Vec::new();
     if is_archive(text)? {

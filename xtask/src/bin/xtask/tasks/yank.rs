@@ -7,7 +7,7 @@ use xshell::Shell;
 
 use crate::outward;
 use release_train::rules::version::{parse, release_of};
-use release_train::world::git::{fetch, lock_and_read_remote};
+use release_train::world::git::lock_and_read_remote;
 use release_train::world::registry::Registry;
 use release_train::world::workspace::Workspace;
 use release_train::world::worktree::Worktree;
@@ -52,7 +52,6 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         if version.as_ref() != Some(tagged) && !(candidates && is_superseded) {
             continue;
         }
-        fetch(sh, &[remote.tag_ref(tagged)])?;
         let tree = Worktree::add(sh, commit)?;
         let workspace = match Workspace::load_in(sh, &tree.root).context(remote.tag(tagged)) {
             // A tag from before this was a workspace, or of another project.
