@@ -166,10 +166,9 @@ pub fn is_shallow(sh: &Shell) -> Result<bool> {
     Ok(output_of(cmd!(sh, "git rev-parse --is-shallow-repository"))? == "true")
 }
 
-/// A file of the workspace around the current directory, as it is in a commit; `None` if the commit does not have it.
+/// A file in the current directory, as it is in a commit; `None` if the commit does not have it.
 pub fn file_at(sh: &Shell, commit: &str, file: &str) -> Option<String> {
-    let root = workspace::root(sh).ok()?;
-    output_of(cmd!(sh, "git -C {root} cat-file blob {commit}:./{file}")).ok()
+    output_of(cmd!(sh, "git cat-file blob {commit}:./{file}")).ok()
 }
 
 /// A file that differs from HEAD, if there is one; with `untracked` at `normal` instead of `no`, also a new file.

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 use semver::Version;
 use serde_json::{Value, json};
@@ -229,9 +228,9 @@ fn read_manifest(root: &Path, path: &Path) -> Result<Manifest> {
     Manifest::parse(path, file, text)
 }
 
-/// The form of tags that the root manifest configures, even if the workspace does not load.
+/// The form of tags that the manifest in the shell's current directory configures, even if the workspace does not load.
 pub fn tag_form(sh: &Shell) -> Result<TagForm> {
-    let root = root(sh)?;
+    let root = sh.current_dir();
     let manifest = read_manifest(&root, &root.join("Cargo.toml"))?;
     manifest.tag_form().context("Cargo.toml")
 }
@@ -259,19 +258,12 @@ pub fn metadata(sh: &Shell) -> Result<Value> {
     Ok(serde_json::from_str(&process::output_of(metadata)?)?)
 }
 
-/// The root of the workspace around the shell's current directory, even if the workspace does not load. The first answer is
-/// kept with its directory: cargo takes longer to start than git, and a task can look at many commits.
+/// The root of the workspace around the shell's current directory, even if the workspace does not load.
 pub fn root(sh: &Shell) -> Result<PathBuf> {
-    static FIRST: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
-    let here = sh.current_dir();
-    if let Some((_, root)) = FIRST.get().filter(|(folder, _)| *folder == here) {
-        return Ok(root.clone());
-    }
     let plain = ["--message-format", "plain"];
     let locate = cmd!(sh, "cargo locate-project --workspace {plain...}");
     let mut root = PathBuf::from(process::output_of(locate)?);
     root.pop();
-    let _ = FIRST.set((here, root.clone()));
     Ok(root)
 }
 

@@ -9,7 +9,7 @@ use toml_edit::Document;
 use xshell::{Shell, cmd};
 
 use crate::world::process::{output_of, output_with_input};
-use crate::{Context, Result, bail, say, world::workspace};
+use crate::{Context, Result, bail, say};
 
 /// Waits until no other task runs in this clone, and removes the worktrees of tasks that were killed. Other tasks wait until
 /// the file is dropped.
@@ -50,10 +50,9 @@ const OPTIONS: &str =
     "-c core.hooksPath=/dev/null -c core.sparseCheckout=false -c core.safecrlf=false";
 
 impl Worktree<'_> {
+    /// The current directory is the root of the workspace.
     pub fn add<'a>(sh: &'a Shell, commit: &str) -> Result<Worktree<'a>> {
-        let workspace = workspace::root(sh)?;
-        let in_repository = output_of(cmd!(sh, "git -C {workspace} rev-parse --show-prefix"))?;
-
+        let in_repository = output_of(cmd!(sh, "git rev-parse --show-prefix"))?;
         let now = OffsetDateTime::now_utc().unix_timestamp_nanos();
         let folder = std::env::temp_dir().join(format!("{PREFIX}{}-{now}", std::process::id()));
         create_private(&folder)?;

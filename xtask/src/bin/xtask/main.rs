@@ -8,7 +8,8 @@ mod tasks;
 use std::process::ExitCode;
 
 use release_train::rules::calendar::parse_date;
-use release_train::{Arguments, Result, Usage, exit_code, finish, print, world};
+use release_train::world::{today, workspace};
+use release_train::{Arguments, Result, Usage, exit_code, finish, print};
 use time::Date;
 use xshell::Shell;
 
@@ -60,7 +61,7 @@ fn dispatch(mut arguments: Arguments) -> Result<()> {
     let help = arguments.contains(["-h", "--help"]);
     let date: Option<String> = arguments.opt_value_from_str("--date")?;
     let date = date.map(|date| parse_date(&date)).transpose()?;
-    let today = date.unwrap_or_else(world::today);
+    let today = date.unwrap_or_else(today);
     let Some(task) = arguments.subcommand()? else {
         finish(arguments)?;
         return print(HELP);
@@ -84,8 +85,10 @@ fn dispatch(mut arguments: Arguments) -> Result<()> {
         "yank" => (yank::HELP, |sh, rest, _| yank::run(sh, rest)),
         _ => return Err(Usage(format!("unknown task `{task}`")).into()),
     };
-    match help {
-        true => print(text),
-        false => run(&Shell::new()?, arguments, today),
+    if help {
+        return print(text);
     }
+    let sh = Shell::new()?;
+    sh.change_dir(workspace::root(&sh)?);
+    run(&sh, arguments, today)
 }

@@ -116,7 +116,6 @@ fn not_checked_out(sh: &Shell, workspace: &Workspace) -> Result<Vec<String>> {
     if search_output(pointers, "")?.is_empty() {
         return Ok(found);
     }
-    let _root = sh.push_dir(root);
     for member in workspace.published() {
         let (name, manifest) = (&member.name, &workspace.manifests[member.manifest]);
         let list = cmd!(sh, "cargo package --list --allow-dirty --package {name}");

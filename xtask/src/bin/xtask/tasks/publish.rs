@@ -47,9 +47,9 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     at_tag(sh, &Remote::read(sh)?, &workspace.version)?;
     committed(sh, "no")?;
     // Cargo takes members that git does not track, too.
-    let (root, published) = (&workspace.root, workspace.published());
+    let published = workspace.published();
     let files = published.map(|member| &workspace.manifests[member.manifest].file);
-    let known = cmd!(sh, "git -C {root} ls-files --error-unmatch");
+    let known = cmd!(sh, "git ls-files --error-unmatch");
     output_of(known.arg("--").args(files))?;
     if let Some(first) = not_checked_out(sh, &workspace)?.first() {
         bail!("{first}");
@@ -81,7 +81,6 @@ fn refuse_strangers(
     if firsts.is_empty() {
         return Ok(());
     }
-    let _root = sh.push_dir(&of.root);
     // All of them, since they need each other.
     let package = cargo_package(sh, registry, &all)?;
     let folder = format!("compare-{}", std::process::id());

@@ -51,7 +51,6 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let registry = arguments.opt_value_from_str("--registry")?;
     finish(arguments)?;
     let workspace = Workspace::load(sh)?;
-    let _root = sh.push_dir(&workspace.root);
     let mut check = Check {
         sh,
         workspace: &workspace,
