@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::Path;
 
 use semver::Version;
 use time::Date;
@@ -186,14 +185,12 @@ pub fn committed(sh: &Shell, untracked: &str) -> Result<()> {
         bail!("`{file}` is not committed: only a commit can be released");
     }
     // Of files with these marks, git does not look at the changes: `assume-unchanged` in lower case, `skip-worktree` as S.
-    let top = output_of(cmd!(sh, "git rev-parse --show-toplevel"))?;
-    let files = output_of(cmd!(sh, "git -C {top} ls-files -v -z"))?;
+    let files = output_of(cmd!(sh, "git ls-files -v -z :/"))?;
     for file in files.split_terminator('\0') {
         let (mark, file) = file.split_once(' ').unwrap_or_default();
-        let exists = || Path::new(&top).join(file).exists();
-        if mark.chars().any(char::is_lowercase) || mark == "S" && exists() {
+        if mark.chars().any(char::is_lowercase) || mark == "S" && sh.path_exists(file) {
             bail!(
-                "`{file}` is marked so that git does not see its changes: git -C {top} update-index --no-assume-unchanged --no-skip-worktree {file}"
+                "`{file}` is marked so that git does not see its changes: git update-index --no-assume-unchanged --no-skip-worktree {file}"
             );
         }
     }
@@ -292,12 +289,10 @@ pub fn repository_name(sh: &Shell) -> Result<String> {
     let address = output_of(cmd!(sh, "git remote get-url origin")).unwrap_or_default();
     let folder = output_of(cmd!(sh, "git rev-parse --show-toplevel"))?;
     for place in [address, folder] {
-        // A clone of `.` has an address that ends so.
-        let name = Path::new(&place).file_name().unwrap_or_default();
-        let name = name.to_string_lossy();
-        let name = name.rsplit([':', '\\']).next().unwrap_or_default();
-        let name = name.trim_end_matches(".git");
-        if !name.is_empty() {
+        let parts = place.rsplit(['/', ':', '\\']);
+        let mut names = parts.map(|part| part.trim_end_matches(".git"));
+        // An address may end with a slash, and is `.` if that was cloned.
+        if let Some(name) = names.find(|name| !["", ".", ".."].contains(name)) {
             return Ok(name.to_string());
         }
     }

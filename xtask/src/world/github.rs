@@ -153,12 +153,9 @@ pub fn latest_release(sh: &Shell) -> Result<Option<String>> {
 
 /// The repository of `GH_REPO`, or else of origin. gh would take the first remote, and some versions ignore `GH_REPO`.
 fn repository(sh: &Shell) -> Result<(Option<String>, String)> {
-    let named = std::env::var("GH_REPO")
-        .ok()
-        .filter(|named| !named.is_empty());
-    let address = match named {
-        Some(named) => named,
-        None => process::output_of(cmd!(sh, "git remote get-url origin"))?,
+    let address = match std::env::var("GH_REPO") {
+        Ok(named) if !named.is_empty() => named,
+        _ => process::output_of(cmd!(sh, "git remote get-url origin"))?,
     };
     let (host, path) = git::parts(&address);
     Ok((host.map(str::to_string), path))
