@@ -1,5 +1,6 @@
 //! `cut`: the release branch of main's version, and the pull requests that go with it.
 
+use semver::Version;
 use time::Date;
 use xshell::Shell;
 
@@ -17,20 +18,17 @@ use release_train::world::github::pull_requests;
 use release_train::world::workspace::{Workspace, read_notes};
 use release_train::{Arguments, Context, Result, finish, say};
 
-/// The pull requests that bumped main after the last cut, whatever its version is now: after that of the highest release branch
-/// but one.
-pub fn last_bumps(
+/// The pull requests that bumped main after the cut of a version, whatever main's version is now.
+pub fn bumps_after(
     sh: &Shell,
     remote: &Remote,
     config: &Config,
-    but: &str,
+    cut: Option<&Version>,
 ) -> Result<Vec<PullRequest>> {
-    let mut branches = remote.release_branches();
-    branches.retain(|_, name| *name != but);
-    let Some((last, _)) = branches.pop_last() else {
+    let Some(cut) = cut else {
         return Ok(Vec::new());
     };
-    let next = config.next_train(&last)?;
+    let next = config.next_train(cut)?;
     pull_requests(sh, &bump_branch(&next), &remote.main)
 }
 
@@ -80,12 +78,13 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let next_branch = bump_branch(&next);
 
     let commit = remote.branches.get(&branch).unwrap_or(head);
-    let mut last_bumps = last_bumps(sh, &remote, &workspace.config, &branch)?;
+    let mut others = remote.release_branches();
+    others.retain(|_, name| *name != branch);
+    let previous = others.into_keys().next_back();
+    let mut last_bumps = bumps_after(sh, &remote, &workspace.config, previous.as_ref())?;
     last_bumps.retain(|bump| same_month(bump.opened, today));
     let next_bumps = pull_requests(sh, &next_branch, main)?;
     let opened = next_bumps.iter().any(|bump| bump.state != "MERGED");
-    let mut others = remote.release_branches();
-    others.retain(|_, name| *name != branch);
     let decision = decisions::cut(&CutFacts {
         main,
         version: &version,
@@ -96,7 +95,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
             || remote.branches.contains_key(&branch) && opened,
         released: workspace.released_as(&remote.tag_names, &notes),
         on_main: is_ancestor(sh, commit, head)?,
-        previous: others.into_keys().next_back().map(|last| {
+        previous: previous.map(|last| {
             let released = remote.first_release(&last).is_some();
             (last, released)
         }),

@@ -10,7 +10,7 @@ use xshell::Shell;
 use crate::tasks::github_release::wrongly_not_latest;
 use crate::tasks::{cut, project_name, push_tag, release, sync_notes};
 use release_train::rules::status::{Action, Facts, ReleaseBranch, Step};
-use release_train::rules::version::{release_branch, same_line};
+use release_train::rules::version::release_branch;
 use release_train::world::git::{self, Remote, lock_and_read_remote};
 use release_train::world::github::{self, Release};
 use release_train::world::workspace::read_notes;
@@ -42,14 +42,15 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     // What GitHub does not answer is named, and the rest is shown.
     let mut problems = Vec::new();
     let opened = github::proposals(sh).unwrap_or_else(|error| note(&mut problems, error));
-    let bumps = cut::last_bumps(sh, &remote, &workspace.config, "");
+    let trains = remote.release_branches();
+    let last = trains.keys().next_back();
+    let bumps = cut::bumps_after(sh, &remote, &workspace.config, last);
     let bumps = bumps.unwrap_or_else(|error| note(&mut problems, error));
     let pages = github::releases(sh).unwrap_or_else(|error| note(&mut problems, error));
     let latest = github::latest_release(sh).unwrap_or_else(|error| note(&mut problems, error));
     problems.dedup();
     let github_answers = problems.is_empty();
 
-    let trains = remote.release_branches();
     let is_released = |first: &&Version| remote.first_release(first).is_some();
     let newest_released = trains.keys().rfind(is_released);
     let mut branches = Vec::new();
@@ -75,11 +76,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         }
     }
     if github_answers {
-        for (tag, branch, commit) in without_branch(sh, &remote, &pages, today)? {
-            problems.push(format!(
-                "{tag} has no public release on GitHub, and `{branch}` was deleted: push {commit} to it again"
-            ));
-        }
+        problems.extend(without_branch(sh, &remote, &pages, today)?);
     }
     let notes = read_notes(&tree.root).context(main)?;
     let mut missing = sync_notes::missing(sh, &remote, &notes).context(main)?;
@@ -142,32 +139,33 @@ fn read_branch(sh: &Shell, remote: &Remote, first: &Version, name: &str) -> Resu
     })
 }
 
-/// Tags without a public release whose release branch was deleted, each with the name of the branch and the commit.
+/// The problem of each tag without a public release whose release branch was deleted.
 fn without_branch(
     sh: &Shell,
     remote: &Remote,
     pages: &[Release],
     today: Date,
-) -> Result<Vec<(String, String, String)>> {
-    let trains = remote.release_branches();
-    let is_public = |tag: String| pages.iter().any(|page| page.tag == tag && !page.draft);
-    let mut newest = Vec::from_iter(&remote.tags);
-    newest.retain(|(version, commit)| {
-        !trains.keys().any(|first| same_line(first, version))
-            && !is_public(remote.tag(version))
-            && remote.line(version).last() == Some(&(version, commit))
-    });
-    let mut found = Vec::new();
-    if trains.is_empty() {
-        return Ok(found); // without release branches, main is released
-    }
-    for (version, commit) in newest {
-        let branch = release_branch(remote.line(version)[0].0);
+) -> Result<Vec<String>> {
+    let mut problems = Vec::new();
+    for (version, commit) in &remote.tags {
+        let tag = remote.tag(version);
+        let is_public = pages.iter().any(|page| page.tag == tag && !page.draft);
+        // Without release branches, main is released.
+        if is_public || remote.branch_of(version).is_ok() {
+            continue;
+        }
+        let line = remote.line(version);
+        if line.last() != Some(&(version, commit)) {
+            continue;
+        }
+        let branch = release_branch(line[0].0);
         for tag in unfinished(sh, remote, pages, version, today)? {
-            found.push((tag, branch.clone(), commit.clone()));
+            problems.push(format!(
+                "{tag} has no public release on GitHub, and `{branch}` was deleted: push {commit} to it again"
+            ));
         }
     }
-    Ok(found)
+    Ok(problems)
 }
 
 /// The tags of a release branch without a public release: those with a draft, and the last one, if it is not old.
