@@ -57,24 +57,47 @@ pub fn fill(line: &str, version: &Version) -> String {
 }
 
 /// A type in words, and its parser.
-type Type<T> = (&'static str, fn(Value) -> serde_json::Result<T>);
+type Type<T> = (&'static str, fn(Value) -> Option<T>);
 
-const BOOLEAN: Type<bool> = ("true or false", from_value);
-const NUMBER: Type<NonZero<u64>> = ("a whole number above 0", from_value);
-const STRING: Type<String> = ("a string", from_value);
-const STRINGS: Type<Vec<String>> = ("a list of strings", from_value);
-const COMMANDS: Type<Vec<Vec<String>>> = ("a list of commands, each a list of strings", from_value);
-const LINES: Type<Vec<BTreeMap<String, String>>> = (
+const BOOLEAN: Type<bool> = ("true or false", |value| value.as_bool());
+const NUMBER: Type<NonZero<u64>> = ("a whole number above 0", |value| from_value(value).ok());
+const STRING: Type<String> = ("a string", |value| from_value(value).ok());
+const STRINGS: Type<Vec<String>> = ("a list of strings", |value| from_value(value).ok());
+const TRAIN: Type<Bump> = ("\"major\" or \"minor\"", |value| match value.as_str()? {
+    "major" => Some(Bump::Major),
+    "minor" => Some(Bump::Minor),
+    _ => None,
+});
+const COMMANDS: Type<Vec<Vec<String>>> = ("a list of commands, each a list of strings", |value| {
+    let commands: Vec<Vec<String>> = from_value(value).ok()?;
+    (!commands.iter().any(Vec::is_empty)).then_some(commands)
+});
+const LINES: Type<Vec<VersionString>> = (
     "a list of { file = \"...\", line = \"...\" }, each line with {version}, {major}, {minor} or {patch}",
-    from_value,
+    version_strings,
 );
+
+fn version_strings(list: Value) -> Option<Vec<VersionString>> {
+    let mut found = Vec::new();
+    for mut entry in from_value::<Vec<BTreeMap<String, String>>>(list).ok()? {
+        let (file, line) = (entry.remove("file")?, entry.remove("line")?);
+        let has_placeholder = fill(&line, &Version::new(0, 0, 0)) != line;
+        if file.is_empty() || !has_placeholder || !entry.is_empty() {
+            return None;
+        }
+        let line = line.trim().to_string();
+        found.push(VersionString { file, line });
+    }
+    Some(found)
+}
 
 /// Takes a key out of those that are not read yet.
 fn take<T>(keys: &mut Map<String, Value>, key: &str, (kind, parse): Type<T>) -> Result<Option<T>> {
-    match keys.remove(key).map(parse).transpose() {
-        Ok(value) => Ok(value),
-        Err(_) => bail!("`{key}` must be {kind}"),
-    }
+    let Some(value) = keys.remove(key) else {
+        return Ok(None);
+    };
+    let wrong = || format!("`{key}` must be {kind}").into();
+    parse(value).ok_or_else(wrong).map(Some)
 }
 
 impl Config {
@@ -91,14 +114,14 @@ impl Config {
             version_of: take(keys, "version-of", STRING)?,
             public: take(keys, "public", STRINGS)?,
             independent: take(keys, "independent", STRINGS)?.unwrap_or_default(),
-            version_strings: version_strings(keys)?,
+            version_strings: take(keys, "version-strings", LINES)?.unwrap_or_default(),
             new_crates: take(keys, "new-crates", STRINGS)?.unwrap_or_default(),
-            after_bump: commands(keys, "after-bump")?,
-            checks: commands(keys, "checks")?,
+            after_bump: take(keys, "after-bump", COMMANDS)?.unwrap_or_default(),
+            checks: take(keys, "checks", COMMANDS)?.unwrap_or_default(),
             notes_template: take(keys, "notes-template", STRING)?,
             artifacts: take(keys, "artifacts", STRINGS)?.unwrap_or_default(),
             tag: TagForm::parse(take(keys, "tag", STRING)?.as_deref())?,
-            train: train(keys)?,
+            train: take(keys, "train", TRAIN)?.unwrap_or(Bump::Major),
             release_candidates: take(keys, "release-candidates", BOOLEAN)?.unwrap_or_default(),
             lts_every: take(keys, "lts-every", NUMBER)?.map(NonZero::get),
             lts_months: take(keys, "lts-months", NUMBER)?.map_or(24, NonZero::get),
@@ -109,17 +132,7 @@ impl Config {
         }
         Ok(config)
     }
-}
 
-fn train(keys: &mut Map<String, Value>) -> Result<Bump> {
-    match take(keys, "train", STRING)?.as_deref() {
-        None | Some("major") => Ok(Bump::Major),
-        Some("minor") => Ok(Bump::Minor),
-        Some(_) => bail!("`train` must be \"major\" or \"minor\""),
-    }
-}
-
-impl Config {
     /// Whether a bump leads to a development version: with candidates, that of a new train does.
     pub fn leads_to_dev(&self, bump: &Bump) -> bool {
         self.release_candidates && [&Bump::Major, &self.train].contains(&bump)
@@ -129,27 +142,4 @@ impl Config {
     pub fn next_train(&self, now: &Version) -> Result<Version> {
         self.train.next(now, self.release_candidates)
     }
-}
-
-fn commands(keys: &mut Map<String, Value>, key: &str) -> Result<Vec<Vec<String>>> {
-    let commands = take(keys, key, COMMANDS)?.unwrap_or_default();
-    if commands.iter().any(Vec::is_empty) {
-        bail!("`{key}` must be {}", COMMANDS.0);
-    }
-    Ok(commands)
-}
-
-fn version_strings(keys: &mut Map<String, Value>) -> Result<Vec<VersionString>> {
-    let mut found = Vec::new();
-    for mut entry in take(keys, "version-strings", LINES)?.unwrap_or_default() {
-        let file = entry.remove("file").unwrap_or_default();
-        let line = entry.remove("line").unwrap_or_default();
-        let has_placeholder = fill(&line, &Version::new(0, 0, 0)) != line;
-        if file.is_empty() || !has_placeholder || !entry.is_empty() {
-            bail!("`version-strings` must be {}", LINES.0);
-        }
-        let line = line.trim().to_string();
-        found.push(VersionString { file, line });
-    }
-    Ok(found)
 }
