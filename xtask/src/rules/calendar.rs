@@ -5,7 +5,7 @@ use time::format_description::well_known::Iso8601;
 use time::{Date, Month};
 
 use crate::rules::config::Config;
-use crate::rules::version::{Bump, train_number};
+use crate::rules::version::Bump;
 use crate::{Result, bail};
 
 /// Reads `YYYY-MM-DD`.
@@ -34,9 +34,11 @@ pub fn same_month(one: Date, other: Date) -> bool {
 
 /// The last day on which the release line of a version is supported; `released` is the date of its X.Y.0.
 pub fn supported_until(config: &Config, version: &Version, released: Date) -> Date {
-    let train = match config.train {
-        Bump::Minor => version.minor,
-        _ => train_number(version),
+    // The number that grows by one with each train.
+    let train = match (&config.train, version.major, version.minor) {
+        (Bump::Major, major @ 1.., _) => major,
+        (Bump::Major, 0, 0) => version.patch,
+        (_, _, minor) => minor,
     };
     match config.lts_every {
         Some(every) if train.is_multiple_of(every) => plus_months(released, config.lts_months),

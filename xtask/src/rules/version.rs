@@ -154,12 +154,6 @@ impl TagForm {
     }
 }
 
-/// The number that grows by one with each train: the leftmost that is not zero.
-pub fn train_number(version: &Version) -> u64 {
-    let mut numbers = [version.major, version.minor, version.patch].into_iter();
-    numbers.find(|number| *number > 0).unwrap_or_default()
-}
-
 /// The requirement with `to` instead of the version before: operators, white space and the number of components stay. For a
 /// pre-release it names the full version, since cargo matches one with nothing less, not even `*`. Upper and exclusive
 /// bounds (`<`, `<=`, `>`) name another version and stay, too. Fails if the result does not match `to`.
