@@ -77,6 +77,11 @@ impl Remote {
         Ok(commit.ok_or_else(|| format!("origin has no branch `{name}`"))?)
     }
 
+    /// The commit of a branch, or of main: a release branch that is pushed together with what is based on it begins there.
+    pub fn branch_or_main(&self, name: &str) -> Result<&String> {
+        self.branch(name).or_else(|_| self.branch(&self.main))
+    }
+
     /// The release branches with the versions in their names, oldest first.
     pub fn release_branches(&self) -> BTreeMap<Version, &str> {
         let mut branches = BTreeMap::new();

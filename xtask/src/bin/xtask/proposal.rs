@@ -36,12 +36,6 @@ pub struct Proposal<'a> {
 }
 
 impl Proposal<'_> {
-    /// The commit of its base. A release branch that is pushed together with the proposal begins at main.
-    fn base_in<'a>(&self, remote: &'a Remote) -> Result<&'a String> {
-        let main = |_| remote.branch(&remote.main);
-        remote.branch(&self.base).or_else(main)
-    }
-
     /// Commits the changes on top of a commit. The title is the subject of the message; a marker in the body is in it, too.
     fn commit(&self, sh: &Shell, at: &str, date: Date) -> Result<String> {
         let tree = Worktree::add(sh, at)?;
@@ -60,7 +54,8 @@ impl Proposal<'_> {
         let Some((_, parent)) = line.split_once(' ') else {
             return Ok(None);
         };
-        if parent.contains(' ') || !git::is_ancestor(sh, parent, self.base_in(remote)?)? {
+        let base = remote.branch_or_main(&self.base)?;
+        if parent.contains(' ') || !git::is_ancestor(sh, parent, base)? {
             return Ok(None);
         }
         let text = git::file_at(sh, head, notes::FILE).unwrap_or_default();
@@ -98,7 +93,7 @@ pub fn propose(
         let found = pull_requests(sh, branch, base)?;
         let head = remote.branches.get(branch);
         let parent = match head {
-            None => Some(proposal.base_in(remote)?.clone()),
+            None => Some(remote.branch_or_main(base)?.clone()),
             Some(head) => {
                 refuse_ended(&found, branch, head)?;
                 git::fetch(sh, &[format!("refs/heads/{branch}")])?;

@@ -77,7 +77,6 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let next = workspace.config.next_train(&workspace.version)?;
     let next_branch = bump_branch(&next);
 
-    let commit = remote.branches.get(&branch).unwrap_or(head);
     let mut others = remote.release_branches();
     others.retain(|_, name| *name != branch);
     let previous = others.into_keys().next_back();
@@ -94,7 +93,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         begun: remote.branches.contains_key(&next_branch)
             || remote.branches.contains_key(&branch) && opened,
         released: workspace.released_as(&remote.tag_names, &notes),
-        on_main: is_ancestor(sh, commit, head)?,
+        on_main: is_ancestor(sh, remote.branch_or_main(&branch)?, head)?,
         previous: previous.map(|last| {
             let released = remote.first_release(&last).is_some();
             (last, released)
@@ -136,7 +135,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     };
     let mut proposals = Vec::new();
     if workspace.config.release_candidates && remote.line(&version).is_empty() {
-        proposals.extend(release::candidate(sh, &remote, &branch, commit, today)?);
+        proposals.extend(release::candidate(sh, &remote, &branch, today)?);
     }
     // The bump comes last: once it is merged, nothing is left to do.
     proposals.push(bump);

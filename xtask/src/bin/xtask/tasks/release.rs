@@ -14,7 +14,7 @@ use release_train::rules::notes::{FILE, draft, has, is_dated, released_on};
 use release_train::rules::version::{Bump, MARKER, branch_version, release_of, same_line};
 use release_train::rules::{calendar, config::Config};
 use release_train::world::git::{self, Remote, lock_and_read_remote};
-use release_train::world::workspace::{Workspace, read_notes, tag_form};
+use release_train::world::workspace::{Workspace, read_notes};
 use release_train::world::worktree::Worktree;
 use release_train::{Arguments, Context, Result, bail, finish, say};
 
@@ -231,7 +231,8 @@ pub fn next_candidate(sh: &Shell, mut arguments: Arguments, today: Date) -> Resu
         Some(branch) => branch,
         None => highest(&remote)?.1.to_string(),
     };
-    let proposal = candidate(sh, &remote, &branch, remote.branch(&branch)?, today)?;
+    remote.branch(&branch)?;
+    let proposal = candidate(sh, &remote, &branch, today)?;
     if proposal.is_none() {
         say!(
             "nothing to do: `{branch}` is released, or waits for `cargo xtask push-tag --branch {branch}`"
@@ -240,15 +241,15 @@ pub fn next_candidate(sh: &Shell, mut arguments: Arguments, today: Date) -> Resu
     propose(sh, &remote, None, &Vec::from_iter(proposal))
 }
 
-/// The proposal of the candidate that follows a commit of a release branch; `None` if its version is neither a development
-/// version nor a tagged candidate.
+/// The proposal of the next candidate of a release branch; `None` if its version is neither a development version nor a tagged
+/// candidate.
 pub fn candidate<'a>(
     sh: &'a Shell,
     remote: &Remote,
     branch: &'a str,
-    commit: &str,
     today: Date,
 ) -> Result<Option<Proposal<'a>>> {
+    let commit = remote.branch_or_main(branch)?;
     let (_, workspace) = load(sh, remote, branch, commit)?;
     let now = &workspace.version;
     if !workspace.config.release_candidates {
@@ -326,7 +327,7 @@ pub fn load<'a>(
     if !branch_version(branch).is_some_and(|first| same_line(&first, version)) {
         bail!("`{branch}` is at {version}, which does not belong to it");
     }
-    if workspace.config.tag != tag_form(sh)? {
+    if workspace.config.tag != remote.form {
         bail!("`{branch}` has another form of tags: write `tag` as it is here");
     }
     Ok((tree, workspace))
