@@ -33,7 +33,7 @@ pub struct Registry {
     index: String,
     agent: Agent,
     /// How long a question is repeated that gets no answer.
-    timeout: Duration,
+    pub timeout: Duration,
 }
 
 /// The versions of a crate in the index, and whether each is yanked. Empty: the registry has never seen the crate.

@@ -40,7 +40,6 @@ Example: cargo xtask publish --timeout 600
 pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let registry = arguments.opt_value_from_str("--registry")?;
     let timeout = arguments.opt_value_from_str("--timeout")?.unwrap_or(300);
-    let timeout = Duration::from_secs(timeout);
     let accepted: Vec<String> = arguments.values_from_str("--accept")?;
     finish(arguments)?;
     let workspace = Workspace::load(sh)?;
@@ -55,10 +54,10 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         bail!("{first}");
     }
     all_built(&workspace)?;
-    let registry = Registry::of(&workspace, registry, timeout)?;
+    let registry = Registry::of(&workspace, registry, Duration::from_secs(timeout))?;
     let versions = registry.versions_of_all(&workspace)?;
     refuse_strangers(sh, &registry, &workspace, &versions, &accepted)?;
-    publish(sh, &registry, &workspace, versions, timeout)
+    publish(sh, &registry, &workspace, versions)
 }
 
 /// Fails if a crate that the registry has at this version alone is not the one that is packaged here: anyone can publish under a
@@ -120,7 +119,6 @@ fn publish<'a>(
     registry: &Registry,
     of: &'a Workspace,
     mut versions: Vec<(&'a Crate, Versions)>,
-    timeout: Duration,
 ) -> Result<()> {
     let head = || output_of(cmd!(sh, "git rev-parse HEAD"));
     let tagged = head()?;
@@ -153,8 +151,8 @@ fn publish<'a>(
         let left = format!("{count} of {all} crates are missing from {}", registry.name);
         if count < last_count {
             (last_count, last_progress) = (count, Instant::now());
-        } else if last_progress.elapsed() >= timeout {
-            let seconds = timeout.as_secs();
+        } else if last_progress.elapsed() >= registry.timeout {
+            let seconds = registry.timeout.as_secs();
             bail!("no progress for {seconds} s: {last_error}; {left}: run this again");
         } else {
             let pause = last_progress.elapsed() / 2;
