@@ -8,7 +8,6 @@ use semver::{Version, VersionReq};
 use toml_edit::{Document, Item};
 
 use crate::Result;
-use crate::rules::version::TagForm;
 
 /// What to do if the cause may be a bump that was killed.
 pub const UNDO: &str = "undo an interrupted bump with `git restore :/`";
@@ -97,12 +96,6 @@ impl Manifest {
     pub fn configuration(&self) -> Option<&Item> {
         let mut keys = ["workspace", "metadata", "release-train"].iter();
         keys.try_fold(self.document.as_item(), |item, key| item.get(key))
-    }
-
-    /// The form of tags in the configuration.
-    pub fn tag_form(&self) -> Result<TagForm> {
-        let tag = self.configuration().and_then(|table| table.get("tag"));
-        TagForm::parse(tag.and_then(Item::as_str))
     }
 
     /// `file:line` of a dependency with this key.

@@ -232,7 +232,8 @@ fn read_manifest(root: &Path, path: &Path) -> Result<Manifest> {
 pub fn tag_form(sh: &Shell) -> Result<TagForm> {
     let root = sh.current_dir();
     let manifest = read_manifest(&root, &root.join("Cargo.toml"))?;
-    manifest.tag_form().context("Cargo.toml")
+    let tag = manifest.configuration().and_then(|table| table.get("tag"));
+    TagForm::parse(tag.and_then(|tag| tag.as_str())).context("Cargo.toml")
 }
 
 /// The text of `RELEASES.md` at the root of a workspace.
