@@ -213,11 +213,8 @@ pub fn configured(root: &Path, keys: &[&str]) -> Result<Option<Item>> {
                 continue;
             };
             let file = manifest::parse(&file.display().to_string(), text.as_str())?;
-            let mut item = Some(file.as_item());
-            for key in keys {
-                item = item.and_then(|item| item.get(key));
-            }
-            if let Some(value) = item {
+            let mut keys = keys.iter();
+            if let Some(value) = keys.try_fold(file.as_item(), |item, key| item.get(key)) {
                 return Ok(Some(value.clone()));
             }
         }

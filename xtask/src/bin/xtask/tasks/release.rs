@@ -339,9 +339,8 @@ fn is_older_than_the_tool(sh: &Shell, remote: &Remote, workspace: &Workspace) ->
         return Ok(false);
     }
     let main = remote.branch(&remote.main)?;
-    let file = "Cargo.toml".to_string();
-    let text = git::file_at(sh, main, &file).unwrap_or_default();
-    let manifest = Manifest::parse(Path::new(&file), file.clone(), text).context(main)?;
+    let text = git::file_at(sh, main, "Cargo.toml").unwrap_or_default();
+    let manifest = Manifest::parse(Path::new(""), "Cargo.toml".into(), text).context(main)?;
     Ok(manifest.configuration().is_some())
 }
 

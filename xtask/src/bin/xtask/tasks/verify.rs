@@ -399,9 +399,8 @@ impl<'a> Check<'a> {
         let (sh, version) = (self.sh, &self.workspace.version);
         let head = output_of(cmd!(sh, "git rev-parse HEAD"))?;
         let mut before = remote.line(version);
-        before.retain(|(tagged, commit)| tagged.pre.is_empty() && **commit != head);
-        before.retain(|(tagged, _)| *tagged <= version);
-        let Some((last, commit)) = before.pop() else {
+        before.retain(|(tagged, _)| tagged.pre.is_empty() && *tagged <= version);
+        let Some((last, commit)) = before.into_iter().rfind(|(_, commit)| **commit != head) else {
             return Ok(());
         };
         let tag = remote.tag(last);
