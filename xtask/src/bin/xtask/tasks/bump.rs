@@ -108,7 +108,7 @@ fn next(workspace: &Workspace, bump: &Bump, name: &str, now: &Version) -> Result
     let to_dev = workspace.config.leads_to_dev(bump);
     let stays = match bump {
         Bump::To(_) => true,
-        Bump::Minor | Bump::Patch => !pre.is_empty() && !(is_ours && to_dev),
+        Bump::Minor | Bump::Patch => !(pre.is_empty() || is_ours && to_dev),
         Bump::Rc | Bump::Release => !pre.is_empty() && !is_ours,
         Bump::Major => false,
     };
