@@ -34,8 +34,19 @@ impl Remote {
         Ok(Remote::parse(&listing, form))
     }
 
+    /// What this clone knows of `origin`.
+    pub fn known(sh: &Shell, form: TagForm) -> Result<Remote> {
+        // The first protocol of git does not tell where `origin/HEAD` leads.
+        let listing = output_of(cmd!(sh, "git -c protocol.version=2 ls-remote --symref ."))?;
+        // As `origin` would list them, without the branches of the clone itself.
+        let listing = listing.replace("refs/heads/", "own/");
+        let listing = listing.replace("refs/remotes/origin/HEAD", "HEAD");
+        let listing = listing.replace("refs/remotes/origin/", "refs/heads/");
+        Ok(Remote::parse(&listing, form))
+    }
+
     /// Reads what `git ls-remote --symref` prints.
-    pub fn parse(listing: &str, form: TagForm) -> Remote {
+    fn parse(listing: &str, form: TagForm) -> Remote {
         let (mut branches, mut tags) = (BTreeMap::new(), BTreeMap::new());
         let mut tag_names = Vec::new();
         let mut main = "main".to_string();

@@ -8,7 +8,7 @@ use serde_json::json;
 use xshell::{Shell, cmd};
 
 use super::files::{Files, Target};
-use release_train::rules::version::{TagForm, is_exact, release_of, train_number};
+use release_train::rules::version::{TagForm, is_exact, release_of};
 use release_train::rules::{manifest, notes};
 use release_train::world::git::{self, Remote};
 use release_train::world::process::output_of;
@@ -262,15 +262,16 @@ fn keys(sh: &Shell, workspace: &workspace::Workspace) -> Result<String> {
 /// The number of each train that has a branch in this clone's `origin` and a patch, and the days from its first release to
 /// its last patch.
 fn trains(sh: &Shell, form: TagForm) -> Result<Vec<(u64, u64)>> {
-    let listing = output_of(cmd!(sh, "git -c protocol.version=2 ls-remote ."))?;
-    let known = Remote::parse(&listing, "refs/remotes/origin/", "", form);
+    let known = Remote::known(sh, form)?;
     let mut trains = Vec::new();
     for version in known.release_branches().keys() {
         let mut releases = known.line(version);
         releases.retain(|(version, _)| version.pre.is_empty());
         if let [(_, first), .., (_, last)] = releases[..] {
             let time = git::commit_date(sh, last)? - git::commit_date(sh, first)?;
-            trains.push((train_number(version), time.whole_days().unsigned_abs()));
+            let numbers = [version.major, version.minor, version.patch];
+            let number = numbers.into_iter().find(|number| *number > 0);
+            trains.push((number.unwrap_or_default(), time.whole_days().unsigned_abs()));
         }
     }
     Ok(trains)

@@ -59,13 +59,7 @@ pub fn take_clone(sh: &Shell, sandbox: &mut Sandbox) -> Result<()> {
     if git::is_shallow(sh)? {
         bail!("this clone is shallow: run `git fetch --unshallow`");
     }
-    // The first protocol of git does not tell where `origin/HEAD` leads.
-    let listing = output_of(cmd!(sh, "git -c protocol.version=2 ls-remote --symref ."))?;
-    // As `origin` would list them, without the branches of the clone itself.
-    let listing = listing.replace("refs/heads/", "own/");
-    let listing = listing.replace("refs/remotes/origin/HEAD", "HEAD");
-    let listing = listing.replace("refs/remotes/origin/", "refs/heads/");
-    let known = Remote::parse(&listing, tag_form(sh)?);
+    let known = Remote::known(sh, tag_form(sh)?)?;
     if known.branches.is_empty() {
         bail!("this clone knows no branch of `origin`: run `git fetch origin`");
     }
