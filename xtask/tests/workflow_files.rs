@@ -87,14 +87,15 @@ fn each_job_has_the_permissions_that_it_needs_and_no_more() {
         main/ci:
         main/dist: contents=read
         main/lint: contents=read
-        main/rehearse: contents=read
+        main/release: contents=read
         main/report: issues=write
         main/test: contents=read
-        main/verify: contents=read
         push-tag/ci: contents=read issues=write
         push-tag/find: actions=read contents=read
         push-tag/report: issues=write
         push-tag/tag: actions=write contents=write
+        release-checks/rehearse: contents=read
+        release-checks/verify: contents=read
         release-latest/report: issues=write
         release-latest/start: actions=write
         release-process/propose: actions=read checks=read contents=write pull-requests=write statuses=read
