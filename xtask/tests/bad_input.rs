@@ -399,7 +399,7 @@ fn templates_that_are_missing_or_have_no_section() {
     });
     expect![[r#"
         error: `notes-template` in Cargo.toml: template.md: No such file or directory (os error 2)
-        error: `notes-template` in Cargo.toml: template.md: it must hold one section, `## VERSION`
+        error: `notes-template` in Cargo.toml: template.md: it must hold one section, `## VERSION`, and begin it with `Unreleased.`
     "#]]
     .assert_eq(&errors(&trees, "notes new 1.0.0"));
 }
@@ -437,6 +437,26 @@ fn a_command_line_that_is_not_understood_ends_with_2() {
             (output.status.code(), lines),
             (Some(2), 1),
             "{line}: {stderr}"
+        );
+    }
+}
+
+#[test]
+fn artifacts_that_are_not_plain_names() {
+    for name in [
+        "../x",
+        "/etc/passwd",
+        "sub/x.msi",
+        ".sums",
+        "my x.msi",
+        "",
+        "x-{target}.zip",
+    ] {
+        let config = format!("[workspace]\nmetadata.release-train.artifacts = [\"{name}\"]\n");
+        let tree = Tree::new(&[("Cargo.toml", &(package("a", "1.0.0") + &config))]);
+        assert_eq!(
+            tree.error(&["bump"]),
+            "error: Cargo.toml: [workspace.metadata.release-train]: `artifacts` must be a list of names of letters, digits and ._-+, each with {version}, {major}, {minor} or {patch} at will"
         );
     }
 }

@@ -376,7 +376,7 @@ fn what_only_the_checkout_has_is_named_and_not_cut() {
     for line in [
         format!("main is cut as it is on origin, at {main}\n"),
         "left out: not pushed: Only here\n".to_string(),
-        "left out: not committed: new.txt\n".to_string(),
+        "left out: what is not committed, as new.txt\n".to_string(),
     ] {
         assert!(said.contains(&line), "{said}");
     }
@@ -394,4 +394,32 @@ fn a_default_branch_of_another_name_is_cut_too() {
         world.pulls(),
         ["OPEN ci/bump-to-13.0.0 -> trunk: Bump Demo to 13.0.0"]
     );
+}
+
+#[test]
+fn one_cut_a_month_holds_when_the_configuration_changes_between_two() {
+    let with = |config: &str| format!("{}{config}", text_of_manifest());
+    for config in ["train = \"minor\"\n", "release-candidates = true\n"] {
+        // After the bump is merged.
+        let world = World::new();
+        world.cut("2026-03-05");
+        world.release("12.0.0", "2026-03-20");
+        world.commit("main", "Another train", &[("Cargo.toml", &with(config))]);
+        let said = world.done("cut --date 2026-03-25");
+        assert!(said.contains("nothing to do: "), "{said}");
+        // While it is open.
+        let world = World::new();
+        world.today("2026-03-05");
+        world.done("cut --date 2026-03-05");
+        world.commit("main", "Another train", &[("Cargo.toml", &with(config))]);
+        let said = world.done("cut --date 2026-03-06");
+        assert!(said.contains("nothing to do: "), "{said}");
+        assert_eq!(world.pulls().len(), 1);
+    }
+}
+
+/// The root manifest of a world.
+fn text_of_manifest() -> String {
+    let world = World::new();
+    world.file("main", "Cargo.toml")
 }

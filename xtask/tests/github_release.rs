@@ -243,8 +243,10 @@ fn only_the_tagged_commit_is_released() {
         .assert_eq(&world.refused("github-release"));
     world.git("clone", &["checkout", "-q", "."]);
     world.check_out("origin/main");
-    expect!["error: origin has no release branch for 13.0.0"]
-        .assert_eq(&world.refused("github-release"));
+    expect![
+        "error: origin has no release branch for 13.0.0: `cargo xtask status` says what comes next"
+    ]
+    .assert_eq(&world.refused("github-release"));
 }
 
 #[test]

@@ -587,18 +587,19 @@ fn a_tag_made_by_hand_at_another_version_is_named_and_not_taken_for_a_release() 
     let tag = "HEAD:refs/tags/v12.0.1";
     world.checkout("release-12.0.0");
     world.git("github", &["push", "-q", "origin", tag]);
-    let way_out = "v12.0.1 is at a commit of 12.0.0 and cannot be released: delete the tag on origin; if something uses it, bump `release-12.0.0` past it, in a pull request";
+    let way_out = "v12.0.1 is at a commit of 12.0.0 and cannot be released: delete the tag on origin, or bump the branch past it in a pull request if something uses it";
     assert_eq!(world.refused(PUSH), format!("error: {way_out}"));
     let board = text(&world.task("status --date 2026-03-21").stdout);
     assert!(board.contains(way_out), "{board}");
-    assert!(!board.contains("| released"), "{board}");
+    assert!(!board.contains("git checkout v12.0.1"), "{board}");
 
-    // The patch of that version is not called tagged, either.
+    // The patch of that version is not proposed before, either.
     world.commit("release-12.0.0", "Fix", &[("a/src/lib.rs", "// fixed\n")]);
-    world.done("release-patch --branch release-12.0.0 --date 2026-03-25");
-    world.merge("ci/release-12.0.1", Merge::Commit);
-    assert_eq!(world.refused(PUSH), format!("error: {way_out}"));
+    let patch = "release-patch --branch release-12.0.0 --date 2026-03-25";
+    assert_eq!(world.refused(patch), format!("error: {way_out}"));
     world.git("github", &["push", "-q", "origin", ":refs/tags/v12.0.1"]);
+    world.done(patch);
+    world.merge("ci/release-12.0.1", Merge::Commit);
     world.done(PUSH);
     assert!(world.refs().contains_key("refs/tags/v12.0.1"));
 }

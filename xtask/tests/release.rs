@@ -377,8 +377,10 @@ fn a_branch_without_a_change_is_patched_only_if_that_is_meant() {
 #[test]
 fn what_is_not_released_is_not_patched() {
     let world = cut();
-    expect!["error: `release-12.0.0` is at 12.0.0, which is neither dated nor tagged: release that first; `cargo xtask status` says what comes next"]
-        .assert_eq(&world.refused("release-patch --branch release-12.0.0"));
+    expect![
+        "error: `release-12.0.0` is not released yet: `cargo xtask release-latest` releases 12.0.0"
+    ]
+    .assert_eq(&world.refused("release-patch --branch release-12.0.0"));
     expect!["error: `main` is not a release branch"]
         .assert_eq(&world.refused("release-patch --branch main"));
     expect!["error: origin has no branch `release-11.0.0`"]
@@ -568,4 +570,72 @@ fn the_branches_that_all_supported_leaves_out_are_named() {
         left out: `release-15.0.0` is not released yet"#]]
     .assert_eq(&left_out.join("\n"));
     assert_eq!(world.pulls().len(), 4 + 3 * 2 + 1);
+}
+
+#[test]
+fn a_branch_that_was_bumped_past_a_tag_made_by_hand_is_patched_as_it_is() {
+    let world = World::released();
+    world.checkout("release-12.0.0");
+    world.git(
+        "github",
+        &["push", "-q", "origin", "HEAD:refs/tags/v12.0.1"],
+    );
+    world.commit("release-12.0.0", "Fix", &[("a/src/lib.rs", "// fixed\n")]);
+    let patch = "release-patch --branch release-12.0.0 --date 2026-03-25";
+    let refused = world.refused(patch);
+    assert!(
+        refused.contains("v12.0.1 is at a commit of 12.0.0"),
+        "{refused}"
+    );
+    let mut files = Vec::new();
+    for file in ["a/Cargo.toml", "b/Cargo.toml", "Cargo.lock"] {
+        let text = world
+            .file("release-12.0.0", file)
+            .replace("12.0.0", "12.0.2");
+        files.push((file, text));
+    }
+    let notes = world.file("release-12.0.0", "RELEASES.md");
+    files.push((
+        "RELEASES.md",
+        format!("## 12.0.2\n\nUnreleased.\n\n{notes}"),
+    ));
+    let files = Vec::from_iter(files.iter().map(|(file, text)| (*file, text.as_str())));
+    world.commit("release-12.0.0", "Bump past it", &files);
+    world.done(patch);
+    world.merge("ci/release-12.0.2", Merge::Commit);
+    world.done("push-tag --branch release-12.0.0");
+    assert!(world.refs().contains_key("refs/tags/v12.0.2"));
+}
+
+#[test]
+fn a_branch_without_the_table_is_named_also_where_its_crates_have_several_versions() {
+    let world = World::with(
+        "version-of = \"a\"\n",
+        "12.0.0",
+        "## 12.0.0\n\nUnreleased.\n",
+    );
+    world.cut("2026-03-05");
+    let manifest = world.file("release-12.0.0", "Cargo.toml");
+    let (before, _) = manifest.split_once("[workspace.metadata").unwrap();
+    let b = world.file("release-12.0.0", "b/Cargo.toml");
+    let b = b.replacen("12.0.0", "0.5.0", 1);
+    let files = [("Cargo.toml", before), ("b/Cargo.toml", &b)];
+    world.commit("release-12.0.0", "Lose it", &files);
+    let refused = world.refused("release-latest");
+    assert!(
+        refused.contains("has no [workspace.metadata.release-train]"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_supported_train_whose_branch_was_deleted_is_named() {
+    let world = World::released();
+    world.cut("2026-04-05");
+    world.release("13.0.0", "2026-04-20");
+    let delete = ":refs/heads/release-12.0.0";
+    world.git("github", &["push", "-q", "origin", delete]);
+    let said = world.done("release-patch --all-supported --allow-empty --date 2026-04-21");
+    let left_out = "left out: `release-12.0.0` is not on origin, and supported until 2026-05-01\n";
+    assert!(said.contains(left_out), "{said}");
 }

@@ -289,7 +289,7 @@ fn a_tag_whose_release_branch_was_deleted_is_not_forgotten() {
     let shown = board(&world, "--date 2026-03-31");
     let commit = &refs["refs/tags/v12.0.0"];
     let lost = format!(
-        "v12.0.0 has no public release on GitHub, and `release-12.0.0` was deleted: push {commit} to it again"
+        "v12.0.0 has no public release on GitHub and no release branch: push {commit} to `release-12.0.0`"
     );
     assert!(shown.contains(&lost), "{shown}");
     // One that is old was never to have a release on GitHub.
@@ -308,4 +308,78 @@ fn a_branch_without_the_workflows_of_main_is_named() {
     assert!(said().contains(&backport.to_string()));
     world.commit("release-12.0.0", "Adopt the train", &workflow);
     assert!(!said().contains(&backport.to_string()));
+}
+
+#[test]
+fn the_tag_of_the_only_release_branch_is_not_forgotten_and_no_second_train_is_cut() {
+    let world = World::released();
+    let delete = ":refs/heads/release-12.0.0";
+    world.git("github", &["push", "-q", "origin", delete]);
+    let shown = board(&world, "--date 2026-03-25");
+    let commit = &world.refs()["refs/tags/v12.0.0"];
+    assert!(
+        shown.contains(&format!("push {commit} to `release-12.0.0`")),
+        "{shown}"
+    );
+    assert!(
+        world
+            .done("cut --date 2026-03-25")
+            .contains("nothing to do: ")
+    );
+    // What is advised leads out.
+    let branch = format!("{commit}:refs/heads/release-12.0.0");
+    world.git("github", &["push", "-q", "origin", &branch]);
+    let next = next(&world, "--date 2026-03-25");
+    assert!(
+        next.contains(&"git checkout v12.0.0".to_string()),
+        "{next:?}"
+    );
+}
+
+#[test]
+fn a_tag_of_a_train_that_was_never_cut_is_not_called_a_lost_one() {
+    let world = World::released();
+    let commit = &world.refs()["refs/tags/v12.0.0"];
+    let tag = format!("{commit}:refs/tags/v14.0.0");
+    world.git("github", &["push", "-q", "origin", &tag]);
+    let shown = board(&world, "--date 2026-03-25");
+    assert!(
+        shown.contains("v14.0.0 is at a commit of 12.0.0"),
+        "{shown}"
+    );
+    // One at the right version, and not on the branch, cannot be released either.
+    world.git(
+        "github",
+        &[
+            "push",
+            "-q",
+            "origin",
+            ":refs/tags/v14.0.0",
+            ":refs/tags/v12.0.0",
+        ],
+    );
+    world.checkout("release-12.0.0");
+    world.git("github", &["commit", "-q", "--allow-empty", "-m", "Beside"]);
+    world.git(
+        "github",
+        &["push", "-q", "origin", "HEAD:refs/tags/v12.0.0"],
+    );
+    let shown = board(&world, "--date 2026-03-25");
+    let beside = "v12.0.0 is not on `release-12.0.0` along first parents";
+    assert!(shown.contains(beside), "{shown}");
+    assert!(!shown.contains("git checkout v12.0.0"), "{shown}");
+}
+
+#[test]
+fn a_bump_that_was_reverted_after_the_release_is_asked_for_and_no_cut() {
+    let world = World::new();
+    world.cut("2026-03-05");
+    world.checkout("main");
+    world.git("github", &["revert", "--no-edit", "-m", "1", "HEAD"]);
+    world.git("github", &["push", "-q", "origin", "HEAD:main"]);
+    world.release("12.0.0", "2026-03-20");
+    let next = next(&world, "--date 2026-04-05");
+    assert!(!next.contains(&"cargo xtask cut".to_string()), "{next:?}");
+    let bump = "bump main, which is at 12.0.0: that is tagged as v12.0.0";
+    assert!(next.contains(&bump.to_string()), "{next:?}");
 }

@@ -137,3 +137,18 @@ fn a_yank_that_is_refused_continues_there_when_it_is_run_again() {
     world.done("yank 12.0.0");
     assert_eq!(index(&world, "b"), ["12.0.0 yanked"]);
 }
+
+#[test]
+fn a_tag_at_a_commit_of_another_version_yanks_nothing() {
+    let mut world = World::released();
+    let _registry = world.registry(Rules::default());
+    world.check_out("v12.0.0");
+    world.done("publish");
+    let tag = format!("{}:refs/tags/v12.0.1", world.refs()["refs/tags/v12.0.0"]);
+    world.git("github", &["fetch", "-q"]);
+    world.git("github", &["push", "-q", "origin", &tag]);
+    assert_eq!(
+        world.refused("yank 12.0.1"),
+        "error: v12.0.1 is at a commit of 12.0.0: delete the tag on origin"
+    );
+}

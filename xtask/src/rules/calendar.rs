@@ -41,7 +41,9 @@ pub fn supported_until(config: &Config, version: &Version, released: Date) -> Da
         (_, _, minor) => minor,
     };
     match config.lts_every {
-        Some(every) if train.is_multiple_of(every) => plus_months(released, config.lts_months),
+        Some(every) if train > 0 && train.is_multiple_of(every) => {
+            plus_months(released, config.lts_months)
+        }
         _ => plus_months(released, config.support_months),
     }
 }

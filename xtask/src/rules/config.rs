@@ -72,6 +72,19 @@ const COMMANDS: Type<Vec<Vec<String>>> = ("a list of commands, each a list of st
     let commands: Vec<Vec<String>> = from_value(value).ok()?;
     (!commands.iter().any(Vec::is_empty)).then_some(commands)
 });
+/// GitHub keeps no other characters in the name of a file of a release.
+const FILES: Type<Vec<String>> = (
+    "a list of names of letters, digits and ._-+, each with {version}, {major}, {minor} or {patch} at will",
+    |value| {
+        let names: Vec<String> = from_value(value).ok()?;
+        let is_plain = |name: &String| {
+            let name = fill(name, &Version::new(0, 0, 0));
+            let is_kept = |c: char| c.is_ascii_alphanumeric() || "._-+".contains(c);
+            name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(is_kept)
+        };
+        names.iter().all(is_plain).then_some(names)
+    },
+);
 const LINES: Type<Vec<VersionString>> = (
     "a list of { file = \"...\", line = \"...\" }, each line with {version}, {major}, {minor} or {patch}",
     version_strings,
@@ -119,7 +132,7 @@ impl Config {
             after_bump: take(keys, "after-bump", COMMANDS)?.unwrap_or_default(),
             checks: take(keys, "checks", COMMANDS)?.unwrap_or_default(),
             notes_template: take(keys, "notes-template", STRING)?,
-            artifacts: take(keys, "artifacts", STRINGS)?.unwrap_or_default(),
+            artifacts: take(keys, "artifacts", FILES)?.unwrap_or_default(),
             tag: TagForm::parse(take(keys, "tag", STRING)?.as_deref())?,
             train: take(keys, "train", TRAIN)?.unwrap_or(Bump::Major),
             release_candidates: take(keys, "release-candidates", BOOLEAN)?.unwrap_or_default(),

@@ -15,23 +15,21 @@ pub enum Decision<T> {
     Refuse(String),
 }
 
-/// How a version is released, if it is: it has a tag, or its notes are dated. Whatever comes before the version in a tag counts:
-/// the configured form, nothing, `v`, or the name of a crate that is at that version.
+/// How a version is released, if it is: it has a tag, or its notes are dated. Before the version, a tag can have the configured
+/// form, nothing, `v`, `release` or `version`, or one of `names`.
 pub fn released_as(
     version: &Version,
     form: &TagForm,
-    crates: &[&str],
+    names: &[&str],
     tags: &[String],
     notes: &str,
 ) -> Option<String> {
-    let plain = version.to_string();
+    let is_known = |it: &str| names.contains(&it) || ["", "release", "version"].contains(&it);
     let is_of_version = |tag: &&String| {
-        let before = tag.strip_suffix(&plain);
-        let name = before.map(|it| {
-            it.trim_end_matches('v')
-                .trim_end_matches(['-', '_', '/', '@'])
-        });
-        **tag == form.tag(version) || name.is_some_and(|it| it.is_empty() || crates.contains(&it))
+        let before = tag.strip_suffix(&version.to_string());
+        let name = before.map(|it| it.trim_end_matches(['v', 'V']));
+        let name = name.map(|it| it.trim_end_matches(['-', '_', '/', '@']));
+        **tag == form.tag(version) || name.is_some_and(is_known)
     };
     let tag = tags.iter().find(is_of_version);
     let date = notes::released_on(notes, version);

@@ -381,8 +381,10 @@ pub fn render(template: &str, version: &Version) -> Result<String> {
     let text = template.replace("\r\n", "\n");
     let text = text.replace("VERSION", &version.to_string());
     match (outline(&text)?.sections.len(), show(&text, version)) {
-        (1, Ok(section)) => Ok(section.to_string()),
-        _ => bail!("it must hold one section, `## VERSION`"),
+        (1, Ok(section)) if status(&text, version).is_ok_and(|(_, dated)| dated.is_none()) => {
+            Ok(section.to_string())
+        }
+        _ => bail!("it must hold one section, `## VERSION`, and begin it with `{UNRELEASED}.`"),
     }
 }
 

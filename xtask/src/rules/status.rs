@@ -247,7 +247,8 @@ impl Facts {
     /// Whether the release branch of main's version is there and the bump of main is not merged.
     fn cut_is_incomplete(&self) -> bool {
         let cut = release_branch(&self.version);
-        self.branches.iter().any(|branch| branch.name == cut)
+        let mut branches = self.branches.iter();
+        branches.any(|branch| branch.name == cut && !branch.released)
     }
 
     /// The next day of a cut; a day that has passed without one is still due.
@@ -278,7 +279,12 @@ impl Facts {
     pub fn overview(&self, name: &str) -> String {
         let (cut, release) = (self.cut_day(), self.release_day());
         let today = self.today;
-        let mut text = format!("{name} on {today}: next cut {cut}, next release {release}\n\n");
+        let due = |what: &str, day| match day < today {
+            true => format!("{what} due since {day}"),
+            false => format!("next {what} {day}"),
+        };
+        let (cut, release) = (due("cut", cut), due("release", release));
+        let mut text = format!("{name} on {today}: {cut}, {release}\n\n");
         let mut row = |cells: [&str; 4]| {
             let [branch, version, state, until] = cells;
             text += &format!("| {branch:<16} | {version:<12} | {state:<28} | {until:<10} |\n");
@@ -291,7 +297,11 @@ impl Facts {
             let version = branch.version.to_string();
             row([&branch.name, &version, &branch.state(), &until]);
         }
-        row([&self.main, &self.version.to_string(), "development", ""]);
+        let state = match &self.released {
+            Some(_) if !self.cut_is_incomplete() => "is out: bump it next",
+            _ => "development",
+        };
+        row([&self.main, &self.version.to_string(), state, ""]);
         if !self.proposals.is_empty() {
             text += "\nOpen pull requests, and their CI:\n\n";
         }

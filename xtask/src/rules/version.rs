@@ -112,14 +112,21 @@ pub fn bump_branch(version: &Version) -> String {
 /// The version that a release branch was cut for; `None` for other branches.
 pub fn branch_version(branch: &str) -> Option<Version> {
     let version = Version::parse(branch.strip_prefix("release-")?).ok()?;
-    let is_first = version.patch == 0 || (version.major, version.minor) == (0, 0);
-    (is_first && release_branch(&version) == branch).then_some(version)
+    (version == first_of_line(&version)).then_some(version)
+}
+
+/// The first version that is released from the same branch: X.Y.0.
+pub fn first_of_line(version: &Version) -> Version {
+    let patch = match (version.major, version.minor) {
+        (0, 0) => version.patch,
+        _ => 0,
+    };
+    Version::new(version.major, version.minor, patch)
 }
 
 /// Whether two versions are released from the same branch.
 pub fn same_line(one: &Version, other: &Version) -> bool {
-    let minor = (one.major, one.minor);
-    minor == (other.major, other.minor) && (minor != (0, 0) || one.patch == other.patch)
+    first_of_line(one) == first_of_line(other)
 }
 
 /// The form of tags: what comes before the version.

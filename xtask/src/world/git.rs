@@ -109,7 +109,9 @@ impl Remote {
         match found {
             Some((_, name)) => Ok(name),
             None if branches.is_empty() => Ok(&self.main),
-            None => bail!("origin has no release branch for {version}"),
+            None => bail!(
+                "origin has no release branch for {version}: `cargo xtask status` says what comes next"
+            ),
         }
     }
 

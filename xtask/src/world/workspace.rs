@@ -196,9 +196,16 @@ impl Workspace {
     pub fn released_as(&self, tags: &[String], notes: &str) -> Option<String> {
         let mut crates = Vec::from_iter(&self.crates);
         crates.retain(|member| member.follows_train && member.version == self.version);
-        let crates = Vec::from_iter(crates.iter().map(|member| member.name.as_str()));
+        let mut names = Vec::from_iter(crates.iter().map(|member| member.name.as_str()));
+        let project = self
+            .config
+            .name
+            .as_deref()
+            .unwrap_or_default()
+            .to_lowercase();
+        names.push(&project);
         let version = release_of(&self.version);
-        released_as(&version, &self.config.tag, &crates, tags, notes)
+        released_as(&version, &self.config.tag, &names, tags, notes)
     }
 
     /// The members that may be published to some registry.

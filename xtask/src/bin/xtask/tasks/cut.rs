@@ -12,13 +12,21 @@ use release_train::rules::config::Config;
 use release_train::rules::decisions::{self, CutFacts, Decision};
 use release_train::rules::notes::plain;
 use release_train::rules::status::PullRequest;
-use release_train::rules::version::{bump_branch, release_branch, release_of};
+use release_train::rules::version::{Bump, bump_branch, first_of_line, release_branch, release_of};
 use release_train::world::git::{self, Remote, is_ancestor, lock_and_read_remote};
 use release_train::world::github::pull_requests;
 use release_train::world::workspace::{Workspace, read_notes};
 use release_train::{Arguments, Context, Result, finish, say};
 
-/// The pull requests that bumped main after the cut of a version, whatever main's version is now.
+/// The version of the train that was cut last, but for one. Where its branch is deleted, its tag is there.
+pub fn last_train(remote: &Remote, but: Option<&Version>) -> Option<Version> {
+    let tagged = remote.tags.keys().map(first_of_line);
+    let cut = tagged.chain(remote.release_branches().into_keys());
+    cut.filter(|first| Some(first) != but).max()
+}
+
+/// The pull requests that bumped main after the cut of a version, whatever main's version is now, and whatever the
+/// configuration said then.
 pub fn bumps_after(
     sh: &Shell,
     remote: &Remote,
@@ -28,8 +36,21 @@ pub fn bumps_after(
     let Some(cut) = cut else {
         return Ok(Vec::new());
     };
-    let next = config.next_train(cut)?;
-    pull_requests(sh, &bump_branch(&next), &remote.main)
+    let mut tried = Vec::new();
+    for train in [&config.train, &Bump::Major, &Bump::Minor] {
+        for to_dev in [config.release_candidates, !config.release_candidates] {
+            let branch = bump_branch(&train.next(cut, to_dev)?);
+            let found = match tried.contains(&branch) {
+                true => Vec::new(),
+                false => pull_requests(sh, &branch, &remote.main)?,
+            };
+            if !found.is_empty() {
+                return Ok(found);
+            }
+            tried.push(branch);
+        }
+    }
+    Ok(Vec::new())
 }
 
 /// What the checkout has and origin's main does not, if main is checked out.
@@ -39,7 +60,7 @@ fn only_here(sh: &Shell, main: &str, head: &str) -> Result<Vec<String>> {
         let commits = git::subjects(sh, head, "HEAD")?.into_iter();
         found.extend(commits.map(|subject| format!("not pushed: {}", plain(&subject))));
         let changed = git::uncommitted(sh, "normal")?;
-        found.extend(changed.map(|file| format!("not committed: {file}")));
+        found.extend(changed.map(|file| format!("what is not committed, as {file}")));
     }
     Ok(found)
 }
@@ -57,7 +78,7 @@ It takes main as it is on origin, whatever is checked out. The pull request
 bumps main to the next major version, or the next minor one with `train`, and
 adds its section to RELEASES.md. With `release-candidates` another one makes the
 first candidate. To undo a cut, delete release-X.Y.0 and ci/bump-to-... on
-origin, and close the pull requests.
+origin, and close or revert the pull requests.
 
 Example: cargo xtask cut --date 2026-12-05
 ";
@@ -74,16 +95,23 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let notes = read_notes(&tree.root).unwrap_or_default();
     let version = release_of(&workspace.version);
     let branch = release_branch(&version);
-    let next = workspace.config.next_train(&workspace.version)?;
+    let next = workspace
+        .config
+        .next_train(&workspace.version)
+        .context(main)?;
     let next_branch = bump_branch(&next);
 
     let mut others = remote.release_branches();
     others.retain(|_, name| *name != branch);
     let previous = others.into_keys().next_back();
-    let mut last_bumps = bumps_after(sh, &remote, &workspace.config, previous.as_ref())?;
+    let last = last_train(&remote, Some(&version));
+    let mut last_bumps = bumps_after(sh, &remote, &workspace.config, last.as_ref())?;
     last_bumps.retain(|bump| same_month(bump.opened, today));
-    let next_bumps = pull_requests(sh, &next_branch, main)?;
+    let mut next_bumps = bumps_after(sh, &remote, &workspace.config, Some(&version))?;
     let opened = next_bumps.iter().any(|bump| bump.state != "MERGED");
+    // One that was opened under another configuration is this month's cut, too.
+    next_bumps.retain(|bump| bump.branch != next_branch && bump.state == "OPEN");
+    last_bumps.extend(next_bumps);
     let decision = decisions::cut(&CutFacts {
         main,
         version: &version,

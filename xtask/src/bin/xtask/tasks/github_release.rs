@@ -2,7 +2,7 @@
 //! draft is the last act of a release, and the first that users see.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -11,7 +11,8 @@ use xshell::Shell;
 
 use crate::outward;
 use crate::tasks::dist::{file_name, is_of_another_release};
-use crate::tasks::{all_built, at_tag, project_name};
+use crate::tasks::{at_tag, project_name};
+use release_train::rules::config::fill;
 use release_train::rules::notes::{FILE, standalone};
 use release_train::rules::version::{TagForm, release_of};
 use release_train::world::git::{committed, lock_and_read_remote};
@@ -44,7 +45,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let workspace = Workspace::load(sh)?;
     let version = &workspace.version;
     let (_lock, remote) = lock_and_read_remote(sh)?; // two at once would create two drafts
-    let tag = at_tag(sh, &remote, version)?;
+    let tag = at_tag(sh, &remote, &workspace)?;
     committed(sh, "no")?; // the notes are read from here
 
     let all = releases(sh)?;
@@ -53,9 +54,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         say!("nothing to do: {} is public", public.url);
         return correct_latest(sh, &remote.form);
     }
-    let archives = format!("v{version}"); // whatever the form of tags
-    let files = artifacts(sh, &workspace.target.join("dist"), &archives)?;
-    all_built(&workspace)?;
+    let files = artifacts(sh, &workspace)?;
     all_published(&workspace, registry)?;
     let prerelease = !version.pre.is_empty();
     match found {
@@ -114,8 +113,16 @@ fn body(workspace: &Workspace) -> Result<String> {
     Ok(format!("{whole_lines}\n\n{rest}\n"))
 }
 
-/// The files to upload, sorted by name.
-fn artifacts(sh: &Shell, dist: &Path, tag: &str) -> Result<Vec<PathBuf>> {
+/// The files to upload, sorted by name. Fails if one cannot be uploaded, or one that the configuration names is missing.
+pub fn artifacts(sh: &Shell, workspace: &Workspace) -> Result<Vec<PathBuf>> {
+    let (dist, version) = (workspace.target.join("dist"), &workspace.version);
+    let tag = format!("v{version}"); // whatever the form of tags
+    for name in &workspace.config.artifacts {
+        let name = fill(name, version);
+        if !dist.join(&name).is_file() {
+            bail!("target/dist/{name} is missing, and `artifacts` in Cargo.toml names it");
+        }
+    }
     let mut files = sh.read_dir(dist).unwrap_or_default();
     files.retain(|file| file.is_file() && !file_name(file).starts_with('.'));
     for file in &files {
@@ -124,7 +131,7 @@ fn artifacts(sh: &Shell, dist: &Path, tag: &str) -> Result<Vec<PathBuf>> {
         if name.contains(|c: char| !c.is_ascii_alphanumeric() && !"._-+".contains(c)) {
             bail!("{place}: rename it: GitHub keeps only letters, digits and `._-+` in a name");
         }
-        if is_of_another_release(&name, tag) {
+        if is_of_another_release(&name, &tag) {
             bail!("{place} is not of {tag}: remove it");
         }
     }

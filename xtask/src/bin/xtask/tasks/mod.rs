@@ -16,10 +16,9 @@ pub mod yank;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use semver::Version;
 use xshell::{Cmd, Shell, cmd};
 
-use release_train::rules::config::{Config, fill};
+use release_train::rules::config::Config;
 use release_train::world::git::{self, Remote, repository_name};
 use release_train::world::process::{output_of, search_output};
 use release_train::world::registry::{CRATES_IO, Registry};
@@ -34,7 +33,8 @@ fn project_name(sh: &Shell, config: &Config) -> Result<String> {
 
 /// The tag of a version, which must be at HEAD: what is published is what everyone finds under the tag. It must also be one
 /// of ours, on its release branch along first parents: anyone who can push a tag could publish otherwise.
-fn at_tag(sh: &Shell, remote: &Remote, version: &Version) -> Result<String> {
+fn at_tag(sh: &Shell, remote: &Remote, workspace: &Workspace) -> Result<String> {
+    let version = &workspace.version;
     let (tag, branch) = (remote.tag(version), remote.branch_of(version)?);
     let head = output_of(cmd!(sh, "git rev-parse HEAD"))?;
     let Some(commit) = remote.tags.get(version) else {
@@ -48,24 +48,18 @@ fn at_tag(sh: &Shell, remote: &Remote, version: &Version) -> Result<String> {
             "{tag} is at {commit}, not at HEAD: run `git fetch origin tag {tag}` and `git checkout {tag}`"
         );
     }
-    git::fetch(sh, &[format!("refs/heads/{branch}")])?;
+    git::fetch(
+        sh,
+        &[branch, &remote.main].map(|name| format!("refs/heads/{name}")),
+    )?;
     let on_branch = git::first_parents(sh, remote.branch(branch)?)?;
     if !on_branch.contains(commit) {
-        bail!("{tag} is at {commit}, which is not on `{branch}` along first parents");
+        bail!(
+            "{tag} is at {commit}, which is not on `{branch}` along first parents: `cargo xtask status` says what to do"
+        );
     }
+    release::refuse_unconfigured(sh, remote, &workspace.root)?;
     Ok(tag)
-}
-
-/// Fails if a file that the release is to have, by the configuration, is not in target/dist: crates that are published cannot be
-/// taken back.
-fn all_built(workspace: &Workspace) -> Result<()> {
-    for name in &workspace.config.artifacts {
-        let name = fill(name, &workspace.version);
-        if !workspace.target.join("dist").join(&name).is_file() {
-            bail!("target/dist/{name} is missing, and `artifacts` in Cargo.toml names it");
-        }
-    }
-    Ok(())
 }
 
 /// Whether git tracks the lock file.

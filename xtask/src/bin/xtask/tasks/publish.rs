@@ -10,7 +10,8 @@ use time::format_description::well_known::Rfc2822;
 use xshell::{Shell, cmd};
 
 use crate::outward;
-use crate::tasks::{all_built, at_tag, cargo_package, not_checked_out};
+use crate::tasks::github_release::artifacts;
+use crate::tasks::{at_tag, cargo_package, not_checked_out};
 use release_train::rules::notes;
 use release_train::world::git::{Remote, committed};
 use release_train::world::process::{one_line, output_of, search_output};
@@ -43,7 +44,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let accepted: Vec<String> = arguments.values_from_str("--accept")?;
     finish(arguments)?;
     let workspace = Workspace::load(sh)?;
-    at_tag(sh, &Remote::read(sh)?, &workspace.version)?;
+    at_tag(sh, &Remote::read(sh)?, &workspace)?;
     committed(sh, "no")?;
     // Cargo takes members that git does not track, too.
     let published = workspace.published();
@@ -53,7 +54,10 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     if let Some(first) = not_checked_out(sh, &workspace)?.first() {
         bail!("{first}");
     }
-    all_built(&workspace)?;
+    // Crates that are published cannot be taken back.
+    if !workspace.config.artifacts.is_empty() {
+        artifacts(sh, &workspace)?;
+    }
     let registry = Registry::of(&workspace, registry, Duration::from_secs(timeout))?;
     let versions = registry.versions_of_all(&workspace)?;
     refuse_strangers(sh, &registry, &workspace, &versions, &accepted)?;

@@ -97,7 +97,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
                 commit.clone()
             }
             _ => {
-                release::check_newest_tag(sh, &remote, &branch, &version)?;
+                release::check_newest_tag(sh, &remote, &version)?;
                 say!("nothing to do: {why}");
                 return Ok(());
             }

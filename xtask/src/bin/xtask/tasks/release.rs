@@ -1,6 +1,7 @@
 //! `release-latest`, `release-patch` and `release-candidate`: pull requests to release branches. Merging one tags and releases
 //! its version.
 
+use std::fs;
 use std::path::Path;
 
 use semver::Version;
@@ -11,8 +12,10 @@ use crate::proposal::{Change, Proposal, propose};
 use crate::tasks::{bump::bump_workspace, notes, project_name};
 use release_train::rules::manifest::Manifest;
 use release_train::rules::notes::{FILE, draft, has, is_dated, released_on};
-use release_train::rules::version::{Bump, MARKER, branch_version, release_of, same_line};
-use release_train::rules::{calendar, config::Config};
+use release_train::rules::version::{
+    Bump, MARKER, branch_version, first_of_line, release_branch, release_of, same_line,
+};
+use release_train::rules::{calendar::supported_until, config::Config};
 use release_train::world::git::{self, Remote, lock_and_read_remote};
 use release_train::world::workspace::{Workspace, read_notes};
 use release_train::world::worktree::Worktree;
@@ -145,6 +148,14 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
                 say!("left out: `{name}` {why}");
             }
         }
+        for (version, commit) in &remote.tags {
+            let is_first = first_of_line(version) == *version;
+            let until = supported_until(&workspace.config, version, git::commit_date(sh, commit)?);
+            let branch = release_branch(version);
+            if is_first && today <= until && !remote.branches.contains_key(&branch) {
+                say!("left out: `{branch}` is not on origin, and supported until {until}");
+            }
+        }
         if supported.is_empty() {
             bail!("no release branch is released: there is nothing to patch");
         }
@@ -181,24 +192,36 @@ fn patch_of<'a>(
     if !now.pre.is_empty() {
         bail!("`{branch}` is at {now}: `cargo xtask release-latest` releases it");
     }
-    let Some(tagged) = remote.tags.get(now) else {
-        if !notes::is_dated(&tree.root, now).context(branch)? {
-            bail!(
-                "`{branch}` is at {now}, which is neither dated nor tagged: release that first; `cargo xtask status` says what comes next"
-            );
-        }
+    let last = remote.line(now).pop().map(|(_, commit)| commit);
+    let Some(last) = last.filter(|_| remote.first_release(now).is_some()) else {
+        bail!("`{branch}` is not released yet: `cargo xtask release-latest` releases {now}");
+    };
+    let is_tagged = remote.tags.contains_key(now);
+    if !is_tagged && notes::is_dated(&tree.root, now).context(branch)? {
         say!("nothing to do: {now} waits for `cargo xtask push-tag --branch {branch}`");
         return Ok(None);
-    };
-    let (tag, unchanged) = (remote.tag(now), tagged == head);
+    }
+    let unchanged = last == head;
     if unchanged && !allow_empty {
+        let tag = remote.tag(now);
         bail!(
             "`{branch}` has not changed since {tag}: backport the fixes first, or pass --allow-empty"
         );
     }
-    let next = Bump::Patch.next(now, false)?;
+    // A version that people have bumped the branch to is dated as it is.
+    let next = match is_tagged {
+        true => Bump::Patch.next(now, false)?,
+        false => now.clone(),
+    };
     if !branch_version(branch).is_some_and(|first| same_line(&first, &next)) {
         bail!("`{branch}` has no patch releases: {next} is the next train");
+    }
+    if remote.tags.contains_key(&next) {
+        check_tag(sh, remote, &next)?;
+        bail!(
+            "`{branch}` is at {now}, and {} exists: bump it past that",
+            remote.tag(&next)
+        );
     }
     let mut checks = String::new();
     if !has(&read_notes(&tree.root).context(branch)?, &next).context(branch)? {
@@ -209,12 +232,14 @@ fn patch_of<'a>(
     }
     let of = next.clone();
     let change: Change = Box::new(move |root, date| {
-        bump_workspace(sh, root, Some(&Bump::Patch)).context(branch)?;
+        if is_tagged {
+            bump_workspace(sh, root, Some(&Bump::Patch)).context(branch)?;
+        }
         if has(&read_notes(root)?, &of).context(branch)? {
             return notes::date(root, &of, date).context(branch).map(drop);
         }
         let _root = sh.push_dir(root);
-        let section = draft(&of, date, &git::subjects(sh, tagged, "HEAD")?);
+        let section = draft(&of, date, &git::subjects(sh, last, "HEAD")?);
         notes::add(root, &of, &section).context(branch).map(drop)
     });
     let name = project_name(sh, &workspace.config)?;
@@ -316,52 +341,65 @@ pub fn load<'a>(
     commit: &str,
 ) -> Result<(Worktree<'a>, Workspace)> {
     let tree = Worktree::add(sh, commit)?;
+    refuse_unconfigured(sh, remote, &tree.root).context(format_args!("`{branch}`"))?;
     let workspace = Workspace::load_in(sh, &tree.root).context(branch)?;
-    if is_older_than_the_tool(sh, remote, &workspace)? {
-        let main = &remote.main;
-        bail!(
-            "`{branch}`: Cargo.toml has no [workspace.metadata.release-train], which {main} has: backport it, with xtask/, .cargo/config.toml and the workflows"
-        );
-    }
     let version = &workspace.version;
     if !branch_version(branch).is_some_and(|first| same_line(&first, version)) {
         bail!("`{branch}` is at {version}, which does not belong to it");
     }
     if workspace.config.tag != remote.form {
-        bail!("`{branch}` has another form of tags: write `tag` as it is here");
+        bail!("`{branch}`: Cargo.toml: `tag` is not the one of this checkout: make it the same");
     }
     Ok((tree, workspace))
 }
 
-/// Whether a workspace lacks the configuration that main has.
-fn is_older_than_the_tool(sh: &Shell, remote: &Remote, workspace: &Workspace) -> Result<bool> {
-    if workspace.manifests[0].configuration().is_some() {
-        return Ok(false);
-    }
-    let main = remote.branch(&remote.main)?;
-    let text = git::file_at(sh, main, "Cargo.toml").unwrap_or_default();
-    let manifest = Manifest::parse(Path::new(""), "Cargo.toml".into(), text).context(main)?;
-    Ok(manifest.configuration().is_some())
-}
-
-/// Fails if the newest tag of a release branch is at a commit of another version, as one that was made by hand, unless the
-/// branch is at a higher version, `now`.
-pub fn check_newest_tag(sh: &Shell, remote: &Remote, branch: &str, now: &Version) -> Result<()> {
-    let Some((tagged, commit)) = remote.line(now).pop().filter(|(tagged, _)| now <= tagged) else {
-        return Ok(());
+/// Fails if the workspace in a folder has no configuration and main has one: it is older than the tool, and less would be
+/// released than is meant.
+pub fn refuse_unconfigured(sh: &Shell, remote: &Remote, root: &Path) -> Result<()> {
+    let is_configured = |text: String| -> Result<bool> {
+        let manifest = Manifest::parse(Path::new(""), "Cargo.toml".into(), text)?;
+        Ok(manifest.configuration().is_some())
     };
-    let tree = Worktree::add(sh, commit)?;
-    // A tag from before the tool tells nothing.
-    let Ok(at) = Workspace::load_in(sh, &tree.root) else {
-        return Ok(());
-    };
-    if at.version != *tagged && !is_older_than_the_tool(sh, remote, &at)? {
-        let (tag, version) = (remote.tag(tagged), at.version);
+    let main = &remote.main;
+    let of_main = git::file_at(sh, remote.branch(main)?, "Cargo.toml").unwrap_or_default();
+    if is_configured(of_main).context(main)?
+        && !is_configured(fs::read_to_string(root.join("Cargo.toml"))?)?
+    {
         bail!(
-            "{tag} is at a commit of {version} and cannot be released: delete the tag on origin; if something uses it, bump `{branch}` past it, in a pull request"
+            "Cargo.toml has no [workspace.metadata.release-train], which {main} has: backport it, with xtask/, .cargo/config.toml and the workflows"
         );
     }
     Ok(())
+}
+
+/// Fails if a tag, as one that was made by hand, is at a commit of another version or not on its release branch: what is
+/// there cannot be released. A tag from before the tool tells nothing.
+pub fn check_tag(sh: &Shell, remote: &Remote, version: &Version) -> Result<()> {
+    let (tag, commit) = (remote.tag(version), &remote.tags[version]);
+    let tree = Worktree::add(sh, commit)?;
+    let loaded = refuse_unconfigured(sh, remote, &tree.root);
+    let Ok(at) = loaded.and_then(|()| Workspace::load_in(sh, &tree.root)) else {
+        return Ok(());
+    };
+    let branch = release_branch(&first_of_line(version));
+    let place = match remote.branches.get(&branch) {
+        _ if at.version != *version => format!("at a commit of {}", at.version),
+        Some(head) if !git::first_parents(sh, head)?.contains(commit) => {
+            format!("not on `{branch}` along first parents")
+        }
+        _ => return Ok(()),
+    };
+    bail!(
+        "{tag} is {place} and cannot be released: delete the tag on origin, or bump the branch past it in a pull request if something uses it"
+    )
+}
+
+/// The same for the newest tag of a release branch, unless the branch is at a higher version, `now`.
+pub fn check_newest_tag(sh: &Shell, remote: &Remote, now: &Version) -> Result<()> {
+    match remote.line(now).pop() {
+        Some((tagged, _)) if now <= tagged => check_tag(sh, remote, tagged),
+        _ => Ok(()),
+    }
 }
 
 fn highest(remote: &Remote) -> Result<(Version, &str)> {
@@ -389,7 +427,7 @@ pub fn supported(
     for (first, name) in remote.release_branches() {
         if let Some((version, commit)) = remote.first_release(&first) {
             let released = git::commit_date(sh, commit)?;
-            let until = calendar::supported_until(config, version, released);
+            let until = supported_until(config, version, released);
             supported.push((name.to_string(), until));
         }
     }

@@ -10,7 +10,7 @@ use xshell::Shell;
 use crate::tasks::github_release::wrongly_not_latest;
 use crate::tasks::{cut, project_name, push_tag, release, sync_notes};
 use release_train::rules::status::{Action, Facts, ReleaseBranch, Step};
-use release_train::rules::version::release_branch;
+use release_train::rules::version::{first_of_line, release_branch, same_line};
 use release_train::world::git::{self, Remote, lock_and_read_remote};
 use release_train::world::github::{self, Release};
 use release_train::world::workspace::read_notes;
@@ -43,8 +43,8 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let mut problems = Vec::new();
     let opened = github::proposals(sh).unwrap_or_else(|error| note(&mut problems, error));
     let trains = remote.release_branches();
-    let last = trains.keys().next_back();
-    let bumps = cut::bumps_after(sh, &remote, &workspace.config, last);
+    let last = cut::last_train(&remote, None);
+    let bumps = cut::bumps_after(sh, &remote, &workspace.config, last.as_ref());
     let bumps = bumps.unwrap_or_else(|error| note(&mut problems, error));
     let pages = github::releases(sh).unwrap_or_else(|error| note(&mut problems, error));
     let latest = github::latest_release(sh).unwrap_or_else(|error| note(&mut problems, error));
@@ -57,10 +57,16 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     for (first, name) in &trains {
         let until = supported.iter().find(|(supported, _)| supported == name);
         let until = until.map(|(_, until)| *until);
-        let unfinished = match github_answers {
+        let mut unfinished = match github_answers {
             true => unfinished(sh, &remote, &pages, first, today)?,
             false => Vec::new(),
         };
+        unfinished.retain(|version| {
+            let checked = release::check_tag(sh, &remote, version);
+            problems.extend(checked.as_ref().err().map(ToString::to_string));
+            checked.is_ok()
+        });
+        let unfinished = Vec::from_iter(unfinished.iter().map(|version| remote.tag(version)));
         let under_way = !unfinished.is_empty()
             || opened.iter().any(|pull_request| pull_request.base == *name)
             || newest_released.is_none_or(|newest| first > newest);
@@ -120,7 +126,6 @@ fn note<T: Default>(problems: &mut Vec<String>, error: Error) -> T {
 fn read_branch(sh: &Shell, remote: &Remote, first: &Version, name: &str) -> Result<ReleaseBranch> {
     let head = remote.branch(name)?;
     let (version, ready) = push_tag::state_of(sh, remote, name, head)?;
-    release::check_newest_tag(sh, remote, name, &version)?;
     let main_has_it = push_tag::has_workflow(sh, remote.branch(&remote.main)?)?;
     let changes = match remote.line(first).pop() {
         Some((_, tagged)) => git::subjects(sh, tagged, head)?.len(),
@@ -139,7 +144,7 @@ fn read_branch(sh: &Shell, remote: &Remote, first: &Version, name: &str) -> Resu
     })
 }
 
-/// The problem of each tag without a public release whose release branch was deleted.
+/// The problem of each tag without a public release that has no release branch, as where that was deleted.
 fn without_branch(
     sh: &Shell,
     remote: &Remote,
@@ -147,23 +152,28 @@ fn without_branch(
     today: Date,
 ) -> Result<Vec<String>> {
     let mut problems = Vec::new();
+    let trains = remote.release_branches();
+    let of_main = git::first_parents(sh, remote.branch(&remote.main)?)?;
     for (version, commit) in &remote.tags {
         let tag = remote.tag(version);
         let is_public = pages.iter().any(|page| page.tag == tag && !page.draft);
-        // Without release branches, main is released.
-        if is_public || remote.branch_of(version).is_ok() {
+        let is_newest = remote.line(version).last() == Some(&(version, commit));
+        let has_branch = trains.keys().any(|first| same_line(first, version));
+        // Without release branches, main may be released.
+        let is_of_main = trains.is_empty() && of_main.contains(commit);
+        if is_public || has_branch || !is_newest || is_of_main {
             continue;
         }
-        let line = remote.line(version);
-        if line.last() != Some(&(version, commit)) {
+        let branch = release_branch(&first_of_line(version));
+        if unfinished(sh, remote, pages, version, today)?.is_empty() {
             continue;
         }
-        let branch = release_branch(line[0].0);
-        for tag in unfinished(sh, remote, pages, version, today)? {
-            problems.push(format!(
-                "{tag} has no public release on GitHub, and `{branch}` was deleted: push {commit} to it again"
-            ));
-        }
+        problems.push(match release::check_tag(sh, remote, version) {
+            Err(error) => error.to_string(),
+            Ok(()) => format!(
+                "{tag} has no public release on GitHub and no release branch: push {commit} to `{branch}`"
+            ),
+        });
     }
     Ok(problems)
 }
@@ -175,7 +185,7 @@ fn unfinished(
     pages: &[Release],
     first: &Version,
     today: Date,
-) -> Result<Vec<String>> {
+) -> Result<Vec<Version>> {
     let tags = remote.line(first);
     let Some((newest, commit)) = tags.last() else {
         return Ok(Vec::new());
@@ -186,7 +196,7 @@ fn unfinished(
         let tag = remote.tag(version);
         let page = pages.iter().find(|page| page.tag == tag);
         if page.map_or(is_recent && version == newest, |page| page.draft) {
-            unfinished.push(tag);
+            unfinished.push((*version).clone());
         }
     }
     Ok(unfinished)

@@ -58,19 +58,21 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
         warnings: 0,
     };
     let registry = Registry::of(&workspace, registry, Duration::from_secs(5));
+    let versions = registry.as_ref().map(|it| it.versions_of_all(&workspace));
+    let answers = matches!(versions, Ok(Ok(_)));
     let remote = check.or_warn(Remote::read(sh), "the tags of origin are not checked");
-    check.files(registry.as_ref().ok(), remote.as_ref())?;
+    check.files(registry.as_ref().ok().filter(|_| answers), remote.as_ref())?;
     check.branch(branch);
     if let Some(remote) = &remote {
         check.tag(remote)?;
     }
-    match registry {
-        Err(error) => check.error(&format!("Cargo.toml: {error}")),
-        Ok(registry) => {
-            let missing = check.missing(&registry, remote.as_ref())?;
+    match (&registry, versions) {
+        (Err(error), _) | (_, Err(error)) => check.error(&format!("Cargo.toml: {error}")),
+        (Ok(registry), Ok(versions)) => {
+            let missing = check.missing(registry, versions, remote.as_ref())?;
             check.cycles(&missing);
             if !fast && check.errors == 0 && !missing.is_empty() {
-                check.package(&missing, &registry)?;
+                check.package(&missing, registry)?;
             }
         }
     }
@@ -104,8 +106,12 @@ impl<'a> Check<'a> {
     /// `found` begins with a file, or `file:line`.
     fn error(&mut self, found: &str) {
         self.errors += 1;
-        let place = found.split(": ").next().unwrap_or_default();
-        let (file, line) = place.rsplit_once(':').unwrap_or((place, "1"));
+        let mut parts = found.split(": ");
+        let (place, next) = (parts.next().unwrap_or_default(), parts.next());
+        let line = next.and_then(|next| next.strip_prefix("line "));
+        let (file, line) = place
+            .rsplit_once(':')
+            .unwrap_or((place, line.unwrap_or("1")));
         if std::env::var_os("GITHUB_ACTIONS").is_none() {
             return say!("{found}");
         }
@@ -152,17 +158,7 @@ impl<'a> Check<'a> {
             let resolved = resolved.or_else(|_| output_of(resolve()));
             self.or_error(resolved.context("Cargo.lock"));
         }
-        let version = release_of(&workspace.version);
-        // All that the day of the release needs of them. What is released needs nothing.
-        let is_released = remote.is_some_and(|remote| remote.tags.contains_key(&version));
-        let shown = |text: String| {
-            let section =
-                notes::show(&text, &version).and_then(|_| notes::is_dated(&text, &version));
-            section.context(notes::FILE)
-        };
-        if !is_released {
-            self.or_error(read_notes(&workspace.root).and_then(shown));
-        }
+        self.notes(remote);
         for found in not_checked_out(sh, workspace)? {
             self.error(&found);
         }
@@ -181,6 +177,30 @@ impl<'a> Check<'a> {
             self.dependencies(member, registry);
         }
         Ok(())
+    }
+
+    /// All that the next cut and the day of a release need of the notes. A version that is released needs nothing.
+    fn notes(&mut self, remote: Option<&Remote>) {
+        let workspace = self.workspace;
+        let version = release_of(&workspace.version);
+        let tags = remote.map_or(&[][..], |remote| &remote.tag_names);
+        let mut due = Vec::from_iter(remote.into_iter().flat_map(Remote::release_branches));
+        due.retain(|(first, _)| remote.is_some_and(|it| it.first_release(first).is_none()));
+        match read_notes(&workspace.root) {
+            Err(error) => self.error(&error.to_string()),
+            Ok(text) => {
+                if workspace.released_as(tags, "").is_none() {
+                    self.or_error(notes::show(&text, &version).context(notes::FILE));
+                    due.push((version, ""));
+                }
+                for (version, _) in due {
+                    self.or_error(notes::is_dated(&text, &version).context(notes::FILE));
+                }
+            }
+        }
+        if let Ok(next) = workspace.config.next_train(&workspace.version) {
+            self.or_error(workspace.new_section(&release_of(&next)));
+        }
     }
 
     /// Whether a crate can be published with its dependencies.
@@ -290,9 +310,14 @@ impl<'a> Check<'a> {
     }
 
     /// The crates that are missing from the registry at their version; all of them if it does not answer.
-    fn missing(&mut self, registry: &Registry, remote: Option<&Remote>) -> Result<Vec<&'a Crate>> {
+    fn missing(
+        &mut self,
+        registry: &Registry,
+        versions: Result<Vec<(&'a Crate, Versions)>>,
+        remote: Option<&Remote>,
+    ) -> Result<Vec<&'a Crate>> {
         let workspace = self.workspace;
-        let all = match registry.versions_of_all(workspace) {
+        let all = match versions {
             Ok(all) => all,
             Err(error) => {
                 match error.is::<io::Error>() {

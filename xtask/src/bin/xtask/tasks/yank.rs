@@ -61,6 +61,10 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
             }
             workspace => workspace?,
         };
+        if workspace.version != *tagged {
+            let (tag, version) = (remote.tag(tagged), &workspace.version);
+            bail!("{tag} is at a commit of {version}: delete the tag on origin");
+        }
         for (member, mut versions) in registry.versions_of_all(&workspace)? {
             let now = &member.version;
             versions.retain(|other, gone| !*gone && other >= now && is_same_release(other, now));
