@@ -678,7 +678,7 @@ fn workflows_of_the_owner_are_kept_and_named_with_what_to_do() {
         undo it: git reset --hard
         .github/workflows/cut.yml: yours, kept: to get release-train's, rename yours, commit an empty file in its place, and run this again
         .github/workflows/dist.yml: yours, kept: to get release-train's (needed by release-tag.yml), rename yours, commit an empty file in its place, and run this again
-        .github/workflows/main.yml: yours, kept: add `workflow_dispatch` and `workflow_call` with the input `ref` (needed by check-branches.yml, push-tag.yml), let its jobs check out `inputs.ref` with no permissions but `contents: read` and `issues: write`, and add release-train's jobs `verify` and `rehearse`: see "Your own CI" in xtask/README.md
+        .github/workflows/main.yml: yours, kept: let it call release-checks.yml: see "Your own CI" in xtask/README.md
         Cargo.toml: check [workspace.metadata.release-train], then run `cargo rehearse`
         .github/workflows/cut.yml: runs on tags or releases: see "Workflows that run on tags" in xtask/README.md
         .github/workflows/dist.yml: runs on tags or releases: see "Workflows that run on tags" in xtask/README.md
@@ -746,31 +746,36 @@ fn a_file_without_the_line_of_origin_is_kept_and_one_with_it_is_overwritten() {
 }
 
 #[test]
-fn a_copy_from_before_the_line_of_origin_is_updated_but_for_the_owners_changes() {
+fn a_file_whose_line_of_origin_alone_was_deleted_is_kept_by_an_update() {
     let adopter = Adopter::of(WORKSPACE);
     adopter.adopted();
-    let files = adopter.git("diff --cached --name-only --diff-filter=A");
-    for file in files.lines() {
-        let path = adopter.path("theirs").join(file);
-        let text = read(path.clone());
-        if text
-            .lines()
-            .next()
-            .is_some_and(|line| line.contains(ORIGIN))
-        {
-            fs::write(path, text.split_once('\n').unwrap().1).unwrap();
-        }
+    let line = format!("// {ORIGIN}\n");
+    for file in [LIB, "xtask/src/rules/version.rs"] {
+        adopter.edit(&format!("theirs/{file}"), &line, "");
     }
-    adopter.edit("theirs/xtask/src/rules/version.rs", "//!", "//! Mine.\n//!");
     adopter.commit("theirs");
+    adopter.edit("train/xtask/src/lib.rs", "//!", "//! Newer.\n//!");
+    adopter.commit("train");
     expect![[r#"
         staged release-train $COMMIT in ../theirs
         see it: git diff --cached
         undo it: git reset --hard
+        xtask/src/lib.rs: yours, kept: to get release-train's, delete it and run this again
         xtask/src/rules/version.rs: yours, kept: to get release-train's, delete it and run this again
-    "#]].assert_eq(&adopter.adopted());
-    let text = read(adopter.path("theirs").join(LIB));
-    assert!(text.contains(ORIGIN), "{text}");
+    "#]]
+    .assert_eq(&adopter.adopted());
+    assert_eq!(adopter.git("diff --cached --name-only"), "xtask/Cargo.toml");
+}
+
+#[test]
+fn a_main_yml_of_the_owner_that_calls_the_checks_is_kept_without_a_notice() {
+    let adopter = Adopter::of(WORKSPACE);
+    let text = "name: Theirs\non: push\njobs:\n  release:\n    uses: ./.github/workflows/release-checks.yml\n";
+    adopter.write(MAIN_YML, text);
+    adopter.commit("theirs");
+    let said = adopter.adopted();
+    assert!(!said.contains("main.yml"), "{said}");
+    assert_eq!(read(adopter.path(MAIN_YML)), text);
 }
 
 #[test]
@@ -788,7 +793,7 @@ fn what_is_left_out_stays_out() {
         see it: git diff --cached
         undo it: git reset --hard
         .github/workflows/dist.yml: left out (needed by main.yml, release-tag.yml)
-        Cargo.toml: check [workspace.metadata.release-train], then run `cargo rehearse`
+        Cargo.toml: check [workspace.metadata.release-train]
     "#]]
     .assert_eq(&adopter.adopted_with(&without));
     let left_out = || {
@@ -817,7 +822,7 @@ fn what_is_left_out_stays_out() {
     let (code, _, stderr) = adopter.adopt("train", &["../theirs", "--without", "ci"]);
     assert_eq!(code, Some(2));
     expect![[r#"
-        error: --without: `ci` is not one of check-branches.yml, cut.yml, dist.yml, main.yml, push-tag.yml, rehearse, release-latest.yml, release-process.yml, release-tag.yml, report-failure.yml; see --help
+        error: --without: `ci` is not one of check-branches.yml, cut.yml, dist.yml, main.yml, push-tag.yml, rehearse, release-checks.yml, release-latest.yml, release-process.yml, release-tag.yml, report-failure.yml; see --help
     "#]].assert_eq(&stderr);
 }
 

@@ -8,6 +8,9 @@ use xshell::Shell;
 use super::files::{Files, Target, WORKFLOWS, origin};
 use release_train::{Result, Usage};
 
+/// The workflow that a main.yml of the owner's must call.
+const CHECKS: &str = "release-checks.yml";
+
 pub struct Change {
     /// The tool's files as they were copied before; empty if they were not.
     pub old: Files,
@@ -44,9 +47,9 @@ impl Change {
         Ok(self)
     }
 
-    /// Writes the tool's files into the current directory, and removes those that it does not have any more. A file that is
-    /// not as it was copied and has no line of origin is the owner's and stays, unless it is empty. Returns the files that
-    /// are the tool's, and what to tell the owner, in lines.
+    /// Writes the tool's files into the current directory, and removes those that it does not have any more. A file without
+    /// the line of origin is the owner's and stays, unless it is empty; one that cannot have comments, if it was changed.
+    /// Returns the files that are the tool's, and what to tell the owner, in lines.
     pub fn write(&self, sh: &Shell) -> Result<(Files, String)> {
         let (mut written, mut notices) = (self.new.clone(), String::new());
         let mut kept = Vec::new();
@@ -62,15 +65,16 @@ impl Change {
                 }
                 let line = origin(path);
                 let has_line = !line.is_empty() && now.starts_with(&line);
-                // What was copied before that line existed has none.
-                let now_with_line = if has_line { now.clone() } else { line + &now };
-                let is_changed = before.is_none_or(|before| *before != now_with_line);
-                if is_changed && !has_line && !now.is_empty() {
+                let is_changed = !now.is_empty() && before != Some(&now);
+                if is_changed && !has_line {
                     written.remove(path);
-                    kept.push(path);
+                    // A CI that calls the checks is complete.
+                    if !path.ends_with("/main.yml") || !now.contains(CHECKS) {
+                        kept.push(path);
+                    }
                     continue;
                 }
-                if is_changed && !now.is_empty() {
+                if is_changed {
                     notices += &format!("{path}: your changes are overwritten\n");
                 }
                 sh.remove_path(path)?;
@@ -102,11 +106,7 @@ impl Change {
         }
         if path.ends_with("/main.yml") {
             let manual = format!("\"Your own CI\" in {}/README.md", self.target.tool);
-            return format!(
-                "add `workflow_dispatch` and `workflow_call` with the input `ref`{needed}, let its jobs check out `inputs.ref` \
-                 with no permissions but `contents: read` and `issues: write`, and add release-train's jobs `verify` and \
-                 `rehearse`: see {manual}"
-            );
+            return format!("let it call {CHECKS}: see {manual}");
         }
         let get = "rename yours, commit an empty file in its place, and run this again";
         format!("to get release-train's{needed}, {get}")

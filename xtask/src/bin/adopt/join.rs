@@ -120,9 +120,11 @@ pub fn configuration(sh: &Shell, target: &Target) -> Result<String> {
     sh.write_file(MANIFEST, appended(&text, &table))?;
     table += &keys(sh, &workspace::Workspace::load(sh)?)?;
     sh.write_file(MANIFEST, appended(&text, &table))?;
-    Ok(format!(
-        "{MANIFEST}: check {TABLE}, then run `cargo rehearse`\n"
-    ))
+    let then = match sh.path_exists(format!("{}/src/bin/rehearse", target.tool)) {
+        true => ", then run `cargo rehearse`",
+        false => "",
+    };
+    Ok(format!("{MANIFEST}: check {TABLE}{then}\n"))
 }
 
 /// On a release branch, the text of the table in origin's main, as this clone knows it, without the comments that follow it.
