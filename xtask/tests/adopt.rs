@@ -199,8 +199,8 @@ fn a_workspace_gets_the_tool_as_a_staged_change() {
     let adopter = Adopter::of(WORKSPACE);
     expect![[r#"
         staged release-train $COMMIT in ../theirs
-        see it: git diff --cached
-        undo it: git reset --hard
+        see it: git -C ../theirs diff --cached
+        undo it: git -C ../theirs reset --hard
         Cargo.toml: check [workspace.metadata.release-train], then run `cargo rehearse`
     "#]]
     .assert_eq(&adopter.adopted());
@@ -277,8 +277,8 @@ fn a_package_becomes_a_workspace_and_is_not_given_a_lock_file() {
     adopter.git("tag v0.3.1");
     expect![[r#"
         staged release-train $COMMIT in ../theirs
-        see it: git diff --cached
-        undo it: git reset --hard
+        see it: git -C ../theirs diff --cached
+        undo it: git -C ../theirs reset --hard
         Cargo.toml: check [workspace.metadata.release-train], then run `cargo rehearse`
         0.3.1 is tagged as v0.3.1: run `cargo xtask bump`, then `cargo xtask notes new 0.4.0`
     "#]]
@@ -329,13 +329,13 @@ fn the_tool_becomes_a_member_unless_a_pattern_covers_it() {
 #[test]
 fn lines_that_cannot_be_appended_are_printed() {
     let adopter = Adopter::of(&format!("[workspace]\n\n[package]\n{PACKAGE}"));
-    let config = "[alias]\nxtask = \"run -p tasks --\"\n\n[net]\nretry = 2\n";
+    let config = "[alias]\nrehearse = \"run -p tasks --\"\n\n[net]\nretry = 2\n";
     adopter.write(CONFIG, config);
     adopter.commit("theirs");
     expect![[r#"
         staged release-train $COMMIT in ../theirs
-        see it: git diff --cached
-        undo it: git reset --hard
+        see it: git -C ../theirs diff --cached
+        undo it: git -C ../theirs reset --hard
         Cargo.toml: add `members = ["xtask"]` to [workspace], then run `cargo update --workspace`
         .cargo/config.toml: set in [alias]:
         xtask = "run --locked --package xtask --bin xtask --"
@@ -351,6 +351,31 @@ fn lines_that_cannot_be_appended_are_printed() {
     adopter.adopted();
     assert_eq!(adopter.git("status --short"), "M  Cargo.lock");
     adopter.is_member();
+}
+
+#[cfg(unix)]
+#[test]
+fn an_alias_of_the_owner_with_the_name_of_the_tool_is_not_replaced() {
+    let adopter = Adopter::of(WORKSPACE);
+    let config = "alias.xtask = [\"run\", \"-p\", \"tasks\", \"--\"]\n";
+    adopter.write(CONFIG, config);
+    std::os::unix::fs::symlink("config.toml", adopter.path("theirs/.cargo/config")).unwrap();
+    adopter.commit("theirs");
+    expect![[r#"
+        error: .cargo/config.toml: its alias `xtask` is yours: pass `--name NAME` for another name
+    "#]]
+    .assert_eq(&adopter.refused());
+    let said = adopter.adopted_with(&["--name", "train"]);
+    assert!(said.contains("set in [alias]:\ntrain = "), "{said}");
+    // Afterwards, an alias of that name is the tool's with a change.
+    adopter.git("reset -q --hard");
+    adopter.git("rm -q .cargo/config.toml");
+    adopter.commit("theirs");
+    adopter.adopted();
+    adopter.edit(CONFIG, "--locked", "-q --locked");
+    adopter.commit("theirs");
+    let said = adopter.adopted();
+    assert!(said.contains("set in [alias]:\nxtask = "), "{said}");
 }
 
 #[test]
@@ -456,8 +481,8 @@ fn notes_in_another_form_and_workflows_that_run_on_tags_are_named() {
     adopter.write("theirs/new.txt", "");
     expect![[r#"
         staged release-train $COMMIT in ../theirs
-        see it: git diff --cached
-        undo it: git reset --hard
+        see it: git -C ../theirs diff --cached
+        undo it: git -C ../theirs reset --hard
         Cargo.toml: check [workspace.metadata.release-train], then run `cargo rehearse`
         RELEASES.md: line 1: `Version 1.1.0 (2024-01-01)`: a section of a version is headed `## X.Y.Z`
         .github/workflows/asks.yml: runs on tags or releases: see "Workflows that run on tags" in xtask/README.md
@@ -521,6 +546,42 @@ fn packages_in_the_folder_of_a_package_are_no_members_unless_it_depends_on_them(
     }
 }
 
+#[test]
+fn the_printed_commands_run_where_adopt_was_started() {
+    let adopter = Adopter::of(WORKSPACE);
+    let said = adopter.adopted();
+    for (start, expected) in [("see it: ", true), ("undo it: ", false)] {
+        let line = said.lines().find_map(|line| line.strip_prefix(start));
+        let arguments: Vec<&str> = line.unwrap().split(' ').skip(1).collect();
+        let output = adopter.0.git("train", &arguments);
+        assert_eq!(output.contains("release-train"), expected, "{output}");
+    }
+    assert_eq!(adopter.git("status --short"), "");
+}
+
+#[test]
+fn a_version_that_is_out_is_named_where_release_notes_exist() {
+    for notes in [
+        "## 1.2.0\n\nReleased 2024-01-02.\n",
+        "## 1.1.0\n\nReleased 2023-01-02.\n",
+    ] {
+        let adopter = Adopter::of(WORKSPACE);
+        adopter.write("theirs/RELEASES.md", notes);
+        adopter.commit("theirs");
+        adopter.git("branch release-1.2.0");
+        if !notes.contains("1.2.0") {
+            adopter.git("tag v1.2.0");
+        }
+        let said = adopter.adopted();
+        let next = "run `cargo xtask bump`, then `cargo xtask notes new 2.0.0`\n";
+        assert!(said.contains("1.2.0 is ") && said.ends_with(next), "{said}");
+        adopter.git("reset -q --hard");
+        adopter.git("checkout -q release-1.2.0");
+        let said = adopter.adopted();
+        assert!(!said.contains("bump"), "{said}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn every_blocker_is_reported_at_once() {
@@ -528,7 +589,7 @@ fn every_blocker_is_reported_at_once() {
     adopter.write("theirs/xtask/Cargo.toml", "");
     adopter.write(MAIN_YML, "name: Tests\n");
     adopter.write("theirs/.gitignore", "/target\n*.md\n!xtask/README.md\n");
-    adopter.write("theirs/.cargo/keep", "");
+    adopter.write("theirs/.cargo/config", "");
     adopter.write("shared.toml", "[net]\nretry = 2\n");
     std::os::unix::fs::symlink(adopter.path("shared.toml"), adopter.path(CONFIG)).unwrap();
     adopter.commit("theirs");
@@ -538,6 +599,7 @@ fn every_blocker_is_reported_at_once() {
     );
     expect![[r#"
         .cargo/config.toml: a symbolic link: replace it by its target
+        .cargo/config: cargo reads it instead of config.toml: rename it
         .gitignore: not committed: commit or stash it
         RELEASES.md: ignored by git: change .gitignore
         xtask: yours: pass `--name NAME` for another name
@@ -628,8 +690,8 @@ fn run_again_it_updates_the_tool_and_nothing_else() {
     adopter.commit("train");
     expect![[r#"
         staged release-train $COMMIT in ../theirs
-        see it: git diff --cached
-        undo it: git reset --hard
+        see it: git -C ../theirs diff --cached
+        undo it: git -C ../theirs reset --hard
         .github/workflows/main.yml: your changes are overwritten
         .github/workflows/release-process.yml: left out (needed by cut.yml, release-latest.yml)
     "#]]
@@ -674,8 +736,8 @@ fn workflows_of_the_owner_are_kept_and_named_with_what_to_do() {
     adopter.commit("theirs");
     let notices = expect![[r#"
         staged release-train $COMMIT in ../theirs
-        see it: git diff --cached
-        undo it: git reset --hard
+        see it: git -C ../theirs diff --cached
+        undo it: git -C ../theirs reset --hard
         .github/workflows/cut.yml: yours, kept: to get release-train's, rename yours, commit an empty file in its place, and run this again
         .github/workflows/dist.yml: yours, kept: to get release-train's (needed by release-tag.yml), rename yours, commit an empty file in its place, and run this again
         .github/workflows/main.yml: yours, kept: let it call release-checks.yml: see "Your own CI" in xtask/README.md
@@ -727,8 +789,8 @@ fn a_file_without_the_line_of_origin_is_kept_and_one_with_it_is_overwritten() {
     adopter.commit("train");
     expect![[r#"
         staged release-train $COMMIT in ../theirs
-        see it: git diff --cached
-        undo it: git reset --hard
+        see it: git -C ../theirs diff --cached
+        undo it: git -C ../theirs reset --hard
         xtask/src/gone.rs: your changes are overwritten
         xtask/src/rules/version.rs: your changes are overwritten
         xtask/LICENSE-MIT: yours, kept: to get release-train's, delete it and run this again
@@ -758,8 +820,8 @@ fn a_file_whose_line_of_origin_alone_was_deleted_is_kept_by_an_update() {
     adopter.commit("train");
     expect![[r#"
         staged release-train $COMMIT in ../theirs
-        see it: git diff --cached
-        undo it: git reset --hard
+        see it: git -C ../theirs diff --cached
+        undo it: git -C ../theirs reset --hard
         xtask/src/lib.rs: yours, kept: to get release-train's, delete it and run this again
         xtask/src/rules/version.rs: yours, kept: to get release-train's, delete it and run this again
     "#]]
@@ -790,8 +852,8 @@ fn what_is_left_out_stays_out() {
     ];
     expect![[r#"
         staged release-train $COMMIT in ../theirs
-        see it: git diff --cached
-        undo it: git reset --hard
+        see it: git -C ../theirs diff --cached
+        undo it: git -C ../theirs reset --hard
         .github/workflows/dist.yml: left out (needed by main.yml, release-tag.yml)
         Cargo.toml: check [workspace.metadata.release-train]
     "#]]
@@ -917,8 +979,8 @@ fn on_a_release_branch_the_configuration_is_that_of_main_and_nothing_is_advised_
     adopter.git("checkout -q release-1.2.0");
     expect![[r#"
         staged release-train $COMMIT in ../theirs
-        see it: git diff --cached
-        undo it: git reset --hard
+        see it: git -C ../theirs diff --cached
+        undo it: git -C ../theirs reset --hard
         Cargo.toml: [workspace.metadata.release-train] is that of origin/main
     "#]]
     .assert_eq(&adopter.adopted());
@@ -941,8 +1003,8 @@ fn on_a_release_branch_the_configuration_is_that_of_main_and_nothing_is_advised_
     adopter.git("update-ref refs/remotes/origin/main release-1.2.0");
     expect![[r#"
         staged release-train $COMMIT in ../theirs
-        see it: git diff --cached
-        undo it: git reset --hard
+        see it: git -C ../theirs diff --cached
+        undo it: git -C ../theirs reset --hard
         Cargo.toml: check [workspace.metadata.release-train], then run `cargo rehearse`
     "#]]
     .assert_eq(&adopter.adopted());
@@ -965,15 +1027,17 @@ fn a_workspace_with_an_xtask_of_its_own_gets_the_tool_under_another_name() {
         error: ../theirs: nothing was changed: see above what to fix first
     "#]]
     .assert_eq(&adopter.refused());
-    for name in ["Train", "my-train", "rehearse", "../xtask", ""] {
+    for name in [
+        "Train", "my-train", "rehearse", "../xtask", "", "test", "publish",
+    ] {
         let (code, _, stderr) = adopter.adopt("train", &["../theirs", "--name", name]);
         assert_eq!(code, Some(2), "{name}: {stderr}");
     }
     let name = ["--name", "train"];
     expect![[r#"
         staged release-train $COMMIT in ../theirs
-        see it: git diff --cached
-        undo it: git reset --hard
+        see it: git -C ../theirs diff --cached
+        undo it: git -C ../theirs reset --hard
         .cargo/config.toml: set in [alias]:
         train = "run --locked --package train --bin train --"
         rehearse = "run --locked --package train --bin rehearse --"

@@ -65,7 +65,7 @@ fn reader(cmd: Cmd) -> Result<Command> {
 const GIT: &str = "add archive cat-file check-ignore commit-tree config diff fetch grep log \
     ls-files ls-remote ls-tree mktag mktree read-tree remote rev-list rev-parse stash status submodule \
     symbolic-ref tag var worktree write-tree";
-const CARGO: &str = "--version build locate-project metadata package semver-checks update";
+const CARGO: &str = "--list --version build locate-project metadata package semver-checks update";
 const GH_API_WRITES: &str = "-X --method -f -F --field --raw-field --input";
 
 /// Whether a command, a program with its arguments, changes nothing beyond this machine. Only those can be started by the

@@ -13,7 +13,7 @@ use release_train::rules::{manifest, notes};
 use release_train::world::git::{self, Remote};
 use release_train::world::process::output_of;
 use release_train::world::{items, text, workspace};
-use release_train::{Context, Result};
+use release_train::{Context, Result, bail};
 
 pub const CONFIG: &str = ".cargo/config.toml";
 const MANIFEST: &str = "Cargo.toml";
@@ -74,13 +74,10 @@ fn on_their_own(sh: &Shell) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// An alias for each program that is there.
-pub fn aliases(sh: &Shell, Target { tool, locked, .. }: &Target) -> Result<String> {
+/// An alias for each program that is there. Fails if a tool that `is_new` would take the name of an alias of the owner's.
+pub fn aliases(sh: &Shell, Target { tool, locked, .. }: &Target, is_new: bool) -> Result<String> {
     let locked = if *locked { " --locked" } else { "" };
-    let text = match sh.path_exists(CONFIG) {
-        true => sh.read_file(CONFIG)?,
-        false => String::new(),
-    };
+    let text = text_of(sh, CONFIG)?;
     let mut missing = String::new();
     for program in [tool, "rehearse"] {
         let line = format!("{program} = \"run{locked} --package {tool} --bin {program} --\"\n");
@@ -89,11 +86,14 @@ pub fn aliases(sh: &Shell, Target { tool, locked, .. }: &Target) -> Result<Strin
             missing += &line;
         }
     }
-    if !missing.is_empty() {
-        if manifest::parse(CONFIG, text.as_str())?.contains_key("alias") {
-            return Ok(format!("{CONFIG}: set in [alias]:\n{missing}"));
+    let document = manifest::parse(CONFIG, text.as_str())?;
+    match document.get("alias") {
+        _ if missing.is_empty() => return Ok(String::new()),
+        Some(theirs) if is_new && missing.starts_with(&**tool) && theirs.get(tool).is_some() => {
+            bail!("{CONFIG}: its alias `{tool}` is yours: pass `--name NAME` for another name")
         }
-        sh.write_file(CONFIG, appended(&text, &format!("[alias]\n{missing}")))?;
+        Some(_) => return Ok(format!("{CONFIG}: set in [alias]:\n{missing}")),
+        None => sh.write_file(CONFIG, appended(&text, &format!("[alias]\n{missing}")))?,
     }
     Ok(String::new())
 }
@@ -146,26 +146,23 @@ fn table_of_main(sh: &Shell, target: &Target) -> Option<String> {
 pub fn release_notes(sh: &Shell, target: &Target) -> Result<String> {
     let workspace = workspace::Workspace::load(sh)?;
     let version = release_of(&workspace.version);
-    if sh.path_exists(notes::FILE) {
-        let text = sh.read_file(notes::FILE)?;
-        let error = notes::has(&text, &version).err();
-        let notice = error.map(|error| format!("{}: {error}\n", notes::FILE));
-        return Ok(notice.unwrap_or_default());
+    let text = text_of(sh, notes::FILE)?;
+    let released = workspace.released_as(&git::local_tags(sh)?, &text);
+    if !sh.path_exists(notes::FILE) {
+        let section = workspace.new_section(&version)? + "\n";
+        sh.write_file(notes::FILE, released.as_ref().map_or(&*section, |_| ""))?;
     }
-    let config = &workspace.config;
-    let released = workspace.released_as(&git::local_tags(sh)?, "");
-    let section = match released {
-        Some(_) => String::new(),
-        None => workspace.new_section(&version)? + "\n",
-    };
-    sh.write_file(notes::FILE, section)?;
-    let Some(released) = released.filter(|_| !target.on_release_branch) else {
-        return Ok(String::new());
-    };
-    let next = release_of(&config.next_train(&workspace.version)?);
-    let cargo = format!("cargo {}", target.tool);
-    let then = format!("run `{cargo} bump`, then `{cargo} notes new {next}`");
-    Ok(format!("{version} {released}: {then}\n"))
+    let mut notices = String::new();
+    if let Err(error) = notes::has(&text, &version) {
+        notices += &format!("{}: {error}\n", notes::FILE);
+    }
+    if let Some(released) = released.filter(|_| !target.on_release_branch) {
+        let next = release_of(&workspace.config.next_train(&workspace.version)?);
+        let cargo = format!("cargo {}", target.tool);
+        let then = format!("run `{cargo} bump`, then `{cargo} notes new {next}`");
+        notices += &format!("{version} {released}: {then}\n");
+    }
+    Ok(notices)
 }
 
 /// The owner's workflows that run on tags or releases.
@@ -298,6 +295,14 @@ fn support(mut trains: Vec<(u64, u64)>) -> String {
         text += &every.map_or(String::new(), |every| format!("lts-every = {every}\n"));
     }
     text
+}
+
+/// The text of a file; empty if it does not exist.
+fn text_of(sh: &Shell, path: &str) -> Result<String> {
+    match sh.path_exists(path) {
+        true => Ok(sh.read_file(path)?),
+        false => Ok(String::new()),
+    }
 }
 
 /// The text with a table at its end, below an empty line.

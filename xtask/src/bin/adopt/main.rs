@@ -33,8 +33,6 @@ and files of your own stay as they are.
 Example: cargo adopt ../yours --name train --without check-branches.yml
 ";
 
-const NEXT: &str = "see it: git diff --cached\nundo it: git reset --hard\n";
-
 fn main() -> ExitCode {
     let run = || run(&Shell::new()?, Arguments::from_env());
     exit_code(run())
@@ -48,9 +46,11 @@ fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let without: Vec<String> = arguments.values_from_str("--without")?;
     let dir = free(&mut arguments)?.ok_or_else(|| Usage("DIR is required".into()))?;
     finish(arguments)?;
-    if let Some(name) = name.as_ref().filter(|name| !is_name(name)) {
-        let rule = "is not a name: it needs a letter, then letters, digits and _, in lower case";
-        return Err(Usage(format!("--name: `{name}` {rule}")).into());
+    if let Some(name) = name.as_ref()
+        && !is_name(sh, name)?
+    {
+        let rule = "a name is a letter, then letters, digits and _, in lower case, and not a command of cargo";
+        return Err(Usage(format!("--name: `{name}`: {rule}")).into());
     }
     let clone = this_clone(sh)?;
     let root = repository(sh, &dir, &clone)?;
@@ -92,18 +92,25 @@ fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     let staged = tree.tree()?;
     drop(tree);
     process::output_of(cmd!(sh, "git read-tree -m -u HEAD {staged}"))?;
+    let git = cmd!(sh, "git -C {dir}");
+    let next = format!("see it: {git} diff --cached\nundo it: {git} reset --hard\n");
     let said = match git::uncommitted(sh, "no")? {
-        Some(_) => format!("staged release-train {commit} in {dir}\n{NEXT}"),
+        Some(_) => format!("staged release-train {commit} in {dir}\n{next}"),
         None => format!("nothing to do: {dir} has release-train {commit}\n"),
     };
     print(&(said + &notices))
 }
 
 /// Whether the tool can be called so: as a package, a folder and an alias, and beside the names that it has within.
-fn is_name(name: &str) -> bool {
+fn is_name(sh: &Shell, name: &str) -> Result<bool> {
     let is_allowed = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '_');
     let begins = name.starts_with(|c: char| c.is_ascii_lowercase());
-    begins && name.chars().all(is_allowed) && !["rehearse", "release_train"].contains(&name)
+    let list = process::output_of(cmd!(sh, "cargo --list"))?;
+    // An alias is hidden by ours, and a command would hide ours.
+    let mut commands = list.lines().filter(|line| !line.contains(" alias: "));
+    let is_command = commands.any(|line| line.split_whitespace().next() == Some(name));
+    let is_taken = is_command || ["rehearse", "release_train"].contains(&name);
+    Ok(begins && name.chars().all(is_allowed) && !is_taken)
 }
 
 /// The root of the clone of release-train around the current directory.
@@ -155,6 +162,12 @@ fn blockers(sh: &Shell, root: &Path, change: &Change) -> Result<String> {
             "{tool}: yours: pass `--name NAME` for another name"
         ));
     }
+    let legacy = root.join(".cargo/config");
+    // A link to config.toml is for an older cargo.
+    if legacy.is_file() && !legacy.is_symlink() {
+        let rule = "cargo reads it instead of config.toml: rename it";
+        found.insert(format!(".cargo/config: {rule}"));
+    }
     let mut written: Vec<&str> = change.new.keys().map(String::as_str).collect();
     written.extend([join::CONFIG, "Cargo.toml"]);
     written.extend(Some(notes::FILE).filter(|file| !sh.path_exists(file)));
@@ -180,7 +193,7 @@ fn prepare(sh: &Shell, root: &Path, change: Change) -> Result<String> {
     let target = &change.target;
     let (written, mut notices) = change.write(sh)?;
     notices += &join::member(sh, &target.tool)?;
-    notices += &join::aliases(sh, target)?;
+    notices += &join::aliases(sh, target, change.old.is_empty())?;
     notices += &join::configuration(sh, target)?;
     notices += &join::release_notes(sh, target)?;
     notices += &join::workflows(sh, &written, &target.tool)?;
