@@ -411,6 +411,86 @@ fn the_configuration_is_guessed_from_versions_and_pins() {
 }
 
 #[test]
+fn where_the_main_crate_is_pinned_no_crate_is_guessed_to_be_public() {
+    // The crate that `b` pins, the version of `b`, and the configuration.
+    for (main, version, expected) in [
+        ("theirs", "1.2.0", ""),
+        ("other", "1.2.0", "public=[a,b,]"),
+        // Most others are called after it, so that `version-of` names it.
+        ("a", "1.3.0", "version-of=a"),
+    ] {
+        let adopter = Adopter::of(WORKSPACE);
+        adopter.edit(
+            MANIFEST,
+            "\"b\"",
+            &format!("\"b\", \"{main}\", \"a-extra\""),
+        );
+        adopter.member(main, "1.2.0", "");
+        adopter.member("b", version, "=1.2.0");
+        adopter.edit(
+            "theirs/b/Cargo.toml",
+            "a = { path = \"../a\"",
+            &format!("{main} = {{ path = \"../{main}\""),
+        );
+        adopter.member("a-extra", version, "");
+        if main != "a" {
+            adopter.edit(
+                "theirs/a-extra/Cargo.toml",
+                "[package]",
+                "[package]\npublish = false",
+            );
+        }
+        adopter.cargo(&["generate-lockfile"]);
+        adopter.commit("theirs");
+        adopter.adopted();
+        let staged = adopter.staged("Cargo.toml");
+        let (_, keys) = staged.split_once("release-train]\n").unwrap();
+        assert_eq!(keys.replace(['+', '\n', ' ', '"'], ""), expected, "{main}");
+    }
+}
+
+#[test]
+fn a_package_that_the_tool_replaces_in_the_lock_file_is_named() {
+    let adopter = Adopter::of(WORKSPACE);
+    let package = |name: &str, version: &str| {
+        let folder = format!("theirs/vendor/{name}-{version}");
+        adopter.write(
+            &format!("{folder}/Cargo.toml"),
+            &support::package(name, version),
+        );
+        adopter.write(&format!("{folder}/src/lib.rs"), "");
+        adopter.write(&format!("{folder}/.cargo-checksum.json"), "{\"files\":{}}");
+    };
+    let vendor =
+        "[source.crates-io]\nreplace-with = \"vendor\"\n[source.vendor]\ndirectory = \"vendor\"\n";
+    adopter.write(CONFIG, vendor);
+    package("semver", "1.0.4");
+    package("semver-parser", "0.1.0");
+    package("semver-parser", "0.2.0");
+    let needs = "[dependencies]\nsemver = \"1\"\nsemver-parser = \"0.1\"\n";
+    adopter.write(
+        "theirs/a/Cargo.toml",
+        &(support::package("a", "1.2.0") + needs),
+    );
+    adopter.cargo(&["generate-lockfile"]);
+    package("semver", "1.0.28");
+    // Cargo follows it in the lock file, and the tool has nothing to do with it.
+    adopter.edit("theirs/b/Cargo.toml", "1.2.0", "1.2.1");
+    adopter.commit("theirs");
+    let needs = "[dependencies]\nsemver = \"1.0.20\"\nsemver-parser = \"0.2\"\n\n# What follows";
+    adopter.edit("train/xtask/Cargo.toml", "# What follows", needs);
+    adopter.commit("train");
+    let said = adopter.adopted();
+    let lines = Vec::from_iter(said.lines().filter(|line| line.contains("Cargo.lock")));
+    assert_eq!(
+        lines,
+        ["Cargo.lock: semver 1.0.4 is replaced: the tool needs a newer one"]
+    );
+    let lock = read(adopter.path("theirs/Cargo.lock"));
+    assert!(lock.contains("version = \"1.0.28\"") && lock.contains("version = \"1.2.1\""));
+}
+
+#[test]
 fn the_form_of_the_tags_is_that_of_the_newest() {
     for (tags, expected) in [
         ("", ""),
@@ -419,6 +499,10 @@ fn the_form_of_the_tags_is_that_of_the_newest() {
         ("theirs-1.1.0 v1.0.0", "tag=theirs-{version}"),
         ("v1.1.0 test-data-3.0.0 a-v1.1.0", ""),
         ("v1.0.0 release-1.1.0 release/1.1.0 p@1.1.0", ""),
+        // The name of a member before others, and digits in a name.
+        ("v1.0.0 theirs-1.1.0 b-1.1.0 z-1.1.0", "tag=b-{version}"),
+        ("v1.0.0 theirs-1.1.0 b-v1.1.0 z-1.1.0", "tag=b-v{version}"),
+        ("v1.0.0 h2-v1.1.0 h2-v11.0.0", "tag=h2-v{version}"),
     ] {
         let adopter = Adopter::of(WORKSPACE);
         for tag in tags.split_whitespace() {
@@ -472,6 +556,16 @@ fn notes_in_another_form_and_workflows_that_run_on_tags_are_named() {
             "on:\n  workflow_dispatch:\n    inputs:\n      release:\n        description: create tags\n",
         ),
         ("all", "on: push\n"),
+        ("plz", "on: push\n# uses: release-plz/action@v1\n"),
+        (
+            "publish",
+            "on: workflow_dispatch\n# run: cargo publish -p a\n",
+        ),
+        (
+            "cargo-release",
+            "on: workflow_dispatch\n# run: cargo release --execute\n",
+        ),
+        ("dry-run", "on: push\n# run: cargo publish --dry-run\n"),
     ] {
         let text = format!("name: {name}\n{on}\njobs:\n  release:\n    tags: 1\n");
         adopter.write(&format!("theirs/.github/workflows/{name}.yml"), &text);
@@ -486,9 +580,12 @@ fn notes_in_another_form_and_workflows_that_run_on_tags_are_named() {
         Cargo.toml: check [workspace.metadata.release-train], then run `cargo rehearse`
         RELEASES.md: line 1: `Version 1.1.0 (2024-01-01)`: a section of a version is headed `## X.Y.Z`
         .github/workflows/asks.yml: runs on tags or releases: see "Workflows that run on tags" in xtask/README.md
+        .github/workflows/cargo-release.yml: publishes or tags: see "Workflows that run on tags" in xtask/README.md
         .github/workflows/flow.yml: runs on tags or releases: see "Workflows that run on tags" in xtask/README.md
         .github/workflows/lines.yml: runs on tags or releases: see "Workflows that run on tags" in xtask/README.md
         .github/workflows/list.yml: runs on tags or releases: see "Workflows that run on tags" in xtask/README.md
+        .github/workflows/plz.yml: publishes or tags: see "Workflows that run on tags" in xtask/README.md
+        .github/workflows/publish.yml: publishes or tags: see "Workflows that run on tags" in xtask/README.md
         .github/workflows/release.yml: runs on tags or releases: see "Workflows that run on tags" in xtask/README.md
         .github/workflows/tags.yml: runs on tags or releases: see "Workflows that run on tags" in xtask/README.md
     "#]].assert_eq(&adopter.adopted());
@@ -630,7 +727,7 @@ fn what_cargo_does_not_accept_is_refused_before_anything_changes() {
         error: cannot extend value of type inline table with a dotted key: Cargo.toml:6:12
         xtask: yours: pass `--name NAME` for another name
         error: ../theirs: nothing was changed: see above what to fix first
-        error: .cargo/config.toml:1: unclosed table, expected `]`
+        error: could not load Cargo configuration: could not parse TOML configuration in `.cargo/config.toml`: TOML parse error at line 1, column 7: unclosed table, expected `]`
         xtask: yours: pass `--name NAME` for another name
         error: ../theirs: nothing was changed: see above what to fix first
     "#]]
@@ -791,11 +888,11 @@ fn a_file_without_the_line_of_origin_is_kept_and_one_with_it_is_overwritten() {
         staged release-train $COMMIT in ../theirs
         see it: git -C ../theirs diff --cached
         undo it: git -C ../theirs reset --hard
-        xtask/src/gone.rs: your changes are overwritten
-        xtask/src/rules/version.rs: your changes are overwritten
         xtask/LICENSE-MIT: yours, kept: to get release-train's, delete it and run this again
+        xtask/src/gone.rs: your changes are overwritten
         xtask/src/lib.rs: yours, kept: to get release-train's, delete it and run this again
         xtask/src/removed.rs: yours, kept: release-train does not have it any more
+        xtask/src/rules/version.rs: your changes are overwritten
     "#]]
     .assert_eq(&adopter.adopted());
     let changes = adopter.git("diff --cached --name-status");
@@ -969,7 +1066,7 @@ fn on_a_release_branch_the_configuration_is_that_of_main_and_nothing_is_advised_
     let adopter = Adopter::of(WORKSPACE);
     adopter.git("tag v1.2.0");
     adopter.git("branch release-1.2.0");
-    let table = "[workspace.metadata.release-train]\nname = \"Theirs\"\nchecks = [\n  [\"true\"],\n]\n\n\
+    let table = "[workspace.metadata.release-train]\nname = \"Theirs\"\nchecks = [\n[\"true\"],\n[\"true\", \"]\"],\n]\n\n\
                  [[workspace.metadata.release-train.version-strings]]\nfile = \"a/src/lib.rs\"\nline = \"{version}\"\n";
     let after = "\n# The rest.\n[profile.dev]\ndebug = false\n";
     adopter.write(MANIFEST, &format!("{WORKSPACE}\n{table}{after}"));

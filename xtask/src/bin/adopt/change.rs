@@ -52,10 +52,7 @@ impl Change {
     /// Returns the files that are the tool's, and what to tell the owner, in lines.
     pub fn write(&self, sh: &Shell) -> Result<(Files, String)> {
         let (mut written, mut notices) = (self.new.clone(), String::new());
-        let mut kept = Vec::new();
-        let mut paths: BTreeSet<&String> = self.old.keys().collect();
-        paths.extend(self.new.keys());
-        for path in paths {
+        for path in BTreeSet::from_iter(self.old.keys().chain(self.new.keys())) {
             let (before, after) = (self.old.get(path), self.new.get(path));
             if sh.path_exists(path) {
                 let now = sh.read_file(path)?.replace("\r\n", "\n");
@@ -68,10 +65,7 @@ impl Change {
                 let is_changed = !now.is_empty() && before != Some(&now);
                 if is_changed && !has_line {
                     written.remove(path);
-                    // A CI that calls the checks is complete.
-                    if !path.ends_with("/main.yml") || !now.contains(CHECKS) {
-                        kept.push(path);
-                    }
+                    notices += &self.kept(sh, path, &now);
                     continue;
                 }
                 if is_changed {
@@ -83,47 +77,40 @@ impl Change {
                 sh.write_file(path, after)?;
             }
         }
-        for path in kept {
-            let advice = self.advice(path, &needed_by(path, &written));
-            notices += &format!("{path}: yours, kept: {advice}\n");
-        }
         for path in &self.left_out {
-            let needed = needed_by(path, &written);
-            if !needed.is_empty() {
+            if let Some(needed) = needed_by(sh, path, &self.new) {
                 notices += &format!("{path}: left out{needed}\n");
             }
         }
         Ok((written, notices))
     }
 
-    /// What to do about a file of the owner's in the place of one of the tool's.
-    fn advice(&self, path: &str, needed: &str) -> String {
-        if !self.new.contains_key(path) {
-            return "release-train does not have it any more".to_string();
-        }
-        if !path.starts_with(WORKFLOWS) {
-            return "to get release-train's, delete it and run this again".to_string();
-        }
-        if path.ends_with("/main.yml") {
-            let manual = format!("\"Your own CI\" in {}/README.md", self.target.tool);
-            return format!("let it call {CHECKS}: see {manual}");
-        }
+    /// What to do about a file of the owner's in the place of one of the tool's, as a line; empty if it fits.
+    fn kept(&self, sh: &Shell, path: &str, now: &str) -> String {
+        let manual = format!("see \"Your own CI\" in {}/README.md", self.target.tool);
+        let needed = needed_by(sh, path, &self.new).unwrap_or_default();
         let get = "rename yours, commit an empty file in its place, and run this again";
-        format!("to get release-train's{needed}, {get}")
+        let advice = match path.strip_prefix(WORKFLOWS) {
+            _ if !self.new.contains_key(path) => "release-train does not have it any more".into(),
+            Some("main.yml") if now.contains(CHECKS) => return String::new(),
+            Some("main.yml") => format!("let it call {CHECKS}: {manual}"),
+            Some(_) => format!("to get release-train's{needed}, {get}"),
+            None => "to get release-train's, delete it and run this again".into(),
+        };
+        format!("{path}: yours, kept: {advice}\n")
     }
 }
 
-/// The workflows of the tool that call or start another one, in parentheses; empty if there are none.
-fn needed_by(path: &str, written: &Files) -> String {
-    let name = path.rsplit('/').next().unwrap_or(path);
+/// The workflows of the tool that call or start another one, in parentheses; `None` if there are none. Where the owner has one
+/// in the place of the tool's, theirs counts.
+fn needed_by(sh: &Shell, path: &str, files: &Files) -> Option<String> {
+    let name = path.rsplit('/').next()?;
     let is_named = |line: &str| !line.trim_start().starts_with('#') && line.contains(name);
     let mut callers = Vec::new();
-    for (caller, text) in written {
+    for (caller, text) in files {
+        let text = sh.read_file(caller).unwrap_or(text.clone());
         let workflow = caller.strip_prefix(WORKFLOWS);
-        callers.extend(workflow.filter(|_| text.lines().any(is_named)));
+        callers.extend(workflow.filter(|it| *it != name && text.lines().any(is_named)));
     }
-    match callers.as_slice() {
-        [] => String::new(),
-        _ => format!(" (needed by {})", callers.join(", ")),
-    }
+    (!callers.is_empty()).then(|| format!(" (needed by {})", callers.join(", ")))
 }

@@ -48,13 +48,13 @@ pub fn read(sh: &Shell, clone: &Path, commit: &str, target: &Target) -> Result<F
             all.push((path, text));
         }
     }
-    let mut files = Files::new();
-    for (path, text) in all {
-        let texts = [origin(&path) + &text, path];
-        let [text, path] = texts.map(|text| text.replace("xtask", &target.tool));
-        files.insert(path, text);
-    }
-    Ok(files)
+    let renamed = |text: String| text.replace("xtask", &target.tool);
+    let all = all
+        .into_iter()
+        .map(|(path, text)| (origin(&path) + &text, path));
+    Ok(all
+        .map(|(text, path)| (renamed(path), renamed(text)))
+        .collect())
 }
 
 /// The name of the tool in the repository around the current directory, and the commit of this clone that it was copied from;

@@ -21,11 +21,9 @@ const TABLE: &str = "[workspace.metadata.release-train]";
 
 /// The tool as a member, unless cargo finds it in the list, by name or by a pattern.
 pub fn member(sh: &Shell, tool: &str) -> Result<String> {
-    let inside = sh.push_dir(tool);
-    let root = workspace::root(sh);
-    drop(inside);
-    // A missing member is an error; in a package without a workspace, it is its own root.
-    if root.is_ok_and(|root| !root.ends_with(tool)) {
+    let metadata = workspace::metadata(sh)?;
+    let mut packages = items(&metadata["packages"]).iter();
+    if packages.any(|package| text(&package["name"]) == tool) {
         return Ok(String::new());
     }
     let text = sh.read_file(MANIFEST)?;
@@ -66,8 +64,7 @@ fn on_their_own(sh: &Shell) -> Result<Vec<String>> {
     for file in output_of(cmd!(sh, "git ls-files -- **/Cargo.toml"))?.lines() {
         let folder = file.trim_end_matches("/Cargo.toml");
         let _folder = sh.push_dir(folder);
-        let error = workspace::root(sh).err().map(|error| error.to_string());
-        if error.is_some_and(|error| error.contains("believes it's in a workspace")) {
+        if workspace::root(sh).is_err_and(|it| it.to_string().contains("believes it's in")) {
             found.push(folder.to_string());
         }
     }
@@ -118,28 +115,48 @@ pub fn configuration(sh: &Shell, target: &Target) -> Result<String> {
         table += &format!("version-of = {name:?}\n");
     }
     sh.write_file(MANIFEST, appended(&text, &table))?;
-    table += &keys(sh, &workspace::Workspace::load(sh)?)?;
+    table += &keys(sh, &target.name, &workspace::Workspace::load(sh)?)?;
     sh.write_file(MANIFEST, appended(&text, &table))?;
-    let then = match sh.path_exists(format!("{}/src/bin/rehearse", target.tool)) {
-        true => ", then run `cargo rehearse`",
-        false => "",
-    };
-    Ok(format!("{MANIFEST}: check {TABLE}{then}\n"))
+    let rehearse = format!("{}/src/bin/rehearse", target.tool);
+    let then = sh
+        .path_exists(rehearse)
+        .then_some(", then run `cargo rehearse`");
+    Ok(format!("{MANIFEST}: check {TABLE}{}\n", then.unwrap_or("")))
 }
 
 /// On a release branch, the text of the table in origin's main, as this clone knows it, without the comments that follow it.
 fn table_of_main(sh: &Shell, target: &Target) -> Option<String> {
     let main = target.on_release_branch.then_some(&target.main)?;
-    let at = format!("refs/remotes/origin/{main}:{MANIFEST}");
-    let manifest = output_of(cmd!(sh, "git cat-file blob {at}")).ok()?;
-    let is_in =
-        |line: &&str| !line.starts_with('[') || line.contains(TABLE.trim_matches(['[', ']']));
+    let manifest = git::file_at(sh, &format!("refs/remotes/origin/{main}"), MANIFEST)?;
     let mut lines = manifest.lines().skip_while(|line| !line.starts_with(TABLE));
     let mut table = vec![lines.next()?];
-    table.extend(lines.take_while(is_in));
+    for line in lines {
+        let is_other = line.starts_with('[') && !line.contains(TABLE.trim_matches(['[', ']']));
+        // An array over several lines can have an array that begins a line.
+        if is_other && manifest::parse(MANIFEST, table.join("\n")).is_ok() {
+            break;
+        }
+        table.push(line);
+    }
     let is_key = |line: &&str| !line.is_empty() && !line.starts_with('#');
     let end = table.iter().rposition(is_key)?;
     Some(table[..=end].join("\n") + "\n")
+}
+
+/// The packages whose version in a lock file is replaced, in lines. Those of the workspace have no source, and do not count.
+pub fn replaced(before: &str, after: &str) -> String {
+    let mut notices = String::new();
+    for package in before.split("[[package]]") {
+        if let Some((head, _)) = package.split_once("source = ")
+            && let [start, name, _, version, ..] = Vec::from_iter(head.split('"'))[..]
+            && !after.contains(head)
+            && after.contains(&format!("{start}\"{name}\""))
+        {
+            let place = format!("Cargo.lock: {name} {version}");
+            notices += &(place + " is replaced: the tool needs a newer one\n");
+        }
+    }
+    notices
 }
 
 /// `RELEASES.md`, with a section for the present version if that has no tag.
@@ -152,10 +169,8 @@ pub fn release_notes(sh: &Shell, target: &Target) -> Result<String> {
         let section = workspace.new_section(&version)? + "\n";
         sh.write_file(notes::FILE, released.as_ref().map_or(&*section, |_| ""))?;
     }
-    let mut notices = String::new();
-    if let Err(error) = notes::has(&text, &version) {
-        notices += &format!("{}: {error}\n", notes::FILE);
-    }
+    let error = notes::has(&text, &version).err();
+    let mut notices = error.map_or(String::new(), |it| format!("{}: {it}\n", notes::FILE));
     if let Some(released) = released.filter(|_| !target.on_release_branch) {
         let next = release_of(&workspace.config.next_train(&workspace.version)?);
         let cargo = format!("cargo {}", target.tool);
@@ -165,40 +180,48 @@ pub fn release_notes(sh: &Shell, target: &Target) -> Result<String> {
     Ok(notices)
 }
 
-/// The owner's workflows that run on tags or releases.
+/// The owner's workflows that run on tags or releases, or make them.
 pub fn workflows(sh: &Shell, files: &Files, tool: &str) -> Result<String> {
     let mut notices = String::new();
     let manual = format!("see \"Workflows that run on tags\" in {tool}/README.md");
     let all = cmd!(sh, "git ls-files -- :(glob).github/workflows/*.y*ml");
     for file in output_of(all)?.lines() {
-        if !files.contains_key(file) && sh.read_file(file).is_ok_and(|it| runs_on_tags(&it)) {
-            notices += &format!("{file}: runs on tags or releases: {manual}\n");
-        }
+        let text = sh.read_file(file).unwrap_or_default();
+        let does = match files.contains_key(file) {
+            false if runs_on_tags(&text) => "runs on tags or releases",
+            false if text.lines().any(publishes) => "publishes or tags",
+            _ => continue,
+        };
+        notices += &format!("{file}: {does}: {manual}\n");
     }
     Ok(notices)
 }
 
+/// Whether a line of a workflow runs release-plz, or cargo to publish or with cargo-release.
+fn publishes(line: &str) -> bool {
+    let (_, act) = line.split_once("cargo ").unwrap_or_default();
+    let is_act = act.starts_with("publish") || act.starts_with("release");
+    line.contains("release-plz") || is_act && !act.contains("--dry-run")
+}
+
 /// Whether a workflow has an event of tags or releases, or runs on every push and asks for tags.
 fn runs_on_tags(workflow: &str) -> bool {
-    let (mut on, mut events, mut depth) = (String::new(), String::new(), None);
-    for line in workflow.lines() {
-        let line = line.split(" #").next().unwrap_or_default();
-        let line = line.replace(['"', '\''], "");
-        let inner = line.trim_start();
-        let begins = on.is_empty() && line.replace(' ', "").starts_with("on:");
-        if inner.is_empty() || inner.starts_with('#') || on.is_empty() && !begins {
-            continue;
-        }
-        if !begins && !line.starts_with([' ', '-']) {
-            break;
-        }
-        // The first one below is an event, and those that are as deep.
-        let indent = line.len() - inner.len();
-        if begins || *depth.get_or_insert(indent) == indent {
-            events += &format!("{line} ");
-        }
-        on += &line;
-    }
+    let text = workflow.replace(['"', '\''], "");
+    let mut lines = Vec::from_iter(
+        text.lines()
+            .map(|line| line.split(" #").next().unwrap_or("")),
+    );
+    lines.retain(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
+    let is_on = |line: &&str| line.replace(' ', "").starts_with("on:");
+    let mut lines = lines.into_iter().skip_while(|line| !is_on(line));
+    let first = lines.next().unwrap_or_default();
+    let mut below = Vec::from_iter(lines.take_while(|line| line.starts_with([' ', '-'])));
+    let on = first.to_string() + &below.concat();
+    // The first one below is an event, and those that are as deep.
+    let indent = |line: &&str| line.len() - line.trim_start().len();
+    let depth = below.first().map(indent);
+    below.retain(|line| Some(indent(line)) == depth);
+    let events = format!("{first} {}", below.join(" "));
     let mut words = events.split(|c: char| !c.is_ascii_alphanumeric() && !"-_".contains(c));
     let every_push = !on.contains("branches:") && workflow.contains("refs/tags/");
     on.contains("tags:") || every_push || words.any(|word| matches!(word, "create" | "release"))
@@ -221,10 +244,12 @@ fn version_of(sh: &Shell, repository: &str) -> Result<Option<String>> {
 }
 
 /// The other keys, as far as the workspace, its tags and its release branches show what they should be.
-fn keys(sh: &Shell, workspace: &workspace::Workspace) -> Result<String> {
+fn keys(sh: &Shell, repository: &String, workspace: &workspace::Workspace) -> Result<String> {
     let mut text = String::new();
-    // Where some members are required as `=X.Y.Z`, and none of them also otherwise, the others are public.
-    let mut required = [BTreeSet::new(), BTreeSet::new()];
+    // Where some members are required as `=X.Y.Z`, and none of them also otherwise, the others are public. The crate with the
+    // repository's name and that of `version-of` are for users: where they are pinned, pins show nothing.
+    let mut required = [BTreeSet::from([repository]), BTreeSet::new()];
+    required[0].extend(&workspace.config.version_of);
     for (_, requirement, member, for_users) in workspace.requirements() {
         if for_users {
             required[usize::from(is_exact(requirement.text))].insert(&member.name);
@@ -236,25 +261,28 @@ fn keys(sh: &Shell, workspace: &workspace::Workspace) -> Result<String> {
         let public: Vec<_> = names.filter(|name| !pinned.contains(name)).collect();
         text += &format!("public = {public:#?}\n");
     }
-    // The form of the newest tag that is not above the present version, and that can be configured; `v` if there are several.
+    // The form of the newest tag that is not above the present version, and that can be configured. If there are several, `v`,
+    // else that with the name of a member.
     let mut newest = None;
     for tag in &git::local_tags(sh)? {
-        let at = tag.find(|c: char| c.is_ascii_digit()).unwrap_or_default();
+        let mut digits = tag.match_indices(|c: char| c.is_ascii_digit());
+        let found = digits.find_map(|(at, _)| Some((at, Version::parse(&tag[at..]).ok()?)));
+        let Some((at, version)) = found else { continue };
+        let name = tag[..at].trim_end_matches("-v").trim_end_matches('-');
+        let is_member = workspace.crates.iter().any(|it| it.name == name);
         let form = tag[..at].to_string() + "{version}";
-        if let (Ok(version), Ok(_)) = (Version::parse(&tag[at..]), TagForm::parse(Some(&form)))
-            && version <= workspace.version
-        {
-            newest = newest.max(Some((version, form == "v{version}", form)));
+        if version <= workspace.version && TagForm::parse(Some(&form)).is_ok() {
+            newest = newest.max(Some((version, form == "v{version}", is_member, form)));
         }
     }
-    if let Some((_, false, form)) = &newest {
+    if let Some((_, false, _, form)) = &newest {
         text += &format!("tag = {form:?}\n");
     }
     let pre = &*workspace.version.pre;
     if pre == "dev" || pre.starts_with("rc.") {
         text += "release-candidates = true\n";
     }
-    let form = newest.map(|(_, _, form)| form);
+    let form = newest.map(|(.., form)| form);
     Ok(text + &support(trains(sh, TagForm::parse(form.as_deref())?)?))
 }
 
@@ -299,10 +327,8 @@ fn support(mut trains: Vec<(u64, u64)>) -> String {
 
 /// The text of a file; empty if it does not exist.
 fn text_of(sh: &Shell, path: &str) -> Result<String> {
-    match sh.path_exists(path) {
-        true => Ok(sh.read_file(path)?),
-        false => Ok(String::new()),
-    }
+    let text = sh.path_exists(path).then(|| sh.read_file(path));
+    Ok(text.transpose()?.unwrap_or_default())
 }
 
 /// The text with a table at its end, below an empty line.

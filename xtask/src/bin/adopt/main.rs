@@ -137,14 +137,12 @@ fn repository(sh: &Shell, dir: &str, clone: &Path) -> Result<PathBuf> {
 
 /// The branch that everything lands on: origin's default, else `main` or `master`, else the one that is checked out.
 fn main_branch(sh: &Shell) -> String {
-    for name in ["origin/HEAD", "main", "master", "HEAD"] {
-        let branch = cmd!(sh, "git rev-parse --verify --abbrev-ref {name}");
-        let branch = process::output_of(branch).ok();
-        if let Some(branch) = branch.filter(|branch| branch != "HEAD") {
-            return branch.trim_start_matches("origin/").to_string();
-        }
-    }
-    "main".to_string()
+    let names = ["origin/HEAD", "main", "master", "HEAD"].into_iter();
+    let name = |of| cmd!(sh, "git rev-parse --verify --abbrev-ref {of}");
+    let mut branches = names.filter_map(|it| process::output_of(name(it)).ok());
+    let branch = branches.find(|branch| branch != "HEAD");
+    let branch = branch.unwrap_or("main".to_string());
+    branch.trim_start_matches("origin/").to_string()
 }
 
 /// Everything in DIR that keeps the tool out, each with what to do, in lines.
@@ -158,25 +156,21 @@ fn blockers(sh: &Shell, root: &Path, change: &Change) -> Result<String> {
     let mut packages = items(&metadata["packages"]).iter();
     let is_taken = sh.path_exists(tool) || packages.any(|it| text(&it["name"]) == *tool);
     if change.old.is_empty() && is_taken {
-        found.insert(format!(
-            "{tool}: yours: pass `--name NAME` for another name"
-        ));
+        let other = "pass `--name NAME` for another name";
+        found.insert(format!("{tool}: yours: {other}"));
     }
     let legacy = root.join(".cargo/config");
     // A link to config.toml is for an older cargo.
     if legacy.is_file() && !legacy.is_symlink() {
-        let rule = "cargo reads it instead of config.toml: rename it";
-        found.insert(format!(".cargo/config: {rule}"));
+        found.insert(".cargo/config: cargo reads it instead of config.toml: rename it".into());
     }
     let mut written: Vec<&str> = change.new.keys().map(String::as_str).collect();
     written.extend([join::CONFIG, "Cargo.toml"]);
     written.extend(Some(notes::FILE).filter(|file| !sh.path_exists(file)));
-    for path in &written {
-        for part in Path::new(path).ancestors() {
-            if root.join(part).is_symlink() {
-                let part = part.display();
-                found.insert(format!("{part}: a symbolic link: replace it by its target"));
-            }
+    for part in written.iter().flat_map(|path| Path::new(path).ancestors()) {
+        if root.join(part).is_symlink() {
+            let part = part.display();
+            found.insert(format!("{part}: a symbolic link: replace it by its target"));
         }
     }
     let ignored = cmd!(sh, "git check-ignore --stdin");
@@ -198,8 +192,10 @@ fn prepare(sh: &Shell, root: &Path, change: Change) -> Result<String> {
     notices += &join::release_notes(sh, target)?;
     notices += &join::workflows(sh, &written, &target.tool)?;
     if target.locked {
-        // Adds what is missing to Cargo.lock, and moves nothing that is there.
+        let before = sh.read_file("Cargo.lock")?;
+        // Adds what is missing to Cargo.lock, and replaces only what is too old for the tool.
         process::output_of(cmd!(sh, "cargo metadata --format-version 1"))?;
+        notices += &join::replaced(&before, &sh.read_file("Cargo.lock")?);
     }
     Ok(notices)
 }
