@@ -336,10 +336,10 @@ fn lines_that_cannot_be_appended_are_printed() {
         staged release-train $COMMIT in ../theirs
         see it: git -C ../theirs diff --cached
         undo it: git -C ../theirs reset --hard
-        Cargo.toml: add `members = ["xtask"]` to [workspace], then run `cargo update --workspace`
         .cargo/config.toml: set in [alias]:
         xtask = "run --locked --package xtask --bin xtask --"
         rehearse = "run --locked --package xtask --bin rehearse --"
+        Cargo.toml: add `members = ["xtask"]` to [workspace], then run `cargo update --workspace`
         Cargo.toml: check [workspace.metadata.release-train], then run `cargo rehearse`
     "#]]
     .assert_eq(&adopter.adopted());
@@ -727,7 +727,7 @@ fn what_cargo_does_not_accept_is_refused_before_anything_changes() {
         error: cannot extend value of type inline table with a dotted key: Cargo.toml:6:12
         xtask: yours: pass `--name NAME` for another name
         error: ../theirs: nothing was changed: see above what to fix first
-        error: could not load Cargo configuration: could not parse TOML configuration in `.cargo/config.toml`: TOML parse error at line 1, column 7: unclosed table, expected `]`
+        error: .cargo/config.toml:1: unclosed table, expected `]`
         xtask: yours: pass `--name NAME` for another name
         error: ../theirs: nothing was changed: see above what to fix first
     "#]]

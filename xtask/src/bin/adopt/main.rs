@@ -186,8 +186,8 @@ fn prepare(sh: &Shell, root: &Path, change: Change) -> Result<String> {
     let _root = sh.push_dir(root);
     let target = &change.target;
     let (written, mut notices) = change.write(sh)?;
-    notices += &join::member(sh, &target.tool)?;
     notices += &join::aliases(sh, target, change.old.is_empty())?;
+    notices += &join::member(sh, &target.tool)?;
     notices += &join::configuration(sh, target)?;
     notices += &join::release_notes(sh, target)?;
     notices += &join::workflows(sh, &written, &target.tool)?;
