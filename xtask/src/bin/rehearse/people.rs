@@ -10,6 +10,9 @@ use crate::gh::text;
 use crate::sandbox::Sandbox;
 use release_train::{Result, rules::notes};
 
+/// The file that fixes write, below the workspace: a change to a file of the workspace may not apply to a release branch.
+pub const FILE: &str = "REHEARSED.md";
+
 /// Merges the open pull requests from branches whose names begin so, the oldest first, with merge commits, and deletes
 /// their branches. Returns where they went.
 pub fn merge(sandbox: &Sandbox, prefix: &str) -> Result<String> {
@@ -117,7 +120,7 @@ fn push(sandbox: &Sandbox, clone: &str, branch: &str) -> Result<String> {
 /// Fixes something on main, with a line in the notes if they have a section for the version.
 pub fn fix(sandbox: &Sandbox, version: &Version, message: &str) -> Result<String> {
     checkout(sandbox, "people", "main")?;
-    append_to(sandbox, "people", "README.md", &format!("\n{message}.\n"))?;
+    append_to(sandbox, "people", FILE, &format!("{message}.\n"))?;
     note(sandbox, version, &format!("{message}."))?;
     commit(sandbox, "people", "main", message)
 }

@@ -55,9 +55,9 @@ pub fn run(steps: &mut Steps, workspace: &Workspace, today: Date) -> Result<Stri
     steps.people("CI", |sandbox| people::run_ci(sandbox, &old.branch))?;
     status(steps, &[])?;
     steps.people("repair CI", |sandbox| {
-        let (branch, text) = (old.proposal(), "\nBuilds with new tools.\n");
+        let (branch, text) = (old.proposal(), "Builds with new tools.\n");
         let place = ("people", &*branch);
-        people::append(sandbox, place, "README.md", text, "Repair CI")
+        people::append(sandbox, place, people::FILE, text, "Repair CI")
     })?;
     steps.people("CI", |sandbox| people::run_ci(sandbox, ""))?;
 
