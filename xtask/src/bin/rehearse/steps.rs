@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
+use std::path::Path;
 use std::time::Instant;
 
 use time::Date;
@@ -11,7 +12,7 @@ use crate::outcome::State;
 use crate::people;
 use crate::sandbox::Sandbox;
 use release_train::rules::config::{Config, fill};
-use release_train::{Result, count, print};
+use release_train::{Result, bail, count, print};
 
 /// What the workflows run at a tag, in this order, and the same without builds.
 const AT_TAG: [&str; 4] = ["verify", "dist", "publish", "github-release"];
@@ -115,8 +116,15 @@ impl Steps<'_> {
             return Ok(());
         };
         let dist = self.sandbox.workspace("clone").join("target/dist");
-        let names = self.config.artifacts.iter();
-        let mut missing = Vec::from_iter(names.map(|name| dist.join(fill(name, &version))));
+        let mut missing = Vec::new();
+        for name in &self.config.artifacts {
+            let name = fill(name, &version);
+            // Nothing is written outside of the folder.
+            if Path::new(&name).file_name() != Some(name.as_ref()) {
+                bail!("`artifacts`: `{name}` is not the name of a file");
+            }
+            missing.push(dist.join(name));
+        }
         missing.retain(|file| !file.exists());
         if missing.is_empty() {
             return Ok(());
