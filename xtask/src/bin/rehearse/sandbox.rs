@@ -129,6 +129,7 @@ impl Sandbox {
             ("CARGO_TERM_COLOR", "never".into()),
             ("GH_CONFIG_DIR", below("gh")),
             ("GH_REPO", "rehearsal/rehearsal".into()),
+            ("GIT_ADVICE", "0".into()),
             ("GIT_CONFIG_GLOBAL", "/dev/null".into()),
             ("GIT_CONFIG_NOSYSTEM", "1".into()),
             ("GIT_TERMINAL_PROMPT", "0".into()),
