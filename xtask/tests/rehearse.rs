@@ -252,16 +252,22 @@ fn the_month_of_the_demo_completes_and_nothing_of_the_environment_gets_in() {
     );
 }
 
-/// What the rehearsal of a workspace of one crate prints, which must end with what it released.
-fn month_of(version: &str, config: &str, notes: &str, released: &str) -> String {
-    let place = temporary();
+/// The repository of a workspace of one crate, with lines of its configuration and more files.
+fn workspace(version: &str, config: &str, files: &[(&str, &str)]) -> Tree {
     let more = "description = \"A.\"\nlicense = \"MIT\"\n[workspace.metadata.release-train]\nname = \"Demo\"\n";
     let manifest = package("a", version) + more + config;
     let tree = Tree::new(&[("Cargo.toml", &manifest), (".gitignore", "target\n")]);
-    if !notes.is_empty() {
-        tree.write("RELEASES.md", notes);
+    for (file, text) in files {
+        tree.write(file, text);
     }
     commit(tree.path());
+    tree
+}
+
+/// What the rehearsal of such a workspace prints, which must end with what it released.
+fn month_of(version: &str, config: &str, files: &[(&str, &str)], released: &str) -> String {
+    let place = temporary();
+    let tree = workspace(version, config, files);
     let output = rehearse(tree.path(), place.path(), "--fast")
         .output()
         .unwrap();
@@ -276,24 +282,88 @@ fn month_of(version: &str, config: &str, notes: &str, released: &str) -> String 
 
 #[test]
 fn the_month_of_a_workspace_below_0_1_has_no_patch_release() {
-    month_of("0.0.3", "", "", "v0.0.3");
+    month_of("0.0.3", "", &[], "v0.0.3");
 }
 
 #[test]
 fn the_month_of_a_workspace_whose_main_keeps_the_notes_of_the_next_release_alone() {
     let notes = "## 1.0.0\n\nUnreleased.\n\n<!-- ARCHIVE_START -->\n";
-    let said = month_of("1.0.0", "", notes, "v1.0.0 and v1.0.1");
+    let files = [("RELEASES.md", notes)];
+    let said = month_of("1.0.0", "", &files, "v1.0.0 and v1.0.1");
     let (_, end) = said.split_once("  sync-notes ").unwrap();
     assert!(!end.contains("(merge)"), "{said}");
 }
 
 #[test]
 fn the_month_of_a_workspace_whose_tags_have_another_form() {
-    let said = month_of("1.0.0", "tag = \"{version}\"\n", "", "1.0.0 and 1.0.1");
+    let said = month_of("1.0.0", "tag = \"{version}\"\n", &[], "1.0.0 and 1.0.1");
     assert!(
         said.contains("tag 1.0.1 (N s)\n") && !said.contains("tag v"),
         "{said}"
     );
+}
+
+/// Configures that a file names the major version.
+fn names_version(file: &str) -> String {
+    format!("version-strings = [{{ file = \"{file}\", line = 'a = \"{{major}}\"' }}]\n")
+}
+
+#[test]
+fn the_month_of_a_workspace_whose_readme_ends_with_its_version() {
+    let (config, file) = (names_version("README.md"), ("README.md", "a = \"1\"\n"));
+    month_of("1.0.0", &config, &[file], "v1.0.0 and v1.0.1");
+}
+
+#[test]
+fn a_failure_of_git_is_shown_without_its_hints() {
+    let place = temporary();
+    // The bump changes the line that the fix, too, is next to.
+    let (config, file) = (names_version("REHEARSED.md"), "a = \"1\"\n");
+    let tree = workspace("1.0.0", &config, &[("REHEARSED.md", file)]);
+    let output = rehearse(tree.path(), place.path(), "--fast").output();
+    let said = said(&output.unwrap(), place.path());
+    assert!(said.contains("    | CONFLICT (content): "), "{said}");
+    assert!(!said.contains("hint:"), "{said}");
+}
+
+#[test]
+fn artifacts_are_written_nowhere_but_to_their_folder() {
+    let place = temporary();
+    let absolute = place.path().join("absolute").display().to_string();
+    for name in [&*absolute, "../../../../relative", "..", "inside/file"] {
+        let tree = workspace("1.0.0", &format!("artifacts = [{name:?}]\n"), &[]);
+        let output = rehearse(tree.path(), place.path(), "--fast").output();
+        let output = output.unwrap();
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        let error = text(&output.stderr);
+        assert!(error.contains("artifacts"), "{error}");
+    }
+    for entry in fs::read_dir(place.path()).unwrap() {
+        let name = entry.unwrap().file_name();
+        assert!(name.display().to_string().starts_with("rehearsal-"));
+    }
+}
+
+#[test]
+fn without_network_only_a_workspace_with_dependencies_is_refused() {
+    for (dependencies, expected) in [("", ""), ("[dependencies]\nb = \"1\"\n", "error: ")] {
+        let place = temporary();
+        let tree = workspace("1.0.0", dependencies, &[]);
+        let mut command = rehearse(tree.path(), place.path(), "--fast");
+        command.env("CARGO_HTTP_PROXY", "http://127.0.0.1:1");
+        let output = command.output().unwrap();
+        assert_eq!(output.status.success(), expected.is_empty());
+        let (said, error) = (said(&output, place.path()), text(&output.stderr));
+        let error = error.find("error: ").map_or("", |at| &error[at..]);
+        if expected.is_empty() {
+            assert_eq!(error, "");
+            continue;
+        }
+        assert_eq!(said.lines().count(), 1, "{said}"); // where the sandbox is
+        let begin = "error: crates.io does not answer: https://index.crates.io/config.json: ";
+        let end = ": a rehearsal of this workspace needs its index; --demo needs no network\n";
+        assert!(error.starts_with(begin) && error.ends_with(end), "{error}");
+    }
 }
 
 #[test]
@@ -526,7 +596,9 @@ fn changes_that_are_not_committed_are_rehearsed_without_files_that_git_does_not_
     // With this protocol, git fetches only what a ref names.
     let config = folder.path().join(".git/theirs");
     fs::write(&config, "[protocol]\nversion = 1\n").unwrap();
-    for file in ["README.md", "added", "new"] {
+    let long = format!("new/{}", "long".repeat(12));
+    fs::create_dir(folder.path().join("new")).unwrap();
+    for file in ["README.md", "added", &long] {
         fs::write(folder.path().join(file), "Changed.\n").unwrap();
     }
     git(folder.path(), &["add", "added"]);
@@ -534,12 +606,12 @@ fn changes_that_are_not_committed_are_rehearsed_without_files_that_git_does_not_
     command.env("GIT_CONFIG_GLOBAL", config);
     let (said, people) = begun(command, place.path());
     assert!(
-        said.contains("not committed and left out: new, ..."),
+        said.contains(&format!("not committed and left out:\n  {long}, ...")),
         "{said}"
     );
     let copied = |file: &str| fs::read_to_string(people.join(file)).unwrap_or_default();
     assert_eq!(
-        ["README.md", "added", "new"].map(copied),
+        ["README.md", "added", &long].map(copied),
         ["Changed.\n", "Changed.\n", ""]
     );
 }
@@ -566,6 +638,28 @@ fn one_task_shows_what_it_would_propose_and_changes_nothing() {
     ] {
         assert!(said.contains(expected), "{expected} is not in:\n{said}");
     }
+}
+
+#[test]
+fn a_task_before_the_adoption_is_merged_is_refused() {
+    let (place, manifest) = (temporary(), package("a", "1.0.0"));
+    let tree = Tree::new(&[("Cargo.toml", &manifest)]);
+    commit(tree.path());
+    let refused = |expected: &str| {
+        let output = rehearse(tree.path(), place.path(), "cut").output().unwrap();
+        let error = text(&output.stderr);
+        assert!(error.ends_with(&format!("{expected}\n")), "{error}");
+    };
+    refused("knows no branch of `origin`: push main, or run `git fetch origin`");
+    git(
+        tree.path(),
+        &["update-ref", "refs/remotes/origin/main", "HEAD"],
+    );
+    let table = "[workspace.metadata.release-train]";
+    tree.write("Cargo.toml", &format!("{manifest}{table}\n"));
+    refused(&format!(
+        "origin's main has no {table}: merge the adoption first"
+    ));
 }
 
 #[test]

@@ -42,15 +42,16 @@ does not know, and begins at a version that is not published. Brackets mark what
 people do. A task runs at the commit that is checked out, with the branches and
 tags of origin that your clone knows.
 
-  --demo             the month of a small workspace that comes with the tool
-  --security         the day of a security release of three of its branches
+  --demo             the month of a small workspace, offline
+  --security         the day of a security release of three of its branches;
+                     both are for a clone of release-train
   --fast             build nothing: `verify --fast`, `dist --source`, and what
                      users get at the end is only resolved
   --keep             keep the folder; after a failure it is always kept
   --verbose          show the output of each step
   --date YYYY-MM-DD  stands for today: the month begins on the next 5th
 
-Example: cargo rehearse release-latest --date 2026-03-20
+Example: cargo rehearse cut --date 2026-12-05
 ";
 
 fn main() -> ExitCode {
@@ -92,6 +93,9 @@ fn run(mut arguments: Arguments) -> Result<()> {
     };
     if !error.is_empty() {
         return Err(Usage(error).into());
+    }
+    if demo && !Path::new(source::DEMO).exists() {
+        bail!("the demo is not here: run this in a clone of release-train");
     }
 
     let sh = Shell::new()?;

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -10,17 +11,20 @@ use xshell::{Shell, cmd};
 
 use crate::sandbox::Sandbox;
 use crate::steps::wrap;
+use release_train::rules::manifest::{self, Manifest};
+use release_train::rules::notes;
 use release_train::rules::version::{branch_version, release_branch, release_of};
-use release_train::rules::{manifest, notes};
 use release_train::world::git::{self, Remote};
 use release_train::world::process::output_of;
-use release_train::world::registry::{Registry, Versions};
+use release_train::world::registry::{CRATES_IO, Registry, Versions, agent};
 use release_train::world::workspace::{Crate, Workspace, root, tag_form};
 use release_train::{Context, Result, bail, print};
 
 /// The demo, in the folder of this package.
-const DEMO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/demo");
-const LEFT_OUT: &str = "not committed and left out";
+pub const DEMO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/demo");
+
+/// How long a registry may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Makes an `origin` whose main is the demo, clones of it, and a registry.
 pub fn take_demo(sh: &Shell, sandbox: &mut Sandbox) -> Result<Workspace> {
@@ -40,7 +44,7 @@ pub fn take_workspace(sh: &Shell, sandbox: &mut Sandbox) -> Result<Workspace> {
     sandbox.inside = output_of(cmd!(sh, "git rev-parse --show-prefix"))?;
     let new = output_of(cmd!(sh, "git ls-files --others --exclude-standard"))?;
     if let Some(file) = new.lines().next() {
-        print(&format!("{LEFT_OUT}: {file}, ...\n"))?;
+        say_left_out(file)?;
     }
     // A commit that no ref names, if something is not committed; it changes neither the checkout nor the index.
     let author = "-c user.name=rehearsal -c user.email=rehearsal@example.com".split(' ');
@@ -61,10 +65,18 @@ pub fn take_clone(sh: &Shell, sandbox: &mut Sandbox) -> Result<()> {
     }
     let known = Remote::known(sh, tag_form(sh)?)?;
     if known.branches.is_empty() {
-        bail!("this clone knows no branch of `origin`: run `git fetch origin`");
+        bail!("this clone knows no branch of `origin`: push main, or run `git fetch origin`");
+    }
+    if let Some(commit) = known.branches.get(&known.main) {
+        let there = git::file_at(sh, commit, "Cargo.toml").unwrap_or_default();
+        if is_configured(sh.read_file("Cargo.toml")?)? && !is_configured(there)? {
+            let table = "[workspace.metadata.release-train]";
+            let main = &known.main;
+            bail!("origin's {main} has no {table}: merge the adoption first");
+        }
     }
     if let Some(file) = git::uncommitted(sh, "normal")? {
-        print(&format!("{LEFT_OUT}: {file}, ...\n"))?;
+        say_left_out(&file)?;
     }
     sandbox.init_origin(&git::repository_name(sh)?, &known.main)?;
     sandbox.inside = output_of(cmd!(sh, "git rev-parse --show-prefix"))?;
@@ -83,6 +95,21 @@ pub fn take_clone(sh: &Shell, sandbox: &mut Sandbox) -> Result<()> {
     sandbox.git("clone", &format!("checkout --quiet {to} FETCH_HEAD"))?;
     let _clone = sh.push_dir(sandbox.workspace("clone"));
     sandbox.start_registry(from_registries(&Workspace::load(sh)?))
+}
+
+fn say_left_out(file: &str) -> Result<()> {
+    print_line(&format!("not committed and left out: {file}, ..."))
+}
+
+/// Prints what was changed or left out, before the first day.
+fn print_line(line: &str) -> Result<()> {
+    print(&format!("{}\n", wrap(line, 0)))
+}
+
+/// Whether a root manifest configures the train.
+fn is_configured(text: String) -> Result<bool> {
+    let manifest = Manifest::parse(Path::new(""), "Cargo.toml".to_string(), text)?;
+    Ok(manifest.configuration().is_some())
 }
 
 /// Fetches from the repository around the shell's current directory into one of the sandbox. By the user's own git: it may
@@ -133,7 +160,7 @@ fn begin(sh: &Shell, sandbox: &mut Sandbox, name: &str, tags: &[String]) -> Resu
         workspace = Workspace::load(sh)?;
         version = release_of(&workspace.version);
         (released, is_first) = (None, true);
-        print(&format!("in the copy: bumped main to {version}{why}\n"))?;
+        print_line(&format!("in the copy: bumped main to {version}{why}"))?;
     }
     if !notes::has(&text, &version).unwrap_or(true) {
         fs::OpenOptions::new()
@@ -141,14 +168,19 @@ fn begin(sh: &Shell, sandbox: &mut Sandbox, name: &str, tags: &[String]) -> Resu
             .append(true)
             .open(&file)?;
         prepare(sandbox, &["notes", "new", &version.to_string()])?;
-        print(&format!("in the copy: added {version} to RELEASES.md\n"))?;
+        print_line(&format!("in the copy: added {version} to RELEASES.md"))?;
     }
     let mut crates = workspace.crates.iter();
     if crates.any(|member| member.published && !member.registries.is_empty()) {
         for manifest in &workspace.manifests {
             allow_registry(&manifest.path)?;
         }
-        print("in the copy: each list `publish` allows the sandbox's registry alone\n")?;
+        print_line("in the copy: each list `publish` allows the sandbox's registry alone")?;
+    }
+    if has_dependencies {
+        let question = agent()?.get("https://index.crates.io/config.json").config();
+        let answer = question.timeout_global(Some(PATIENCE)).build().call();
+        answer.map_err(no_index)?;
     }
     sandbox.start_registry(has_dependencies)?;
 
@@ -170,18 +202,30 @@ fn prepare(sandbox: &Sandbox, task: &[&str]) -> Result<()> {
     }
 }
 
-/// The versions of each member in the registry that it is really published to; none if that does not answer within 5 s.
+/// The versions of each member in the registry that it is really published to. None if that does not answer, but without
+/// crates.io nothing can be rehearsed.
 fn published(workspace: &Workspace) -> Result<BTreeMap<String, Versions>> {
-    let registry = Registry::of(workspace, None, Duration::from_secs(5));
+    let registry = Registry::of(workspace, None, PATIENCE);
+    let is_public = registry.as_ref().is_ok_and(|it| it.name == CRATES_IO);
     let all = registry.and_then(|registry| registry.versions_of_all(workspace));
-    let all = all.or_else(|error| {
-        let line = format!("not checked whether these versions are published: {error}");
-        print(&format!("{}\n", wrap(&line, 0))).map(|()| Vec::new())
-    })?;
+    let all = match all {
+        Ok(all) => all,
+        Err(error) if is_public => return Err(no_index(error).into()),
+        Err(error) => {
+            let unknown = "not checked whether these versions are published";
+            print_line(&format!("{unknown}: {error}"))?;
+            Vec::new()
+        }
+    };
     let all = all.into_iter();
     Ok(all
         .map(|(it, versions)| (it.name.clone(), versions))
         .collect())
+}
+
+fn no_index(error: impl Display) -> String {
+    let needed = "a rehearsal of this workspace needs its index; --demo needs no network";
+    format!("crates.io does not answer: {error}: {needed}")
 }
 
 /// Whether a member has a dependency that is not a path.
