@@ -11,6 +11,7 @@ use pico_args::Arguments;
 use serde_json::{Value, json};
 
 use crate::sha256::sha256;
+use release_train::world::items;
 use release_train::{Context, Result, bail, print, say};
 
 /// The state, in the folder where the real `gh` keeps its configuration: lists `pulls`, `issues`, `runs` and `releases` of
@@ -73,38 +74,41 @@ fn run() -> Result<()> {
     let verb = arguments.subcommand()?.unwrap_or_default();
     // `repos/OWNER/NAME/...`
     let path = verb.splitn(4, '/').nth(3).unwrap_or_default();
-    match (&*noun, &*verb) {
-        ("api", _) if path.starts_with("releases?") => print_releases(arguments, &state),
-        ("api", _) if path == "releases/latest" => print_latest(arguments, &state),
-        ("api", _) if path.starts_with("actions/") => print_runs(arguments, &state, path),
-        ("issue", "create") => create_issue(arguments, &mut state),
-        ("issue", "list") => list(arguments, &state, "issues"),
-        ("pr", "create") => create_pull(arguments, &mut state),
-        ("pr", "list") => list(arguments, &state, "pulls"),
-        ("pr", "view") => print_checks(arguments, &state),
-        ("release", "create") => create_release(arguments, &mut state),
-        ("release", "edit") => edit_release(arguments, &mut state),
-        ("release", "upload") => upload(arguments, &mut state),
-        ("workflow", "run") => start_workflow(arguments, &mut state),
+    let rest = &mut arguments;
+    let output = match (&*noun, &*verb) {
+        ("api", _) if path.starts_with("releases?") => releases(&state),
+        ("api", _) if path == "releases/latest" => latest(&state),
+        ("api", _) if path.starts_with("actions/") => newest_run(&state, path),
+        ("issue", "create") => create_issue(rest, &mut state),
+        ("issue", "list") => list(rest, &state, "issues"),
+        ("pr", "create") => create_pull(rest, &mut state),
+        ("pr", "list") => list(rest, &state, "pulls"),
+        ("pr", "view") => checks(rest, &state),
+        ("release", "create") => create_release(rest, &mut state),
+        ("release", "edit") => edit_release(rest, &mut state),
+        ("release", "upload") => upload(rest, &mut state),
+        ("workflow", "run") => start_workflow(rest, &mut state),
         _ => Err(format!("unknown command \"{noun} {verb}\" for \"gh\"").into()),
     }?;
-    match state == before {
-        true => Ok(()),
-        false => write(&folder, &state),
+    if let Some(flag) = arguments.finish().first() {
+        bail!("unknown flag: {}", flag.display());
     }
+    if state != before {
+        write(&folder, &state)?;
+    }
+    print(&output)
 }
 
-/// Prints the fields that `--json` names of the items that the filters select, newest first.
-fn list(mut arguments: Arguments, state: &Value, of: &str) -> Result<()> {
+/// The fields that `--json` names of the items that the filters select, newest first.
+fn list(arguments: &mut Arguments, state: &Value, of: &str) -> Result<String> {
     let fields: String = arguments.value_from_str("--json")?;
     let limit: usize = arguments.opt_value_from_str("--limit")?.unwrap_or(30);
     let mut option = |name: &'static str| arguments.opt_value_from_str::<_, String>(name);
     let wanted = option("--state")?.unwrap_or("open".to_string());
     let head = option("--head")?;
-    refuse_the_rest(arguments)?;
 
     let mut shown = Vec::new();
-    for item in state[of].as_array().into_iter().flatten().rev() {
+    for item in items(&state[of]).iter().rev() {
         let mut item = item.clone();
         let branch = text(&item["headRefName"]).to_string();
         let selected = (wanted == "all" || text(&item["state"]).eq_ignore_ascii_case(&wanted))
@@ -123,18 +127,17 @@ fn list(mut arguments: Arguments, state: &Value, of: &str) -> Result<()> {
         }
         shown.push(values);
     }
-    print(&format!("{}\n", Value::from(shown)))
+    Ok(format!("{}\n", Value::from(shown)))
 }
 
-/// Prints the checks of a pull request: the runs for its commit.
-fn print_checks(mut arguments: Arguments, state: &Value) -> Result<()> {
+/// The checks of a pull request: the runs for its commit.
+fn checks(arguments: &mut Arguments, state: &Value) -> Result<String> {
     let fields: String = arguments.value_from_str("--json")?;
     let url: String = arguments.free_from_str()?;
-    refuse_the_rest(arguments)?;
     if fields != "statusCheckRollup" {
         bail!("Unknown JSON field: {fields:?}");
     }
-    let mut pulls = state["pulls"].as_array().into_iter().flatten();
+    let mut pulls = items(&state["pulls"]).iter();
     let pull = pulls.find(|pull| pull["url"] == url);
     let pull = pull.ok_or("no pull requests found")?;
     let mut commit = pull["headRefOid"].clone();
@@ -142,7 +145,7 @@ fn print_checks(mut arguments: Arguments, state: &Value) -> Result<()> {
         commit = json!(commit_of(text(&pull["headRefName"]))?);
     }
     let mut checks = Vec::new();
-    for (at, run) in state["runs"].as_array().into_iter().flatten().enumerate() {
+    for (at, run) in items(&state["runs"]).iter().enumerate() {
         if run["headSha"] == commit {
             let (status, conclusion) = (text(&run["status"]), text(&run["conclusion"]));
             checks.push(json!({
@@ -151,14 +154,13 @@ fn print_checks(mut arguments: Arguments, state: &Value) -> Result<()> {
             }));
         }
     }
-    print(&format!("{}\n", json!({ "statusCheckRollup": checks })))
+    Ok(format!("{}\n", json!({ "statusCheckRollup": checks })))
 }
 
-fn create_pull(mut arguments: Arguments, state: &mut Value) -> Result<()> {
+fn create_pull(arguments: &mut Arguments, state: &mut Value) -> Result<String> {
     let mut option = |name: &'static str| arguments.value_from_str::<_, String>(name);
     let (head, base, title) = (option("--head")?, option("--base")?, option("--title")?);
-    let body = body(&mut arguments, "--body-file")?;
-    refuse_the_rest(arguments)?;
+    let body = body(arguments, "--body-file")?;
     let commit = |which: &str, branch: &str| -> Result<String> {
         let missing = format!("{which} ref must be a branch (createPullRequest): {branch}");
         Ok(commit_of(branch)?.ok_or(missing)?)
@@ -168,7 +170,7 @@ fn create_pull(mut arguments: Arguments, state: &mut Value) -> Result<()> {
     if commit_of_head == commit("Base", &base)? {
         bail!("No commits between {base} and {head} (createPullRequest)");
     }
-    let pulls = items(state, "pulls")?;
+    let pulls = list_in(state, "pulls")?;
     for pull in pulls.iter() {
         let ours = pull["headRefName"] == head && pull["isCrossRepository"] == false;
         if ours && pull["state"] == "OPEN" {
@@ -183,70 +185,63 @@ fn create_pull(mut arguments: Arguments, state: &mut Value) -> Result<()> {
         "createdAt": created, "headRefName": head, "headRefOid": commit_of_head,
         "baseRefName": base, "isCrossRepository": false,
     }));
-    print(&format!("{url}\n"))
+    Ok(format!("{url}\n"))
 }
 
-fn create_issue(mut arguments: Arguments, state: &mut Value) -> Result<()> {
+fn create_issue(arguments: &mut Arguments, state: &mut Value) -> Result<String> {
     let title: String = arguments.value_from_str("--title")?;
     let body = match arguments.opt_value_from_str::<_, String>("--body")? {
         Some(body) => body,
-        None => body(&mut arguments, "--body-file")?,
+        None => body(arguments, "--body-file")?,
     };
-    refuse_the_rest(arguments)?;
-    let issues = items(state, "issues")?;
+    let issues = list_in(state, "issues")?;
     let url = format!("{REPOSITORY}/issues/{}", issues.len() + 1);
     issues.push(json!({ "title": title, "body": body, "url": url, "state": "OPEN" }));
-    print(&format!("{url}\n"))
+    Ok(format!("{url}\n"))
 }
 
 /// Starts a workflow, which succeeds at once, at a branch or, by its full name, a tag.
-fn start_workflow(mut arguments: Arguments, state: &mut Value) -> Result<()> {
+fn start_workflow(arguments: &mut Arguments, state: &mut Value) -> Result<String> {
     let reference: String = arguments.value_from_str("--ref")?;
     let inputs: Vec<String> = arguments.values_from_str("--field")?;
     let workflow: String = arguments.free_from_str()?;
-    refuse_the_rest(arguments)?;
     let (commit, name) = match reference.strip_prefix("refs/tags/") {
         Some(tag) => (object_of(&format!("{reference}^{{}}"))?, tag),
         None => (commit_of(&reference)?, &*reference),
     };
     let missing = "could not create workflow dispatch event: HTTP 422: No ref found for:";
     let commit = commit.ok_or_else(|| format!("{missing} {reference}"))?;
-    let runs = items(state, "runs")?;
+    let runs = list_in(state, "runs")?;
     let url = format!("{REPOSITORY}/actions/runs/{}", runs.len() + 1);
     runs.push(json!({
         "workflowName": workflow, "headBranch": name, "headSha": commit, "html_url": url, "inputs": inputs,
         "event": "workflow_dispatch", "status": "completed", "conclusion": "success",
     }));
-    Ok(())
+    Ok(String::new())
 }
 
-/// Prints the newest run of a workflow, which is named by its file, at a branch or tag:
+/// The newest run of a workflow, which is named by its file, at a branch or tag:
 /// `actions/workflows/FILE/runs?branch=NAME&...`.
-fn print_runs(arguments: Arguments, state: &Value, path: &str) -> Result<()> {
-    refuse_the_rest(arguments)?;
+fn newest_run(state: &Value, path: &str) -> Result<String> {
     let workflow = path.split('/').nth(2).unwrap_or_default();
     let branch = path.split(['=', '&']).nth(1).unwrap_or_default();
-    let mut runs = state["runs"].as_array().into_iter().flatten().rev();
+    let mut runs = items(&state["runs"]).iter().rev();
     let selected = |run: &&Value| {
         let dispatched = run["event"] == "workflow_dispatch";
         dispatched && run["workflowName"] == workflow && run["headBranch"] == branch
     };
     let shown: Vec<_> = runs.find(selected).into_iter().cloned().collect();
-    print(&json!({ "workflow_runs": shown }).to_string())
+    Ok(json!({ "workflow_runs": shown }).to_string())
 }
 
 /// Makes a release: an object with `tag_name`, `draft`, `prerelease` and `assets`, as the API has it.
-fn create_release(mut arguments: Arguments, state: &mut Value) -> Result<()> {
-    let draft = flag(&mut arguments, "--draft")? == Some(true);
-    let prerelease = flag(&mut arguments, "--prerelease")? == Some(true);
+fn create_release(arguments: &mut Arguments, state: &mut Value) -> Result<String> {
+    let draft = flag(arguments, "--draft")? == Some(true);
+    let prerelease = flag(arguments, "--prerelease")? == Some(true);
     let title: String = arguments.value_from_str("--title")?;
-    let body = body(&mut arguments, "--notes-file")?;
+    let body = body(arguments, "--notes-file")?;
     let tag: String = arguments.free_from_str()?;
-    refuse_the_rest(arguments)?;
-    if !state["releases"].is_array() {
-        state["releases"] = json!([]);
-    }
-    let releases = items(state, "releases")?;
+    let releases = list_in(state, "releases")?;
     let mut public = releases.iter().filter(|release| release["draft"] == false);
     if public.any(|release| release["tag_name"] == tag) {
         bail!("HTTP 422: Validation Failed: Release.tag_name already exists");
@@ -256,15 +251,14 @@ fn create_release(mut arguments: Arguments, state: &mut Value) -> Result<()> {
         "tag_name": tag, "html_url": url, "name": title, "body": body, "draft": draft,
         "prerelease": prerelease, "assets": [],
     }));
-    Ok(())
+    Ok(String::new())
 }
 
-fn edit_release(mut arguments: Arguments, state: &mut Value) -> Result<()> {
-    let draft = flag(&mut arguments, "--draft")?;
-    let prerelease = flag(&mut arguments, "--prerelease")?;
-    let latest = flag(&mut arguments, "--latest")?;
+fn edit_release(arguments: &mut Arguments, state: &mut Value) -> Result<String> {
+    let draft = flag(arguments, "--draft")?;
+    let prerelease = flag(arguments, "--prerelease")?;
+    let latest = flag(arguments, "--latest")?;
     let tag: String = arguments.free_from_str()?;
-    refuse_the_rest(arguments)?;
     let release = release_of(state, &tag)?;
     if let Some(draft) = draft {
         release["draft"] = json!(draft);
@@ -276,18 +270,18 @@ fn edit_release(mut arguments: Arguments, state: &mut Value) -> Result<()> {
     if latest.unwrap_or(draft == Some(false)) {
         state["latest"] = json!(tag);
     }
-    Ok(())
+    Ok(String::new())
 }
 
-fn upload(mut arguments: Arguments, state: &mut Value) -> Result<()> {
+fn upload(arguments: &mut Arguments, state: &mut Value) -> Result<String> {
     let clobber = arguments.contains("--clobber");
     let tag: String = arguments.free_from_str()?;
     let release = release_of(state, &tag)?;
-    for file in arguments.finish() {
-        let content = fs::read(&file).context(file.display())?;
+    while let Some(file) = arguments.opt_free_from_str::<String>()? {
+        let content = fs::read(&file).context(&file)?;
         let name = Path::new(&file).file_name().unwrap_or_default();
         let name = name.to_string_lossy();
-        let assets = items(release, "assets")?;
+        let assets = list_in(release, "assets")?;
         if !clobber && assets.iter().any(|asset| asset["name"] == *name) {
             bail!("asset under the same name already exists: [{name}]");
         }
@@ -297,30 +291,31 @@ fn upload(mut arguments: Arguments, state: &mut Value) -> Result<()> {
             "digest": format!("sha256:{}", sha256(&content)),
         }));
     }
-    Ok(())
+    Ok(String::new())
 }
 
-fn print_releases(arguments: Arguments, state: &Value) -> Result<()> {
-    refuse_the_rest(arguments)?;
-    let releases = state["releases"].as_array().cloned().unwrap_or_default();
-    if releases.is_empty() {
-        return print("[]");
-    }
+fn releases(state: &Value) -> Result<String> {
     // gh prints one list after the other.
-    for page in releases.chunks(100) {
-        print(&Value::from(page).to_string())?;
-    }
-    Ok(())
+    let pages = items(&state["releases"]).chunks(100).map(Value::from);
+    let pages: String = pages.map(|page| page.to_string()).collect();
+    Ok(if pages.is_empty() {
+        "[]".to_string()
+    } else {
+        pages
+    })
 }
 
-fn print_latest(arguments: Arguments, state: &Value) -> Result<()> {
-    refuse_the_rest(arguments)?;
-    let mut releases = state["releases"].as_array().into_iter().flatten();
+fn latest(state: &Value) -> Result<String> {
+    let mut releases = items(&state["releases"]).iter();
     let latest = releases.find(|release| release["tag_name"] == state["latest"]);
-    print(&latest.ok_or("gh: Not Found (HTTP 404)")?.to_string())
+    Ok(latest.ok_or("gh: Not Found (HTTP 404)")?.to_string())
 }
 
-fn items<'a>(of: &'a mut Value, list: &str) -> Result<&'a mut Vec<Value>> {
+/// A list of the state; a new one if it is not there.
+fn list_in<'a>(of: &'a mut Value, list: &str) -> Result<&'a mut Vec<Value>> {
+    if of[list].is_null() {
+        of[list] = json!([]);
+    }
     let items = of[list].as_array_mut();
     Ok(items.ok_or_else(|| format!("{STATE} has no list `{list}`"))?)
 }
@@ -364,11 +359,4 @@ fn object_of(name: &str) -> Result<Option<String>> {
         .output()?;
     let listing = String::from_utf8_lossy(&output.stdout);
     Ok(listing.split_whitespace().next().map(str::to_string))
-}
-
-fn refuse_the_rest(arguments: Arguments) -> Result<()> {
-    match arguments.finish().first() {
-        Some(flag) => Err(format!("unknown flag: {}", flag.display()).into()),
-        None => Ok(()),
-    }
 }
