@@ -1,6 +1,5 @@
 //! A registry on this machine that cargo takes for crates.io: sparse index, publish, yank and download, over plain HTTP on
-//! a port of the loopback address. It keeps everything in a folder, and can be told to fail. It needs the standard library,
-//! a reader of JSON and our SHA-256 alone.
+//! a port of the loopback address. It keeps everything in a folder, and can be told to fail.
 
 use std::collections::HashMap;
 use std::fs;
@@ -16,6 +15,7 @@ use semver::Version;
 use serde_json::{Value, json};
 
 use super::sha256::sha256;
+use release_train::world::text;
 
 /// How the registry behaves; by default without delay, without other crates than its own, and without fault.
 #[derive(Default)]
@@ -82,9 +82,11 @@ struct Request {
     body: Vec<u8>,
 }
 
+#[derive(Default)]
 struct Answer {
     status: u16,
-    location: Option<String>,
+    /// The header `Location`, with its line end, if there is one.
+    location: String,
     body: Vec<u8>,
 }
 
@@ -166,35 +168,29 @@ impl Here {
                 Some(Failure::Lost) => refused(0, ""),
                 Some(Failure::Refused(status, text)) => refused(*status, text),
                 Some(Failure::Instead(text)) => ok(text.clone().into_bytes()),
-                _ => match self.answer(&request) {
-                    Ok(answer) => answer,
-                    Err(error) => refused(500, &error.to_string()),
-                },
+                _ => self
+                    .answer(&request)
+                    .unwrap_or_else(|error| refused(500, &error.to_string())),
             };
-            let lost = matches!(failure, Some(Failure::Lost | Failure::Unanswered));
-            let truncated = matches!(failure, Some(Failure::Truncated));
-            let status = if lost || truncated { 0 } else { answer.status };
+            let (mut status, length) = (answer.status, answer.body.len());
+            if let Some(Failure::Lost | Failure::Unanswered | Failure::Truncated) = failure {
+                status = 0;
+            }
             let line = format!("{} {subject} {status}", request.method);
             self.lock().log.push(line);
-            if lost {
-                return Ok(());
+            match failure {
+                Some(Failure::Late(time)) => thread::sleep(time),
+                Some(Failure::Truncated) => {
+                    answer.status = 200;
+                    answer.body.truncate(length / 2);
+                }
+                _ if status == 0 => return Ok(()),
+                _ => {}
             }
-            if let Some(Failure::Late(time)) = failure {
-                thread::sleep(time);
-            }
-            if truncated {
-                answer.status = 200;
-            }
-            let mut reply = format!("HTTP/1.1 {} \r\n", answer.status);
-            if let Some(location) = &answer.location {
-                reply += &format!("Location: {location}\r\n");
-            }
-            reply += &format!("Content-Length: {}\r\n\r\n", answer.body.len());
-            if truncated {
-                answer.body.truncate(answer.body.len() / 2);
-            }
-            stream.write_all(&[reply.into_bytes(), answer.body].concat())?;
-            if truncated {
+            let (status, location) = (answer.status, answer.location);
+            let head = format!("HTTP/1.1 {status} \r\n{location}Content-Length: {length}\r\n\r\n");
+            stream.write_all(&[head.into_bytes(), answer.body].concat())?;
+            if let Some(Failure::Truncated) = failure {
                 break;
             }
         }
@@ -211,10 +207,8 @@ impl Here {
             let text = "We require that all requests include a `User-Agent` header.";
             return Ok(refused(403, text));
         }
-        if request.method != "GET"
-            && self.rules.token.is_some()
-            && request.token != self.rules.token
-        {
+        let token = self.rules.token.as_ref().or(request.token.as_ref());
+        if request.method != "GET" && request.token.as_ref() != token {
             return Ok(refused(403, "authentication failed"));
         }
         match (&*request.method, &words[..]) {
@@ -224,12 +218,9 @@ impl Here {
             }
             ("GET", ["index", place @ ..]) => self.index(place),
             ("GET", ["dl", name, version, "download"]) => {
-                match fs::read(self.package(name, version)) {
-                    Ok(body) => Ok(ok(body)),
-                    Err(_) => Ok(self.elsewhere(format!(
-                        "https://static.crates.io/crates/{name}/{version}/download"
-                    ))),
-                }
+                let public = format!("static.crates.io/crates/{name}/{version}/download");
+                let body = fs::read(self.package(name, version));
+                Ok(body.map_or_else(|_| self.elsewhere(&public), ok))
             }
             ("PUT", ["api", "v1", "crates", "new"]) => self.publish(&request.body),
             ("DELETE", ["api", "v1", "crates", name, version, "yank"]) => self.yank(name, version),
@@ -238,12 +229,12 @@ impl Here {
     }
 
     /// What the public registry answers, if that is asked at all.
-    fn elsewhere(&self, location: String) -> Answer {
+    fn elsewhere(&self, location: &str) -> Answer {
         match self.rules.public {
             Some(_) => Answer {
                 status: 302,
-                location: Some(location),
-                body: Vec::new(),
+                location: format!("Location: https://{location}\r\n"),
+                ..Answer::default()
             },
             None => refused(404, "not found"),
         }
@@ -282,18 +273,15 @@ impl Here {
         });
         drop(state);
         if lines.is_empty() {
-            return Ok(self.elsewhere(format!("https://index.crates.io/{}", place.join("/"))));
+            return Ok(self.elsewhere(&format!("index.crates.io/{}", place.join("/"))));
         }
         // Others may rely on versions of it that are public.
         let mut all = String::new();
         if let Some(public) = &self.rules.public {
             // Not parsed: a crate may have megabytes of them.
-            let versions = lines
-                .iter()
-                .map(|line| format!("\"vers\":{}", line["vers"]));
-            let versions: Vec<String> = versions.collect();
             for line in public(name)?.lines() {
-                if !versions.iter().any(|version| line.contains(version)) {
+                let is_of = |ours: &Value| line.contains(&format!("\"vers\":{}", ours["vers"]));
+                if !lines.iter().any(is_of) {
                     all += &format!("{line}\n");
                 }
             }
@@ -313,15 +301,14 @@ impl Here {
 
         // What crates.io refuses, with its words.
         let license = text(&new["license"]) + &text(&new["license_file"]);
-        let mut missing = Vec::new();
-        for (field, value) in [
+        let mut missing = vec![
             ("description", text(&new["description"])),
             ("license", license),
-        ] {
-            missing.extend(value.is_empty().then_some(field));
-        }
+        ];
+        missing.retain(|(_, value)| value.is_empty());
         if !missing.is_empty() {
-            let fields = missing.join(", ");
+            let fields: Vec<&str> = missing.iter().map(|(field, _)| *field).collect();
+            let fields = fields.join(", ");
             let link = "https://doc.rust-lang.org/cargo/reference/manifest.html";
             let text = format!(
                 "missing or empty metadata fields: {fields}. Please see {link} for more \
@@ -412,15 +399,8 @@ impl Request {
     /// The path; of an upload with the crate and the version, which are in the body alone.
     fn subject(&self) -> String {
         match parts(&self.body) {
-            Some((new, _)) if self.path.ends_with("/crates/new") => {
-                format!(
-                    "{} {} {}",
-                    self.path,
-                    text(&new["name"]),
-                    text(&new["vers"])
-                )
-            }
-            _ => self.path.clone(),
+            Some((new, _)) => [&*self.path, &text(&new["name"]), &text(&new["vers"])].join(" "),
+            None => self.path.clone(),
         }
     }
 }
@@ -445,10 +425,6 @@ fn print_lines(lines: &[Value]) -> String {
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_string()
-}
-
 /// An upload is the length of the metadata in four bytes, the metadata, and the same for the package.
 fn parts(body: &[u8]) -> Option<(Value, &[u8])> {
     let part = |from: usize| -> Option<&[u8]> {
@@ -465,8 +441,8 @@ fn parts(body: &[u8]) -> Option<(Value, &[u8])> {
 fn ok(body: Vec<u8>) -> Answer {
     Answer {
         status: 200,
-        location: None,
         body,
+        ..Answer::default()
     }
 }
 
