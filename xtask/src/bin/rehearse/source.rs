@@ -18,7 +18,7 @@ use release_train::world::git::{self, Remote};
 use release_train::world::process::output_of;
 use release_train::world::registry::{CRATES_IO, Registry, Versions, agent};
 use release_train::world::workspace::{Crate, Workspace, root, tag_form};
-use release_train::{Context, Result, bail, print};
+use release_train::{Result, bail, print};
 
 /// The demo, in the folder of this package.
 pub const DEMO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/demo");
@@ -29,7 +29,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Makes an `origin` whose main is the demo, clones of it, and a registry.
 pub fn take_demo(sh: &Shell, sandbox: &mut Sandbox) -> Result<Workspace> {
     sandbox.git("", "init --quiet -b main people")?;
-    copy_folder(Path::new(DEMO), &sandbox.root.join("people")).context(DEMO)?;
+    let git = sandbox.root.join("people/.git").display().to_string();
+    sandbox.must(DEMO, "git", &["--git-dir", &git, "add", "--all"])?;
+    sandbox.git("people", "checkout-index --all")?;
     sandbox.init_origin("demo", "main")?;
     begin(sh, sandbox, "the demo", &[])
 }
@@ -253,19 +255,4 @@ fn allow_registry(path: &Path) -> Result<()> {
         text.replace_range(span, "[\"rehearsal\"]");
     }
     Ok(fs::write(path, text)?)
-}
-
-/// Copies a folder without what was built in it.
-fn copy_folder(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let (from, to) = (entry.path(), to.join(entry.file_name()));
-        if !from.is_dir() {
-            fs::copy(from, to)?;
-        } else if entry.file_name() != "target" {
-            copy_folder(&from, &to)?;
-        }
-    }
-    Ok(())
 }
