@@ -7,9 +7,10 @@ use time::Date;
 
 use crate::people;
 use crate::steps::Steps;
+use release_train::Result;
 use release_train::rules::calendar::{CUT, next_on};
 use release_train::rules::version::{Bump, release_branch, release_of, same_line};
-use release_train::{Result, world::workspace::Workspace};
+use release_train::world::{items, workspace::Workspace};
 
 /// Runs a month from the next 5th on. Returns what was released.
 pub fn run(steps: &mut Steps, workspace: &Workspace, today: Date) -> Result<String> {
@@ -76,7 +77,7 @@ fn use_crates(steps: &mut Steps, workspace: &Workspace) -> Result<()> {
     let mut manifest =
         "[package]\nname = \"dependent\"\nedition = \"2024\"\n\n[dependencies]\n".to_string();
     for member in workspace.public_crates() {
-        let targets = member.about["targets"].as_array().into_iter().flatten();
+        let targets = items(&member.about["targets"]).iter();
         let mut kinds = targets.map(|target| target["kind"][0].as_str().unwrap_or_default());
         let is_library = kinds.any(|kind| kind.ends_with("lib") || kind == "proc-macro");
         if let (true, Some(version)) = (is_library, steps.state.newest(&member.name)) {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::gh::text;
 use crate::sandbox::Sandbox;
 use release_train::rules::version::branch_version;
-use release_train::{Result, count};
+use release_train::{Result, count, world::items};
 
 /// All that tasks and people can change.
 pub struct State {
@@ -50,7 +50,7 @@ impl State {
 
     /// The objects of GitHub's list of `pulls` or `releases`.
     pub fn list(&self, of: &str) -> &[Value] {
-        self.github[of].as_array().map_or(&[], Vec::as_slice)
+        items(&self.github[of])
     }
 
     pub fn tags(&self) -> BTreeSet<String> {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::gh::text;
 use crate::sandbox::Sandbox;
-use release_train::{Result, rules::notes};
+use release_train::{Result, rules::notes, world::items};
 
 /// The file that fixes write, below the workspace: a change to a file of the workspace may not apply to a release branch.
 pub const FILE: &str = "REHEARSED.md";
@@ -45,8 +45,7 @@ pub fn merge(sandbox: &Sandbox, prefix: &str) -> Result<String> {
 /// The open pull requests, with their places in the list.
 fn open_pulls(sandbox: &Sandbox) -> Result<Vec<(usize, Value)>> {
     let github = sandbox.github()?;
-    let pulls = github["pulls"].as_array().into_iter().flatten();
-    let pulls = pulls.cloned().enumerate();
+    let pulls = items(&github["pulls"]).iter().cloned().enumerate();
     Ok(pulls.filter(|(_, pull)| pull["state"] == "OPEN").collect())
 }
 

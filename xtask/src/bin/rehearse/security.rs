@@ -12,7 +12,7 @@ use crate::sandbox::Sandbox;
 use crate::steps::Steps;
 use release_train::rules::calendar::{CUT, RELEASE, next_on};
 use release_train::rules::version::{Bump, release_branch, release_of};
-use release_train::world::workspace::Workspace;
+use release_train::world::{items, workspace::Workspace};
 use release_train::{Result, bail, print};
 
 /// A patch of a release branch.
@@ -120,7 +120,7 @@ fn status(steps: &Steps, patches: &[Patch]) -> Result<()> {
     let (_, json) = sandbox.task("clone", &["status", "--json"])?;
     let json: Value = serde_json::from_str(&json)?;
     let mut merges = Vec::new();
-    for step in json["next"].as_array().into_iter().flatten() {
+    for step in items(&json["next"]) {
         let url = text(&step["url"]);
         if step["human"] == format!("merge {url}") {
             merges.push(url);

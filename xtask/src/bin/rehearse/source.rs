@@ -15,6 +15,7 @@ use release_train::rules::manifest::{self, Manifest};
 use release_train::rules::notes;
 use release_train::rules::version::{branch_version, release_branch, release_of};
 use release_train::world::git::{self, Remote};
+use release_train::world::items;
 use release_train::world::process::output_of;
 use release_train::world::registry::{CRATES_IO, Registry, Versions, agent};
 use release_train::world::workspace::{Crate, Workspace, root, tag_form};
@@ -165,10 +166,9 @@ fn begin(sh: &Shell, sandbox: &mut Sandbox, name: &str, tags: &[String]) -> Resu
         print_line(&format!("in the copy: bumped main to {version}{why}"))?;
     }
     if !notes::has(&text, &version).unwrap_or(true) {
-        fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&file)?;
+        if !file.exists() {
+            fs::write(&file, "")?;
+        }
         prepare(sandbox, &["notes", "new", &version.to_string()])?;
         print_line(&format!("in the copy: added {version} to RELEASES.md"))?;
     }
@@ -210,19 +210,14 @@ fn published(workspace: &Workspace) -> Result<BTreeMap<String, Versions>> {
     let registry = Registry::of(workspace, None, PATIENCE);
     let is_public = registry.as_ref().is_ok_and(|it| it.name == CRATES_IO);
     let all = registry.and_then(|registry| registry.versions_of_all(workspace));
-    let all = match all {
-        Ok(all) => all,
-        Err(error) if is_public => return Err(no_index(error).into()),
-        Err(error) => {
-            let unknown = "not checked whether these versions are published";
-            print_line(&format!("{unknown}: {error}"))?;
-            Vec::new()
-        }
-    };
-    let all = all.into_iter();
-    Ok(all
-        .map(|(it, versions)| (it.name.clone(), versions))
-        .collect())
+    if let (Err(error), false) = (&all, is_public) {
+        let unknown = "not checked whether these versions are published";
+        print_line(&format!("{unknown}: {error}"))?;
+        return Ok(BTreeMap::new());
+    }
+    let all = all.map_err(no_index)?.into_iter();
+    let all = all.map(|(member, versions)| (member.name.clone(), versions));
+    Ok(all.collect())
 }
 
 fn no_index(error: impl Display) -> String {
@@ -232,11 +227,9 @@ fn no_index(error: impl Display) -> String {
 
 /// Whether a member has a dependency that is not a path.
 fn from_registries(workspace: &Workspace) -> bool {
-    workspace.crates.iter().any(|member| {
-        let dependencies = member.about["dependencies"].as_array();
-        let mut dependencies = dependencies.into_iter().flatten();
-        dependencies.any(|dependency| dependency["source"].is_string())
-    })
+    let crates = workspace.crates.iter();
+    let mut dependencies = crates.flat_map(|member| items(&member.about["dependencies"]));
+    dependencies.any(|dependency| dependency["source"].is_string())
 }
 
 /// Writes the registry of the sandbox into the `publish` of a manifest, if that is a list.
