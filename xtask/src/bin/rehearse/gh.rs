@@ -298,11 +298,10 @@ fn releases(state: &Value) -> Result<String> {
     // gh prints one list after the other.
     let pages = items(&state["releases"]).chunks(100).map(Value::from);
     let pages: String = pages.map(|page| page.to_string()).collect();
-    Ok(if pages.is_empty() {
-        "[]".to_string()
-    } else {
-        pages
-    })
+    match pages.is_empty() {
+        true => Ok("[]".to_string()),
+        false => Ok(pages),
+    }
 }
 
 fn latest(state: &Value) -> Result<String> {

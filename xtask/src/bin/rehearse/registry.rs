@@ -7,7 +7,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -145,9 +145,7 @@ impl Drop for Registry {
 
 impl Here {
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Answers the requests of a connection until the client closes it or a fault does.
@@ -415,10 +413,8 @@ fn is_well_formed(word: &str) -> bool {
 }
 
 fn parse_lines(text: &str) -> Vec<Value> {
-    let lines = text.lines();
-    lines
-        .filter_map(|line| serde_json::from_str(line).ok())
-        .collect()
+    let lines = text.lines().map(serde_json::from_str);
+    lines.filter_map(Result::ok).collect()
 }
 
 fn print_lines(lines: &[Value]) -> String {

@@ -81,19 +81,16 @@ pub fn run(steps: &mut Steps, workspace: &Workspace, today: Date) -> Result<Stri
     status(steps, &[])?;
     steps.people("CI again", |sandbox| people::run_ci(sandbox, ""))?;
     status(steps, &patches)?;
+    let mut released = Vec::new();
     for patch in &patches {
         steps.people("merge", |sandbox| people::merge(sandbox, &patch.proposal()))?;
         steps.release(&patch.branch)?;
+        released.push(workspace.config.tag.tag(&patch.version));
     }
     steps.task("main", "sync-notes")?;
     steps.merge()?;
     status(steps, &[])?;
-
-    let tags: Vec<String> = patches
-        .iter()
-        .map(|patch| workspace.config.tag.tag(&patch.version))
-        .collect();
-    Ok(tags.join(", "))
+    Ok(released.join(", "))
 }
 
 /// Releases a train, with one line for all of its steps.

@@ -115,18 +115,16 @@ fn is_configured(text: String) -> Result<bool> {
     Ok(manifest.configuration().is_some())
 }
 
-/// Fetches from the repository around the shell's current directory into one of the sandbox. By the user's own git: it may
+/// Fetches refs, with options, from the repository around the shell's current directory into one of the sandbox. By the user's own git: it may
 /// be told to trust a folder that belongs to another user.
 fn fetch(sh: &Shell, sandbox: &Sandbox, folder: &str, refs: &[&str]) -> Result<()> {
     let from = output_of(cmd!(sh, "git rev-parse --show-toplevel"))?;
-    let (options, refs): (Vec<&str>, Vec<&str>) =
-        refs.iter().partition(|word| word.starts_with("--"));
     let folder = sandbox.root.join(folder);
     // The earlier protocols of git give no commit that no ref names.
     let config = "-c core.hooksPath=/dev/null -c protocol.version=2".split(' ');
     let fetch = cmd!(
         sh,
-        "git {config...} -C {folder} fetch --quiet --no-tags {options...} {from} {refs...}"
+        "git {config...} -C {folder} fetch --quiet --no-tags {from} {refs...}"
     );
     output_of(fetch).map(drop)
 }
