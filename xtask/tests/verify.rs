@@ -747,7 +747,8 @@ fn notes_that_could_not_be_dated_on_the_20th_are_an_error_and_those_of_a_release
     let publishing = Publishing::new(&["a"], Rules::default());
     publishing.tag();
     // An adopting pull request, at a version that is out.
-    assert!(verified(&publishing).contains("0 errors"));
+    let said = verified(&publishing);
+    assert!(said.contains("0 errors"), "{said}");
     untag(&publishing);
     for (notes, expected) in [
         (
@@ -763,4 +764,17 @@ fn notes_that_could_not_be_dated_on_the_20th_are_an_error_and_those_of_a_release
         let said = verified(&publishing);
         assert!(said.contains(&format!("RELEASES.md: {expected}")), "{said}");
     }
+}
+
+#[test]
+fn the_notes_of_a_train_that_is_cut_and_waits_are_checked_on_main_too() {
+    let world = World::new();
+    world.cut("2026-03-05");
+    let notes = "## 13.0.0\n\nUnreleased.\n\n## 12.0.0\n\nComing soon.\n";
+    world.commit("main", "Write", &[("RELEASES.md", notes)]);
+    world.git("clone", &["pull", "-q", "--ff-only"]);
+    let output = world.task("verify --fast");
+    let said = text(&output.stderr);
+    let found = "RELEASES.md: line 5: `Unreleased.` is missing below `## 12.0.0`";
+    assert!(said.contains(found), "{said}");
 }

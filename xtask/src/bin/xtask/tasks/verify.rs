@@ -184,19 +184,19 @@ impl<'a> Check<'a> {
         let workspace = self.workspace;
         let version = release_of(&workspace.version);
         let tags = remote.map_or(&[][..], |remote| &remote.tag_names);
-        let mut due = Vec::from_iter(remote.into_iter().flat_map(Remote::release_branches));
-        due.retain(|(first, _)| remote.is_some_and(|it| it.first_release(first).is_none()));
-        match read_notes(&workspace.root) {
-            Err(error) => self.error(&error.to_string()),
-            Ok(text) => {
-                if workspace.released_as(tags, "").is_none() {
-                    self.or_error(notes::show(&text, &version).context(notes::FILE));
-                    due.push((version, ""));
-                }
-                for (version, _) in due {
-                    self.or_error(notes::is_dated(&text, &version).context(notes::FILE));
-                }
-            }
+        let trains = remote.into_iter().flat_map(Remote::release_branches);
+        let mut due = Vec::from_iter(trains.map(|(first, _)| first));
+        due.retain(|first| remote.is_some_and(|it| it.first_release(first).is_none()));
+        if workspace.released_as(tags, "").is_none() {
+            due.push(version.clone());
+        }
+        for due in due {
+            let check = |text: String| match due == version {
+                true => notes::show(&text, &due).and_then(|_| notes::is_dated(&text, &due)),
+                false => notes::is_dated(&text, &due),
+            };
+            let checked = read_notes(&workspace.root).map(check);
+            self.or_error(checked.and_then(|checked| checked.context(notes::FILE)));
         }
         if let Ok(next) = workspace.config.next_train(&workspace.version) {
             self.or_error(workspace.new_section(&release_of(&next)));
