@@ -533,7 +533,7 @@ fn a_release_branch_without_the_configuration_of_main_is_refused_by_every_task()
     let (before, _) = manifest.split_once("[workspace.metadata").unwrap();
     world.merge("ci/release-12.0.0", Merge::Commit);
     world.commit("release-12.0.0", "Lose it", &[("Cargo.toml", before)]);
-    let backport = "`release-12.0.0`: Cargo.toml has no [workspace.metadata.release-train], which main has: backport it, with xtask/, .cargo/config.toml and the workflows";
+    let backport = "`release-12.0.0`: Cargo.toml: [workspace.metadata.release-train] is missing, which main has: backport it, with xtask/, .cargo/config.toml and the workflows";
     for task in [
         "release-latest",
         "release-patch --branch release-12.0.0",
@@ -623,7 +623,7 @@ fn a_branch_without_the_table_is_named_also_where_its_crates_have_several_versio
     world.commit("release-12.0.0", "Lose it", &files);
     let refused = world.refused("release-latest");
     assert!(
-        refused.contains("has no [workspace.metadata.release-train]"),
+        refused.contains("[workspace.metadata.release-train] is missing"),
         "{refused}"
     );
 }

@@ -767,6 +767,19 @@ fn notes_that_could_not_be_dated_on_the_20th_are_an_error_and_those_of_a_release
 }
 
 #[test]
+fn a_release_branch_without_the_configuration_of_main_does_not_pass() {
+    let world = World::released();
+    let manifest = world.file("release-12.0.0", "Cargo.toml");
+    let (before, _) = manifest.split_once("[workspace.metadata").unwrap();
+    world.commit("release-12.0.0", "Lose it", &[("Cargo.toml", before)]);
+    world.check_out("origin/release-12.0.0");
+    let said = text(&world.task("verify --fast").stderr);
+    let found =
+        "Cargo.toml: [workspace.metadata.release-train] is missing, which main has: backport it";
+    assert!(said.contains(found), "{said}");
+}
+
+#[test]
 fn the_notes_of_a_train_that_is_cut_and_waits_are_checked_on_main_too() {
     let world = World::new();
     world.cut("2026-03-05");

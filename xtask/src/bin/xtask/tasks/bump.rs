@@ -229,6 +229,7 @@ impl Plan<'_> {
     fn report_other_workspaces(&self, sh: &Shell) {
         let top = output_of(cmd!(sh, "git rev-parse --show-toplevel")).unwrap_or_default();
         let files = cmd!(sh, "git -C {top} ls-files -z -- Cargo.toml **/Cargo.toml");
+        let mut found = Vec::new();
         for file in output_of(files).unwrap_or_default().split_terminator('\0') {
             let path = Path::new(&top).join(file);
             if self.workspace.manifests.iter().any(|own| own.path == path) {
@@ -246,8 +247,14 @@ impl Plan<'_> {
             let mut all = manifest.dependencies().into_iter();
             if let Some((place, name)) = all.find_map(bumped) {
                 let what = "from another workspace: update it and its Cargo.lock";
-                say!("{place}: depends on `{name}` {what}");
+                found.push(format!("{place}: depends on `{name}` {what}"));
             }
+        }
+        for line in found.iter().take(3) {
+            say!("{line}");
+        }
+        if found.len() > 3 {
+            say!("and so do {}", count(found.len() - 3, "other manifest"));
         }
     }
 

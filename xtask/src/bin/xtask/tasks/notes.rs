@@ -47,11 +47,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
         "new" => (open(&workspace, &version)?, "added"),
         _ => (date(&workspace.root, &version, today)?, "dated"),
     };
-    let before = if changed {
-        ""
-    } else {
-        "nothing to do: already "
-    };
+    let before = if changed { "" } else { "nothing to do: " };
     say!("{before}{FILE}: {done} the section of {version}");
     Ok(())
 }

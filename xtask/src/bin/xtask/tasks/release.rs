@@ -92,9 +92,10 @@ pub fn latest(sh: &Shell, arguments: Arguments, today: Date) -> Result<()> {
     let dated = released_on(&read_notes(&tree.root).context(branch)?, &version);
     let tree_of_main = Worktree::add(sh, remote.branch(main)?)?;
     let text = read_notes(&tree_of_main.root).context(main)?;
-    if !has(&text, &version).context(main)? {
+    let in_notes = format!("{main}: {FILE}");
+    if !has(&text, &version).context(&in_notes)? {
         say!("nothing to date on {main}: its {FILE} has no section of {version}");
-    } else if is_dated(&text, &version).context(main)? {
+    } else if is_dated(&text, &version).context(&in_notes)? {
         say!("nothing to date on {main}: {version} is dated there");
     } else {
         let places = format!("`{FILE}` of {main}, as on `{branch}`");
@@ -366,7 +367,7 @@ pub fn refuse_unconfigured(sh: &Shell, remote: &Remote, root: &Path) -> Result<(
         && !is_configured(fs::read_to_string(root.join("Cargo.toml"))?)?
     {
         bail!(
-            "Cargo.toml has no [workspace.metadata.release-train], which {main} has: backport it, with xtask/, .cargo/config.toml and the workflows"
+            "Cargo.toml: [workspace.metadata.release-train] is missing, which {main} has: backport it, with xtask/, .cargo/config.toml and the workflows"
         );
     }
     Ok(())

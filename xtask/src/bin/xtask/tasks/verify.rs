@@ -11,6 +11,7 @@ use semver::{Version, VersionReq};
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
+use crate::tasks::release::refuse_unconfigured;
 use crate::tasks::{bump, cargo_package, has_lock_file, not_checked_out};
 use release_train::rules::version::{branch_version, release_of, same_line};
 use release_train::rules::{crates_io, notes};
@@ -64,6 +65,7 @@ pub fn run(sh: &Shell, mut arguments: Arguments) -> Result<()> {
     check.files(registry.as_ref().ok().filter(|_| answers), remote.as_ref())?;
     check.branch(branch);
     if let Some(remote) = &remote {
+        check.or_error(refuse_unconfigured(sh, remote, &workspace.root));
         check.tag(remote)?;
     }
     match (&registry, versions) {
