@@ -2,6 +2,8 @@
 //! the facts. A release is complete when its page on GitHub is public: `github-release` publishes that last, once the
 //! registry has every crate.
 
+use std::collections::BTreeSet;
+
 use semver::Version;
 use serde_json::json;
 use time::{Date, Duration};
@@ -10,7 +12,7 @@ use xshell::Shell;
 use crate::tasks::github_release::wrongly_not_latest;
 use crate::tasks::{cut, project_name, push_tag, release, sync_notes};
 use release_train::rules::status::{Action, Facts, ReleaseBranch, Step};
-use release_train::rules::version::{first_of_line, release_branch, same_line};
+use release_train::rules::version::{first_of_line, release_branch};
 use release_train::world::git::{self, Remote, lock_and_read_remote};
 use release_train::world::github::{self, Release};
 use release_train::world::workspace::read_notes;
@@ -54,9 +56,10 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     let is_released = |first: &&Version| remote.first_release(first).is_some();
     let newest_released = trains.keys().rfind(is_released);
     let mut branches = Vec::new();
-    for (first, name) in &trains {
-        let until = supported.iter().find(|(supported, _)| supported == name);
-        let until = until.map(|(_, until)| *until);
+    // Where the branch of a train was deleted, its tags are there.
+    let mut lines = BTreeSet::from_iter(remote.tags.keys().map(first_of_line));
+    lines.extend(trains.keys().cloned());
+    for first in &lines {
         let mut unfinished = match github_answers {
             true => unfinished(sh, &remote, &pages, first, today)?,
             false => Vec::new(),
@@ -66,6 +69,14 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
             problems.extend(checked.as_ref().err().map(ToString::to_string));
             checked.is_ok()
         });
+        let Some(name) = trains.get(first) else {
+            for version in &unfinished {
+                problems.extend(without_branch(sh, &remote, version)?);
+            }
+            continue;
+        };
+        let until = supported.iter().find(|(supported, _)| supported == name);
+        let until = until.map(|(_, until)| *until);
         let unfinished = Vec::from_iter(unfinished.iter().map(|version| remote.tag(version)));
         let under_way = !unfinished.is_empty()
             || opened.iter().any(|pull_request| pull_request.base == *name)
@@ -80,9 +91,6 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
                 Err(error) => problems.push(error.to_string()),
             }
         }
-    }
-    if github_answers {
-        problems.extend(without_branch(sh, &remote, &pages, today)?);
     }
     let notes = read_notes(&tree.root).context(main)?;
     let mut missing = sync_notes::missing(sh, &remote, &notes).context(main)?;
@@ -144,38 +152,15 @@ fn read_branch(sh: &Shell, remote: &Remote, first: &Version, name: &str) -> Resu
     })
 }
 
-/// The problem of each tag without a public release that has no release branch, as where that was deleted.
-fn without_branch(
-    sh: &Shell,
-    remote: &Remote,
-    pages: &[Release],
-    today: Date,
-) -> Result<Vec<String>> {
-    let mut problems = Vec::new();
-    let trains = remote.release_branches();
+/// The problem of a tag without a public release and without a release branch, unless main is released.
+fn without_branch(sh: &Shell, remote: &Remote, version: &Version) -> Result<Option<String>> {
+    let (tag, commit) = (remote.tag(version), &remote.tags[version]);
+    let branch = release_branch(&first_of_line(version));
     let of_main = git::first_parents(sh, remote.branch(&remote.main)?)?;
-    for (version, commit) in &remote.tags {
-        let tag = remote.tag(version);
-        let is_public = pages.iter().any(|page| page.tag == tag && !page.draft);
-        let is_newest = remote.line(version).last() == Some(&(version, commit));
-        let has_branch = trains.keys().any(|first| same_line(first, version));
-        // Without release branches, main may be released.
-        let is_of_main = trains.is_empty() && of_main.contains(commit);
-        if is_public || has_branch || !is_newest || is_of_main {
-            continue;
-        }
-        let branch = release_branch(&first_of_line(version));
-        if unfinished(sh, remote, pages, version, today)?.is_empty() {
-            continue;
-        }
-        problems.push(match release::check_tag(sh, remote, version) {
-            Err(error) => error.to_string(),
-            Ok(()) => format!(
-                "{tag} has no public release on GitHub and no release branch: push {commit} to `{branch}`"
-            ),
-        });
-    }
-    Ok(problems)
+    let is_of_main = remote.release_branches().is_empty() && of_main.contains(commit);
+    let what = "has no public release on GitHub and no release branch";
+    let problem = format!("{tag} {what}: push {commit} to `{branch}`");
+    Ok((!is_of_main).then_some(problem))
 }
 
 /// The tags of a release branch without a public release: those with a draft, and the last one, if it is not old.
