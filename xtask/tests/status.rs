@@ -347,6 +347,16 @@ fn a_tag_of_a_train_that_was_never_cut_is_not_called_a_lost_one() {
         shown.contains("v14.0.0 is at a commit of 12.0.0"),
         "{shown}"
     );
+    // One of no commit is named, and the rest is shown.
+    let blob = world.git("github", &["rev-parse", "HEAD:RELEASES.md"]);
+    let tag = format!("{blob}:refs/tags/v11.0.0");
+    world.git("github", &["push", "-q", "origin", &tag]);
+    let shown = board(&world, "--date 2026-03-25");
+    assert!(
+        shown.contains(&format!("points to {blob}, not to a commit")),
+        "{shown}"
+    );
+    assert!(shown.contains("| release-12.0.0 "), "{shown}");
     // One at the right version, and not on the branch, cannot be released either.
     world.git(
         "github",

@@ -150,10 +150,12 @@ pub fn patch(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
             }
         }
         for (version, commit) in &remote.tags {
-            let is_first = first_of_line(version) == *version;
-            let until = supported_until(&workspace.config, version, git::commit_date(sh, commit)?);
             let branch = release_branch(version);
-            if is_first && today <= until && !remote.branches.contains_key(&branch) {
+            if first_of_line(version) != *version || remote.branches.contains_key(&branch) {
+                continue;
+            }
+            let until = supported_until(&workspace.config, version, git::commit_date(sh, commit)?);
+            if today <= until {
                 say!("left out: `{branch}` is not on origin, and supported until {until}");
             }
         }

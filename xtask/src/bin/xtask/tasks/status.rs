@@ -61,7 +61,8 @@ pub fn run(sh: &Shell, mut arguments: Arguments, today: Date) -> Result<()> {
     lines.extend(trains.keys().cloned());
     for first in &lines {
         let mut unfinished = match github_answers {
-            true => unfinished(sh, &remote, &pages, first, today)?,
+            true => unfinished(sh, &remote, &pages, first, today)
+                .unwrap_or_else(|error| note(&mut problems, error)),
             false => Vec::new(),
         };
         unfinished.retain(|version| {
